@@ -200,3 +200,7 @@ impl Incident {
         self.phase = Phase::Closed;
     }
 }
+
+#[cfg(test)]
+#[path = "transition_tests.rs"]
+mod tests;

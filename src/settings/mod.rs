@@ -160,3 +160,6 @@ pub struct Endpoint {
     /// Further headers, for instance `X-Scope-OrgID`.
     pub headers: Vec<(String, SecretString)>,
 }
+
+#[cfg(test)]
+mod tests;

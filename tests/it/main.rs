@@ -1,1 +1,5 @@
+//! Integration tests: one binary, one module a capability.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
+
+mod layering;
