@@ -96,6 +96,40 @@ pub struct Objects {
     pub events: Vec<Event>,
 }
 
+impl Objects {
+    /// How many objects there are, of all kinds.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        [
+            self.pods.len(),
+            self.deployments.len(),
+            self.replica_sets.len(),
+            self.stateful_sets.len(),
+            self.daemon_sets.len(),
+            self.jobs.len(),
+            self.cron_jobs.len(),
+            self.services.len(),
+            self.endpoint_slices.len(),
+            self.config_maps.len(),
+            self.secrets.len(),
+            self.nodes.len(),
+            self.autoscalers.len(),
+            self.claims.len(),
+            self.volumes.len(),
+            self.storage_classes.len(),
+            self.ingresses.len(),
+            self.network_policies.len(),
+            self.quotas.len(),
+            self.limit_ranges.len(),
+            self.disruption_budgets.len(),
+            self.service_accounts.len(),
+            self.events.len(),
+        ]
+        .iter()
+        .sum()
+    }
+}
+
 /// A ConfigMap or Secret without its values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyedObject {
