@@ -3,8 +3,23 @@
 //! Owns every read from outside and its limits (deadline, size), and what a Snapshot holds. It judges nothing: what is
 //! wrong, and why, is for `diagnose` to say.
 
+mod cluster;
+mod collect;
+mod error;
+mod http;
+mod loki;
+mod observer;
+mod probe;
+mod prometheus;
+mod read_error;
 mod snapshot;
 
+pub use error::ObserveError;
+pub use loki::Loki;
+pub use observer::Observer;
+pub use probe::Connection;
+pub use prometheus::{Answered, Prometheus, PrometheusError, Sample};
+pub use read_error::{ConnectionFailure, ReadError};
 pub use snapshot::{
     Change, ChangeKind, FieldChange, KeyedObject, LogExcerpt, LogPattern, Objects, Reading, ReadingKind,
     Snapshot,
