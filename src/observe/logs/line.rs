@@ -38,10 +38,10 @@ pattern!(
 );
 pattern!(
     TROUBLE,
-    r#"(?i)(?:\b|[a-z])(?:error|exception|panic)\b|\b(?:fatal|traceback|refused|time(?:d[ -]?)?out|denied|failed|failure|unauthorized|forbidden|unable to|cannot|can't|could not|no such|out of memory|oom|killed|segfault|unreachable|crash\w*|abort\w*|rejected|reset by peer|broken pipe)\b|" 5\d\d "#
+    r#"(?i)\b(?:error|exception|panic)\b|(?-i:[a-z](?:Error|Exception)\b)|\b(?:fatal|traceback|refused|time(?:d[ -]?)?out|denied|failed|failure|unauthorized|forbidden|unable to|cannot|can't|could not|no such|out of memory|oom|killed|segfault|unreachable|crash\w*|abort\w*|rejected|reset by peer|broken pipe)\b|" 5\d\d "#
 );
 pattern!(NO_TROUBLE, r"(?i)\b(?:no|0|zero|without) (?:errors?|failures?|exceptions?)\b");
-pattern!(TIME, r"\b(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\d*\s?(Z|[+-]\d\d:?\d\d)?");
+pattern!(TIME, r"\b(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\d*(?:\s?(Z|[+-]\d\d:?\d\d))?");
 
 impl Line {
     /// Reads one line.
