@@ -158,7 +158,8 @@ fn show(waiting: &OpenApproval) -> String {
     }
     for (index, planned) in waiting.plan.actions.iter().enumerate() {
         let action = line(&planned.action.to_string());
-        shown += &format!("\n{}", heading(&format!("{}. {action} ({} pods)", index + 1, planned.pods_affected)));
+        shown +=
+            &format!("\n{}", heading(&format!("{}. {action} ({} pods)", index + 1, planned.pods_affected)));
         shown += &diff(&planned.diff);
         shown += &format!("  Undo: {}\n", line(&planned.undo));
     }

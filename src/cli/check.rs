@@ -11,7 +11,6 @@ use serde::Serialize;
 use super::output::{Format, print, render};
 use super::text::line;
 use crate::observe::Observer;
-use crate::remediate::Policy;
 use crate::settings::{ClusterSettings, Environment, Settings};
 use crate::store::Store;
 
@@ -47,7 +46,11 @@ impl Tried {
     }
 }
 
-pub(super) async fn run(args: &CheckArgs, format: Format, environment: &Environment) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(
+    args: &CheckArgs,
+    format: Format,
+    environment: &Environment,
+) -> anyhow::Result<ExitCode> {
     let tried = match Settings::load(&args.config, environment) {
         Ok(settings) => everything(&args.config.display().to_string(), &settings).await,
         Err(problems) => {
@@ -66,9 +69,7 @@ async fn everything(file: &str, settings: &Settings) -> Vec<Tried> {
     let configuration = Tried::new("configuration", file, Ok("every key is understood".to_owned()));
     let clusters = join_all(settings.clusters.iter().map(|cluster| probe(cluster, settings)));
     let (store, clusters) = tokio::join!(store(settings), clusters);
-    let policy = Policy::load(&settings.automation).map(|_| format!("automation level {}", settings.automation.level));
-    let policy = Tried::new("policy", "Rego policy", policy.map_err(|error| chain(error)));
-    [configuration, store, policy].into_iter().chain(clusters.into_iter().flatten()).collect()
+    [configuration, store].into_iter().chain(clusters.into_iter().flatten()).collect()
 }
 
 async fn store(settings: &Settings) -> Tried {
@@ -77,7 +78,7 @@ async fn store(settings: &Settings) -> Tried {
         store.ping().await
     };
     let result = reached.await.map(|()| "reachable, tables up to date".to_owned());
-    Tried::new("store", "database", result.map_err(|error| chain(error)))
+    Tried::new("store", "database", result.map_err(chain))
 }
 
 async fn probe(cluster: &ClusterSettings, settings: &Settings) -> Vec<Tried> {

@@ -58,7 +58,8 @@ impl Client {
         let token = token(args.token_file.as_deref(), environment)?;
         // Only the first installation in a process counts; a second one is refused and changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(STREAM_SILENCE);
+        let mut builder =
+            reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(STREAM_SILENCE);
         if is_loopback(&server) {
             builder = builder.no_proxy();
         }
@@ -147,7 +148,9 @@ impl Client {
         if status == StatusCode::UNAUTHORIZED {
             return match self.token {
                 None => format!("{server} asks for a token: pass --token-file FILE or set {TOKEN_VARIABLE}"),
-                Some(_) => format!("{server} does not know this token; check --token-file or {TOKEN_VARIABLE}"),
+                Some(_) => {
+                    format!("{server} does not know this token; check --token-file or {TOKEN_VARIABLE}")
+                }
             };
         }
         let Ok(ErrorBody { error }) = serde_json::from_slice(body) else {
@@ -229,7 +232,10 @@ mod tests {
         let argument = "http://from-argument:1/".parse().unwrap();
         let chosen = [server(Some(&argument), &set), server(None, &set), server(None, &Environment::new())];
         let chosen = chosen.map(|url| url.unwrap().to_string());
-        assert_eq!(chosen, ["http://from-argument:1/", "http://from-environment:1/", "http://127.0.0.1:8080/"]);
+        assert_eq!(
+            chosen,
+            ["http://from-argument:1/", "http://from-environment:1/", "http://127.0.0.1:8080/"]
+        );
     }
 
     #[test]
@@ -242,13 +248,17 @@ mod tests {
     #[test]
     fn an_empty_token_file_is_an_error_and_an_empty_variable_is_none() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        assert_eq!(token(Some(file.path()), &Environment::new()).unwrap_err().to_string(), "the token file is empty");
+        assert_eq!(
+            token(Some(file.path()), &Environment::new()).unwrap_err().to_string(),
+            "the token file is empty"
+        );
         assert!(token(None, &environment(TOKEN_VARIABLE, " ")).unwrap().is_none());
     }
 
     #[test]
     fn no_proxy_stands_between_us_and_this_machine() {
-        let loopback = ["http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost"].map(|url| url.parse().unwrap());
+        let loopback = ["http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost"]
+            .map(|url| url.parse().unwrap());
         assert!(loopback.iter().all(is_loopback));
         assert!(!is_loopback(&"http://kubewright.example".parse().unwrap()));
     }

@@ -210,7 +210,8 @@ mod tests {
 
     #[test]
     fn a_list_shows_where_each_incident_stands() {
-        let hostile = "pods crash\u{1b}[31m over and over again, which nobody has seen since the great outage";
+        let hostile =
+            "pods crash\u{1b}[31m over and over again, which nobody has seen since the great outage";
         let incidents = vec![
             summary("inc-7h2kq0m4x9ta", hostile, None),
             summary("inc-0000q0m4x9ta", "slow", Some(crate::incident::Outcome::Repaired)),
@@ -221,7 +222,10 @@ mod tests {
 
     #[test]
     fn no_incidents_is_said_in_words() {
-        assert_eq!(list(&Page { incidents: Vec::new(), next_cursor: None }, Timestamp::now()), "No incidents.\n");
+        assert_eq!(
+            list(&Page { incidents: Vec::new(), next_cursor: None }, Timestamp::now()),
+            "No incidents.\n"
+        );
     }
 
     #[test]

@@ -111,7 +111,11 @@ pub enum Command {
 ///
 /// # Errors
 /// What went wrong, in words that say what to do next.
-pub async fn run(cli: Cli, environment: Environment, shutdown: CancellationToken) -> anyhow::Result<ExitCode> {
+pub async fn run(
+    cli: Cli,
+    environment: Environment,
+    shutdown: CancellationToken,
+) -> anyhow::Result<ExitCode> {
     let Cli { connection, command } = cli;
     let format = connection.output;
     match command {

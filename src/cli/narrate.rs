@@ -17,7 +17,8 @@ fn told(event: &Event) -> String {
         Event::SignalResolved { fingerprint } => format!("alert {fingerprint} has resolved"),
         Event::Observed { objects, logs, readings, gaps } => {
             let unseen: Vec<&str> = gaps.iter().map(|gap| gap.collector.as_str()).collect();
-            let gaps = if unseen.is_empty() { String::new() } else { format!("; not seen: {}", unseen.join(", ")) };
+            let gaps =
+                if unseen.is_empty() { String::new() } else { format!("; not seen: {}", unseen.join(", ")) };
             format!("read {objects} objects, {logs} logs, {readings} metric readings{gaps}")
         }
         Event::Diagnosed { evidence, hypotheses } => diagnosed(evidence.len(), hypotheses),
@@ -47,7 +48,9 @@ fn told(event: &Event) -> String {
             format!("{phase} failed and is tried again at {retry_at}: {reason}")
         }
         Event::Escalated { reason } => format!("handed to people: {reason}"),
-        Event::Closed { outcome, reason } => format!("closed, {}: {reason}", outcome.as_str().replace('_', " ")),
+        Event::Closed { outcome, reason } => {
+            format!("closed, {}: {reason}", outcome.as_str().replace('_', " "))
+        }
     }
 }
 
@@ -108,7 +111,8 @@ mod tests {
 
     #[test]
     fn text_of_the_cluster_stays_on_its_line() {
-        let event = Event::Closed { outcome: Outcome::NothingWrong, reason: "fine\n\u{1b}[2Jreally".to_owned() };
+        let event =
+            Event::Closed { outcome: Outcome::NothingWrong, reason: "fine\n\u{1b}[2Jreally".to_owned() };
         assert_eq!(narrate(&event), "closed, nothing wrong: fine [2Jreally");
     }
 }

@@ -53,7 +53,10 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 }
 
 /// A table in the manner of kubectl: no lines, upper-case headings. Every cell becomes one clean line.
-pub(super) fn table<const N: usize>(headings: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+pub(super) fn table<const N: usize>(
+    headings: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(headings.to_vec());
     for row in rows {
@@ -114,7 +117,8 @@ mod tests {
 
     #[test]
     fn tables_look_like_those_of_kubectl() {
-        let rows = [["inc-a".to_owned(), "verify".to_owned()], ["inc-bcdef".to_owned(), "a\nb\u{1b}[0m".to_owned()]];
+        let rows =
+            [["inc-a".to_owned(), "verify".to_owned()], ["inc-bcdef".to_owned(), "a\nb\u{1b}[0m".to_owned()]];
         insta::assert_snapshot!(table(["ID", "PHASE"], rows), @r"
         ID          PHASE
         inc-a       verify
@@ -134,7 +138,8 @@ mod tests {
     #[test]
     fn ages_have_one_unit() {
         let now = Timestamp::UNIX_EPOCH;
-        let ages = [-5, 45, 150, 7_300, 200_000].map(|seconds| age(now - SignedDuration::from_secs(seconds), now));
+        let ages =
+            [-5, 45, 150, 7_300, 200_000].map(|seconds| age(now - SignedDuration::from_secs(seconds), now));
         assert_eq!(ages, ["0s", "45s", "2m", "2h", "2d"]);
     }
 }

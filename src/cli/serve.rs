@@ -28,7 +28,7 @@ pub struct ServeArgs {
 ///
 /// # Errors
 /// When the configuration is wrong or the server cannot start.
-#[expect(clippy::unused_async, clippy::needless_pass_by_value, reason = "the body follows with the app")]
+#[expect(clippy::unused_async, reason = "the body follows with the app")]
 pub async fn run(
     _args: ServeArgs,
     _environment: Environment,

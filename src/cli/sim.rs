@@ -18,7 +18,7 @@ pub struct SimArgs {
 ///
 /// # Errors
 /// When the scenario is not known or no port is free.
-#[expect(clippy::unused_async, clippy::needless_pass_by_value, reason = "the body follows with the simulator")]
+#[expect(clippy::unused_async, reason = "the body follows with the simulator")]
 pub async fn run(
     _args: SimArgs,
     _environment: Environment,

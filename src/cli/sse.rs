@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn events_are_put_together_from_any_pieces() {
-        let stream = ":\n\nid: 3\nevent: observed\ndata: {\"seq\":3}\n\n: alive\n\nevent: end\r\ndata: {}\r\n\r\n";
+        let stream =
+            ":\n\nid: 3\nevent: observed\ndata: {\"seq\":3}\n\n: alive\n\nevent: end\r\ndata: {}\r\n\r\n";
         let mut decoder = Decoder::default();
         let bytes = stream.as_bytes().chunks(3);
         let events: Vec<ServerEvent> = bytes.flat_map(|piece| decoder.push(piece).unwrap()).collect();

@@ -6,7 +6,8 @@
 /// Text of several lines, without anything but line breaks and visible characters; tabs become spaces.
 #[must_use]
 pub fn lines(text: &str) -> String {
-    let kept = text.chars().filter(|character| *character == '\n' || *character == '\t' || !obeyed(*character));
+    let kept =
+        text.chars().filter(|character| *character == '\n' || *character == '\t' || !obeyed(*character));
     kept.map(|character| if character == '\t' { ' ' } else { character }).collect()
 }
 

@@ -4,12 +4,12 @@
 //! [`shape`] logs it once and writes the body. Whatever fails without an [`ApiError`] (no such route, a deadline, a
 //! panic) gets its body there as well, so that clients see one shape only.
 
-use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
+use axum::Json;
 use axum::extract::Request;
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use serde::{Deserialize, Serialize};
 use tower_http::request_id::RequestId;
 use utoipa::ToSchema;
@@ -39,7 +39,7 @@ pub struct ErrorDetail {
 
 /// Why a request was not served. `message` is shown to the client; `source` only to the log.
 #[derive(Debug, Clone)]
-pub struct ApiError {
+pub(super) struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: String,

@@ -91,7 +91,8 @@ pub(super) async fn stream(
 ) -> Result<Sse<impl Stream<Item = Result<Sent, Infallible>>>, ApiError> {
     let id = find_id(&state.store, &id).await?;
     let resumed = last_event_id(&headers)?.map(|text| {
-        let bad = || ApiError::bad_request("bad_last_event_id", "Last-Event-ID must be a number from this stream");
+        let bad =
+            || ApiError::bad_request("bad_last_event_id", "Last-Event-ID must be a number from this stream");
         text.parse::<i64>().map_err(|_| bad())
     });
     let after = resumed.transpose()?.or(query.after).unwrap_or(0);
@@ -102,7 +103,7 @@ pub(super) async fn stream(
         let _seat = seat;
         while let Some(next) = shutdown.run_until_cancelled(follower.next()).await {
             match next {
-                Ok(Some(recorded)) => yield Ok(sent(recorded.seq, recorded.event.kind(), &recorded)),
+                Ok(Some(recorded)) => yield Ok(sent(&recorded.seq.to_string(), recorded.event.kind(), &recorded)),
                 Ok(None) => {
                     yield Ok(Sent::default().event("end").data("{}"));
                     break;
@@ -120,14 +121,15 @@ pub(super) async fn stream(
 /// The header's text.
 pub(super) fn last_event_id(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     let text = headers.get(LAST_EVENT_ID).map(|value| value.to_str());
-    text.transpose().map_err(|_| ApiError::bad_request("bad_last_event_id", "Last-Event-ID must be plain text"))
+    text.transpose()
+        .map_err(|_| ApiError::bad_request("bad_last_event_id", "Last-Event-ID must be plain text"))
 }
 
 /// One server-sent event.
-pub(super) fn sent(id: impl ToString, kind: &str, data: &impl Serialize) -> Sent {
+pub(super) fn sent(id: &str, kind: &str, data: &impl Serialize) -> Sent {
     // serde_json writes no line breaks, so the data always fits one line.
     let data = serde_json::to_string(data).unwrap_or_default();
-    Sent::default().id(id.to_string()).event(kind).data(data)
+    Sent::default().id(id).event(kind).data(data)
 }
 
 /// Reads an incident's events one by one and waits for more until it is closed.
@@ -183,4 +185,3 @@ impl Follower {
         let _ = tokio::time::timeout(OTHER_REPLICAS, own).await;
     }
 }
-

@@ -78,7 +78,7 @@ pub(super) async fn stream(
         let _seat = seat;
         while let Some(next) = shutdown.run_until_cancelled(feed.next()).await {
             match next {
-                Ok(event) => yield Ok(sent(event.cursor(), event.recorded.event.kind(), &event)),
+                Ok(event) => yield Ok(sent(&event.cursor(), event.recorded.event.kind(), &event)),
                 Err(error) => {
                     tracing::warn!(%error, "an event stream breaks off; its client will resume");
                     break;

@@ -22,7 +22,9 @@ const MAX_REQUEST_ID: usize = 128;
 /// Drops a client's request id that would spoil the log, so that a fresh one is made.
 pub(super) fn drop_unfit_id(mut request: Request) -> Request {
     let unfit = request.headers().get(REQUEST_ID).is_some_and(|id| {
-        id.is_empty() || id.len() > MAX_REQUEST_ID || id.as_bytes().iter().any(|byte| !byte.is_ascii_graphic())
+        id.is_empty()
+            || id.len() > MAX_REQUEST_ID
+            || id.as_bytes().iter().any(|byte| !byte.is_ascii_graphic())
     });
     if unfit {
         request.headers_mut().remove(REQUEST_ID);
@@ -63,6 +65,7 @@ const fn method_label(method: &Method) -> &'static str {
 }
 
 /// Turns a panic into a 500.
+#[expect(clippy::needless_pass_by_value, reason = "the signature that the layer calls")]
 pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Response {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();

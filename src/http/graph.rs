@@ -27,7 +27,8 @@ pub(super) async fn show(
 ) -> Result<Json<Value>, ApiError> {
     let incident = find(&state.store, &id).await?;
     let Some(snapshot) = state.store.snapshot(&incident.id).await? else {
-        let text = format!("no Snapshot of {} has been taken yet; ask again when it is past triage", incident.id);
+        let text =
+            format!("no Snapshot of {} has been taken yet; ask again when it is past triage", incident.id);
         return Err(ApiError::not_found(text));
     };
     let drawn = move || diagnose(&snapshot, &incident.executions).graph.node_link();

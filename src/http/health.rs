@@ -60,8 +60,12 @@ pub(super) async fn readyz(State(state): State<HttpState>) -> Result<Json<Health
 )]
 pub(super) async fn metrics(State(state): State<HttpState>) -> impl IntoResponse {
     match state.store.counts().await {
-        Ok(counts) => counts.into_iter().for_each(|(phase, count)| recorded::incidents_in(phase, count)),
-        Err(error) => tracing::warn!(%error, "incidents could not be counted; the metric keeps its last value"),
+        Ok(counts) => {
+            counts.into_iter().for_each(|(phase, count)| recorded::incidents_in(phase.as_str(), count));
+        }
+        Err(error) => {
+            tracing::warn!(%error, "incidents could not be counted; the metric keeps its last value");
+        }
     }
     ([(header::CONTENT_TYPE, EXPOSITION)], state.metrics.render())
 }

@@ -104,7 +104,9 @@ async fn unknown_path() -> StatusCode {
 
 /// What everybody may ask.
 fn open() -> OpenApiRouter<Inner> {
-    OpenApiRouter::with_openapi(openapi::frame()).routes(routes!(health::healthz)).routes(routes!(health::readyz))
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
 }
 
 /// What asks for the token, if there is one.

@@ -32,7 +32,9 @@ impl Sites {
     fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
         let host = host(uri, headers);
         if self.loopback_only && host.as_ref().is_some_and(|host| !is_loopback(host.host())) {
-            return Err(forbidden("the Host header names another machine; without a token only loopback is served"));
+            return Err(forbidden(
+                "the Host header names another machine; without a token only loopback is served",
+            ));
         }
         let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
         let origin = origin.to_str().ok().and_then(|text| Url::parse(text).ok());
@@ -43,9 +45,8 @@ impl Sites {
     }
 
     fn is_own(&self, origin: &Url, host: Option<&Authority>) -> bool {
-        let same_host = host.is_some_and(|host| {
-            origin.host_str() == Some(host.host()) && origin.port() == host.port_u16()
-        });
+        let same_host = host
+            .is_some_and(|host| origin.host_str() == Some(host.host()) && origin.port() == host.port_u16());
         same_host || self.external.as_ref() == Some(&origin.origin())
     }
 }
@@ -58,7 +59,8 @@ fn host(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
 
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    bare.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn forbidden(message: &str) -> ApiError {

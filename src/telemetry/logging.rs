@@ -61,7 +61,8 @@ mod tests {
 
     #[test]
     fn a_filter_that_does_not_parse_is_refused_with_an_example() {
-        let refused = start_logging("kubewright=loudly", LogFormat::Text, false).map_err(|error| error.to_string());
+        let refused =
+            start_logging("kubewright=loudly", LogFormat::Text, false).map_err(|error| error.to_string());
         assert_eq!(
             refused,
             Err("\"kubewright=loudly\" is not a log filter; write it like \"info\" or \"warn,kubewright=debug\""

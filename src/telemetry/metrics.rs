@@ -1,15 +1,13 @@
 //! Every metric of the program: its name, what it says, and the one function that records it.
 //!
-//! Labels take their values from enums and fixed names, never from text of the outside world, so that the number of
-//! series is bounded.
+//! Labels take their values from names that are fixed in the program (`&'static str`: `Phase::as_str` and the like),
+//! never from text of the outside world, so that the number of series is bounded.
 
 use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use tokio_util::sync::CancellationToken;
-
-use crate::incident::{ActionKind, Outcome, Phase, SignalSource};
 
 /// Alerts taken in, by source and result.
 pub const ALERTS_RECEIVED: &str = "kubewright_alerts_received_total";
@@ -35,36 +33,6 @@ const BUCKETS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 
 /// How often histograms are drained; the exporter's own default.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
-
-/// What became of an alert at intake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AlertResult {
-    /// It opened an incident.
-    Opened,
-    /// It joined an open incident.
-    Attached,
-    /// It was known already.
-    Duplicate,
-    /// It said that an alert is over.
-    Resolved,
-    /// It was resolved without ever having been seen firing.
-    Ignored,
-    /// It could not be understood.
-    Rejected,
-}
-
-impl AlertResult {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Opened => "opened",
-            Self::Attached => "attached",
-            Self::Duplicate => "duplicate",
-            Self::Resolved => "resolved",
-            Self::Ignored => "ignored",
-            Self::Rejected => "rejected",
-        }
-    }
-}
 
 /// Makes a recorder that nobody else sees, with every metric described. Tests use it as a local recorder.
 ///
@@ -108,20 +76,20 @@ fn describe() {
     describe_histogram!(HTTP_DURATION, "How long HTTP requests took, by method and route.");
 }
 
-/// Counts an alert at intake.
-pub fn alert_received(source: SignalSource, result: AlertResult) {
-    counter!(ALERTS_RECEIVED, "source" => source.as_str(), "result" => result.as_str()).increment(1);
+/// Counts an alert at intake. `source` is a `SignalSource`, `result` what the store made of it, or `rejected`.
+pub fn alert_received(source: &'static str, result: &'static str) {
+    counter!(ALERTS_RECEIVED, "source" => source, "result" => result).increment(1);
 }
 
-/// Sets the number of incidents in a phase.
-pub fn incidents_in(phase: Phase, count: u64) {
+/// Sets the number of incidents in a `Phase`.
+pub fn incidents_in(phase: &'static str, count: u64) {
     #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 incidents")]
-    gauge!(INCIDENTS, "phase" => phase.as_str()).set(count as f64);
+    gauge!(INCIDENTS, "phase" => phase).set(count as f64);
 }
 
-/// Counts a closed incident.
-pub fn incident_closed(outcome: Outcome) {
-    counter!(INCIDENTS_CLOSED, "outcome" => outcome.as_str()).increment(1);
+/// Counts a closed incident by its `Outcome`.
+pub fn incident_closed(outcome: &'static str) {
+    counter!(INCIDENTS_CLOSED, "outcome" => outcome).increment(1);
 }
 
 /// Records one run of a collector.
@@ -129,9 +97,9 @@ pub fn collector_finished(collector: &'static str, succeeded: bool, took: Durati
     histogram!(COLLECTOR_DURATION, "collector" => collector, "result" => result(succeeded)).record(took);
 }
 
-/// Records one run of a step.
-pub fn step_finished(phase: Phase, succeeded: bool, took: Duration) {
-    histogram!(STEP_DURATION, "phase" => phase.as_str(), "result" => result(succeeded)).record(took);
+/// Records one run of the step of a `Phase`.
+pub fn step_finished(phase: &'static str, succeeded: bool, took: Duration) {
+    histogram!(STEP_DURATION, "phase" => phase, "result" => result(succeeded)).record(took);
 }
 
 /// Counts a hypothesis. `code` comes from the rules' table, which is finite.
@@ -139,9 +107,10 @@ pub fn hypothesis_proposed(code: &str) {
     counter!(HYPOTHESES, "code" => code.to_owned()).increment(1);
 }
 
-/// Counts an Action that was carried out. `result` is one of `applied`, `failed`, `rolled_back`, `rollback_failed`.
-pub fn repair_finished(action: ActionKind, result: &'static str) {
-    counter!(REPAIRS, "action" => action.as_str(), "result" => result).increment(1);
+/// Counts an Action that was carried out. `action` is an `ActionKind`; `result` is one of `applied`, `failed`,
+/// `rolled_back`, `rollback_failed`.
+pub fn repair_finished(action: &'static str, result: &'static str) {
+    counter!(REPAIRS, "action" => action, "result" => result).increment(1);
 }
 
 /// Records one answered HTTP request. `method` and `route` come from the route table, which is finite.
@@ -166,13 +135,13 @@ mod tests {
     fn every_metric_is_shown_with_its_labels_and_description() {
         let recorder = recorder().unwrap();
         metrics::with_local_recorder(&recorder, || {
-            alert_received(SignalSource::Grafana, AlertResult::Opened);
-            incidents_in(Phase::Verify, 3);
-            incident_closed(Outcome::Repaired);
+            alert_received("grafana", "opened");
+            incidents_in("verify", 3);
+            incident_closed("repaired");
             collector_finished("pods", false, Duration::from_millis(20));
-            step_finished(Phase::Triage, true, Duration::from_millis(20));
+            step_finished("triage", true, Duration::from_millis(20));
             hypothesis_proposed("deploy.crash_loop");
-            repair_finished(ActionKind::RollBack, "applied");
+            repair_finished("roll_back", "applied");
             http_answered("GET", "/readyz", 200, Duration::from_millis(20));
         });
         let page = recorder.handle().render();

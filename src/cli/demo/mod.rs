@@ -33,7 +33,7 @@ pub struct DemoArgs {
 ///
 /// # Errors
 /// When the stage cannot be set up.
-#[expect(clippy::unused_async, clippy::needless_pass_by_value, reason = "the body follows with the app")]
+#[expect(clippy::unused_async, reason = "the body follows with the app")]
 pub async fn run(
     _args: DemoArgs,
     _environment: Environment,

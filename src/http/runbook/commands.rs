@@ -20,7 +20,8 @@ pub(super) fn commands(incident: &Incident) -> Vec<String> {
         commands.push(format!("kubectl -n {n} get events --sort-by=.lastTimestamp"));
     }
     commands.extend(objects.iter().map(describe));
-    commands.extend(objects.iter().filter(|object| ROLLOUT_KINDS.contains(&object.kind.as_str())).map(history));
+    commands
+        .extend(objects.iter().filter(|object| ROLLOUT_KINDS.contains(&object.kind.as_str())).map(history));
     let pods = objects.iter().filter(|object| object.kind == "Pod").take(MAX_PODS);
     let container = incident.signals.iter().find_map(|signal| signal.scope.container.as_deref());
     commands.extend(pods.flat_map(|pod| logs(pod, container)));
@@ -31,7 +32,8 @@ pub(super) fn commands(incident: &Incident) -> Vec<String> {
 fn objects(incident: &Incident) -> BTreeSet<ObjectRef> {
     let named = incident.signals.iter().flat_map(|signal| scoped(&signal.scope));
     let causes = incident.hypotheses.iter().map(|hypothesis| hypothesis.object.clone());
-    let targets = incident.plan.iter().flat_map(|plan| &plan.actions).map(|planned| planned.action.target().clone());
+    let targets =
+        incident.plan.iter().flat_map(|plan| &plan.actions).map(|planned| planned.action.target().clone());
     let seen = incident.evidence.iter().map(|evidence| evidence.object.clone());
     let seen = seen.filter(|object| object.kind == "Pod" || object.kind == "Node");
     named.chain(causes).chain(targets).chain(seen).filter(|object| !object.name.is_empty()).collect()
@@ -59,8 +61,7 @@ fn history(workload: &ObjectRef) -> String {
 
 fn logs(pod: &ObjectRef, container: Option<&str>) -> [String; 2] {
     let which = container.map_or("--all-containers".to_owned(), |name| format!("-c {}", quote(name)));
-    let now =
-        format!("kubectl {}logs {} {which} --tail=100", namespace_flag(pod), quote(&pod.name));
+    let now = format!("kubectl {}logs {} {which} --tail=100", namespace_flag(pod), quote(&pod.name));
     let before = format!("{now} --previous");
     [now, before]
 }

@@ -41,7 +41,8 @@ impl Material<'_> {
 
     fn queries(&self) -> String {
         let queries = queries(self.incident, self.readings);
-        let one = |(what, query): &(String, String)| format!("{}:\n\n{}\n", prose(what), block("promql", query));
+        let one =
+            |(what, query): &(String, String)| format!("{}:\n\n{}\n", prose(what), block("promql", query));
         section("Ask Prometheus", &queries.iter().map(one).collect::<String>())
     }
 
@@ -63,14 +64,15 @@ impl Material<'_> {
     }
 
     fn links(&self) -> String {
-        let own = ["", "/graph", "/events"].into_iter().filter_map(|part| {
-            self.base?.join(&format!("api/v1/incidents/{}{part}", self.incident.id)).ok()
-        });
+        let own = ["", "/graph", "/events"]
+            .into_iter()
+            .filter_map(|part| self.base?.join(&format!("api/v1/incidents/{}{part}", self.incident.id)).ok());
         let theirs = self.incident.signals.iter().flat_map(|signal| {
             let annotated = LINK_ANNOTATIONS.iter().filter_map(|name| signal.annotations.get(*name));
             signal.generator_url.iter().chain(annotated)
         });
-        let theirs = theirs.filter_map(|text| Url::parse(text).ok()).filter(|url| url.scheme().starts_with("http"));
+        let theirs =
+            theirs.filter_map(|text| Url::parse(text).ok()).filter(|url| url.scheme().starts_with("http"));
         let mut seen = BTreeSet::new();
         let links = own.chain(theirs).filter(|url| seen.insert(url.clone()));
         section("Links", &list(links.map(|url| format!("<{}>", url.as_str().replace('>', "%3E")))))
@@ -107,7 +109,8 @@ fn plan(incident: &Incident) -> String {
 }
 
 fn action(number: usize, planned: &PlannedAction) -> String {
-    let head = format!("{number}. {} ({} pods)\n\n", prose(&planned.action.to_string()), planned.pods_affected);
+    let head =
+        format!("{number}. {} ({} pods)\n\n", prose(&planned.action.to_string()), planned.pods_affected);
     format!("{head}{}\nUndo: {}\n\n", block("diff", &planned.diff), prose(&planned.undo))
 }
 

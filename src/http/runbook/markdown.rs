@@ -5,7 +5,9 @@ pub(super) fn prose(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '!' => escaped.extend(['\\', character]),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '!' => {
+                escaped.extend(['\\', character]);
+            }
             character if character.is_whitespace() => escaped.push(' '),
             character if character.is_control() => {}
             character => escaped.push(character),
@@ -18,8 +20,10 @@ pub(super) fn prose(text: &str) -> String {
 pub(super) fn block(language: &str, content: &str) -> String {
     let longest = content.split(|character| character != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
-    let visible: String =
-        content.chars().filter(|character| matches!(character, '\n' | '\t') || !character.is_control()).collect();
+    let visible: String = content
+        .chars()
+        .filter(|character| matches!(character, '\n' | '\t') || !character.is_control())
+        .collect();
     format!("{fence}{language}\n{}\n{fence}\n", visible.trim_end())
 }
 
