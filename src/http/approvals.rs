@@ -103,6 +103,7 @@ pub struct Answer {
 #[utoipa::path(
     get,
     path = "/api/v1/approvals",
+    operation_id = "list_approvals",
     tag = "approvals",
     params(PageQuery),
     responses((status = 200, body = ApprovalList), (status = 400, body = ErrorBody))
@@ -126,6 +127,7 @@ pub(super) async fn list(
 #[utoipa::path(
     post,
     path = "/api/v1/approvals/{id}/approve",
+    operation_id = "approve_repair",
     tag = "approvals",
     params(("id" = String, Path, description = "the incident's identifier, or its beginning")),
     request_body = Answer,
@@ -148,6 +150,7 @@ pub(super) async fn approve(
 #[utoipa::path(
     post,
     path = "/api/v1/approvals/{id}/deny",
+    operation_id = "deny_repair",
     tag = "approvals",
     params(("id" = String, Path, description = "the incident's identifier, or its beginning")),
     request_body = Answer,

@@ -51,6 +51,7 @@ pub(super) struct AfterQuery {
 #[utoipa::path(
     get,
     path = "/api/v1/incidents/{id}/events",
+    operation_id = "list_events",
     tag = "incidents",
     params(("id" = String, Path, description = "identifier, or its beginning"), AfterQuery),
     responses((status = 200, body = EventList), (status = 404, body = ErrorBody))
@@ -70,6 +71,7 @@ pub(super) async fn list(
 #[utoipa::path(
     get,
     path = "/api/v1/incidents/{id}/events/stream",
+    operation_id = "stream_incident_events",
     tag = "incidents",
     params(
         ("id" = String, Path, description = "identifier, or its beginning"),

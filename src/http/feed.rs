@@ -56,6 +56,7 @@ impl FeedEvent {
 #[utoipa::path(
     get,
     path = "/api/v1/events/stream",
+    operation_id = "stream_all_events",
     tag = "incidents",
     params(("last-event-id" = Option<String>, Header, description = "the last `id` that was received")),
     responses(

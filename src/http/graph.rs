@@ -14,6 +14,7 @@ use crate::diagnose::diagnose;
 #[utoipa::path(
     get,
     path = "/api/v1/incidents/{id}/graph",
+    operation_id = "show_graph",
     tag = "incidents",
     params(("id" = String, Path, description = "identifier, or its beginning")),
     responses(

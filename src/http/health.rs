@@ -28,7 +28,7 @@ impl Health {
 }
 
 /// The server answers. For a liveness probe.
-#[utoipa::path(get, path = "/healthz", tag = "operations", security(()), responses((status = 200, body = Health)))]
+#[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "operations", security(()), responses((status = 200, body = Health)))]
 pub(super) async fn healthz() -> Json<Health> {
     Health::new("ok")
 }
@@ -37,6 +37,7 @@ pub(super) async fn healthz() -> Json<Health> {
 #[utoipa::path(
     get,
     path = "/readyz",
+    operation_id = "readyz",
     tag = "operations",
     security(()),
     responses((status = 200, body = Health), (status = 503, body = super::ErrorBody, description = "names what is missing"))
@@ -55,6 +56,7 @@ pub(super) async fn readyz(State(state): State<HttpState>) -> Result<Json<Health
 #[utoipa::path(
     get,
     path = "/metrics",
+    operation_id = "metrics",
     tag = "operations",
     responses((status = 200, body = String, content_type = "text/plain"))
 )]

@@ -96,6 +96,7 @@ pub struct CloseRequest {
 #[utoipa::path(
     get,
     path = "/api/v1/incidents",
+    operation_id = "list_incidents",
     tag = "incidents",
     params(ListQuery),
     responses((status = 200, body = Page), (status = 400, body = ErrorBody))
@@ -112,6 +113,7 @@ pub(super) async fn list(
 #[utoipa::path(
     get,
     path = "/api/v1/incidents/{id}",
+    operation_id = "show_incident",
     tag = "incidents",
     params(("id" = String, Path, description = "identifier, or its beginning")),
     responses((status = 200, body = IncidentDetail), (status = 404, body = ErrorBody))
@@ -127,6 +129,7 @@ pub(super) async fn show(
 #[utoipa::path(
     post,
     path = "/api/v1/incidents/{id}/close",
+    operation_id = "close_incident",
     tag = "incidents",
     params(("id" = String, Path, description = "identifier, or its beginning")),
     request_body = CloseRequest,

@@ -27,6 +27,7 @@ pub struct IncidentOpened {
 #[utoipa::path(
     post,
     path = "/api/v1/incidents",
+    operation_id = "report_incident",
     tag = "incidents",
     request_body = ManualIncident,
     responses(

@@ -51,13 +51,13 @@ impl Modify for Schemes {
 }
 
 /// This document.
-#[utoipa::path(get, path = "/openapi.json", tag = "operations", responses((status = 200, body = Object)))]
+#[utoipa::path(get, path = "/openapi.json", operation_id = "openapi", tag = "operations", responses((status = 200, body = Object)))]
 pub(super) async fn document() -> Json<OpenApi> {
     Json(openapi())
 }
 
 /// This document.
-#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "operations", responses((status = 200, body = Object)))]
+#[utoipa::path(get, path = "/api/v1/openapi.json", operation_id = "openapi_v1", tag = "operations", responses((status = 200, body = Object)))]
 pub(super) async fn document_v1() -> Json<OpenApi> {
     Json(openapi())
 }

@@ -69,6 +69,7 @@ fn may_be_json(headers: &HeaderMap) -> bool {
 #[utoipa::path(
     post,
     path = "/api/v1/webhooks/alertmanager",
+    operation_id = "receive_alertmanager",
     tag = "webhooks",
     request_body(content = Object, description = "what Alertmanager sends to a webhook receiver"),
     responses(
@@ -91,6 +92,7 @@ pub(super) async fn alertmanager(
 #[utoipa::path(
     post,
     path = "/api/v1/webhooks/grafana",
+    operation_id = "receive_grafana",
     tag = "webhooks",
     request_body(content = Object, description = "what Grafana sends to a webhook contact point"),
     responses(

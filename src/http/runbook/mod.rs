@@ -20,6 +20,7 @@ use document::Material;
 #[utoipa::path(
     get,
     path = "/api/v1/incidents/{id}/runbook",
+    operation_id = "show_runbook",
     tag = "incidents",
     params(("id" = String, Path, description = "identifier, or its beginning")),
     responses(
