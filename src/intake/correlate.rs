@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::incident::{IncidentId, Phase, Signal, SignalState};
+
+/// Senders that write times in whole seconds end an episode up to this long before it began.
+const ROUNDING: SignedDuration = SignedDuration::from_secs(1);
 
 /// What the store knows that bears on one Signal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -93,7 +96,7 @@ fn firing(signal: &Signal, known: &Known, now: Timestamp, window: Duration) -> R
 /// comes soon, so that old unattended incidents do not hide new trouble.
 fn joins(incident: &OpenIncident, now: Timestamp, window: Duration) -> bool {
     let quiet = now.duration_since(incident.last_signal_at);
-    let soon = jiff::SignedDuration::try_from(window).map_or(true, |window| quiet <= window);
+    let soon = SignedDuration::try_from(window).map_or(true, |window| quiet <= window);
     match incident.phase {
         Phase::Closed => false,
         Phase::Escalated => soon,
@@ -104,17 +107,21 @@ fn joins(incident: &OpenIncident, now: Timestamp, window: Duration) -> bool {
 fn resolved(signal: &Signal, known: &Known) -> Route {
     let seen = known.episode.as_ref();
     let incident = seen.and_then(|episode| episode.incident.clone());
-    match &known.current {
-        Some(current) if signal.starts_at < current.starts_at => {
-            // The end of an older episode says nothing about the one that fires now.
-            Route::Repeat(incident.unwrap_or_else(|| current.incident.clone()))
-        }
-        Some(current) if seen.is_none_or(|episode| episode.state == SignalState::Firing) => {
-            Route::Resolve(current.incident.clone())
-        }
-        Some(current) => Route::Repeat(incident.unwrap_or_else(|| current.incident.clone())),
-        None => incident.map_or(Route::Remember, Route::Repeat),
+    let Some(current) = &known.current else {
+        return incident.map_or(Route::Remember, Route::Repeat);
+    };
+    let news = seen.is_none_or(|episode| episode.state == SignalState::Firing);
+    if news && ends(signal, current) {
+        return Route::Resolve(current.incident.clone());
     }
+    Route::Repeat(incident.unwrap_or_else(|| current.incident.clone()))
+}
+
+/// Whether `signal` is the end of the current episode, and not that of an older one that arrives late. The start alone
+/// does not tell: senders round it, and Alertmanager moves it when replicas of Prometheus disagree.
+fn ends(signal: &Signal, current: &Current) -> bool {
+    let end = signal.ends_at.unwrap_or(signal.starts_at).max(signal.starts_at);
+    current.starts_at.duration_since(end) < ROUNDING
 }
 
 #[cfg(test)]

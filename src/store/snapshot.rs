@@ -7,6 +7,9 @@ use super::{Store, StoreError, answered};
 use crate::incident::{Gap, IncidentId};
 use crate::observe::{Objects, Snapshot};
 
+/// Removes a part of a Snapshot.
+type Cut = fn(&mut Snapshot);
+
 /// Largest stored Snapshot, bytes of JSON.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -50,7 +53,7 @@ fn bounded(snapshot: &Snapshot, limit: usize) -> Result<String, StoreError> {
     if body.len() <= limit {
         return Ok(body);
     }
-    let cuts: [(&str, fn(&mut Snapshot)); 4] = [
+    let cuts: [(&str, Cut); 4] = [
         ("logs", |cut| cut.logs.clear()),
         ("logs and log patterns", |cut| cut.log_patterns.clear()),
         ("logs and events", |cut| cut.objects.events.clear()),
@@ -79,5 +82,47 @@ fn gap(what: &str, size: usize, limit: usize) -> Gap {
     Gap {
         collector: "store".to_owned(),
         reason: format!("{what} were not kept: the snapshot had {size} bytes, {limit} are stored"),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests fail loudly")]
+mod tests {
+    use super::*;
+    use crate::incident::Scope;
+    use crate::observe::LogExcerpt;
+
+    fn snapshot(log_bytes: usize) -> Snapshot {
+        let text = "x".repeat(log_bytes);
+        let (namespace, pod, container) = ("shop".to_owned(), "checkout-0".to_owned(), "app".to_owned());
+        Snapshot {
+            cluster: "prod".to_owned(),
+            taken_at: "2026-11-21T03:00:00Z".parse().unwrap(),
+            scope: Scope { cluster: "prod".to_owned(), ..Scope::default() },
+            focus: None,
+            signals: Vec::new(),
+            objects: Objects::default(),
+            changes: Vec::new(),
+            logs: vec![LogExcerpt { namespace, pod, container, previous: false, text, truncated: false }],
+            log_patterns: Vec::new(),
+            readings: Vec::new(),
+            gaps: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_snapshot_that_fits_is_stored_whole() {
+        let small = snapshot(10);
+        assert_eq!(bounded(&small, MAX_BYTES).unwrap(), serde_json::to_string(&small).unwrap());
+    }
+
+    #[test]
+    fn a_snapshot_that_is_too_large_loses_its_logs_and_says_so() {
+        let body = bounded(&snapshot(10_000), 2_000).unwrap();
+        assert!(body.len() <= 2_000);
+        let kept: Snapshot = serde_json::from_str(&body).unwrap();
+        assert_eq!(kept.logs, []);
+        assert_eq!(kept.gaps[0].collector, "store");
+        assert!(kept.gaps[0].reason.starts_with("logs were not kept"), "{}", kept.gaps[0].reason);
     }
 }
