@@ -8,3 +8,17 @@ pub mod kinds;
 pub mod logbook;
 /// The object store: what etcd and the API server's registry are to a real cluster.
 pub mod objects;
+/// Stories: what is healthy, what goes wrong, what would heal it.
+pub mod scenarios;
+
+mod clock;
+mod collect;
+mod controllers;
+mod delivery;
+mod engine;
+mod kubelet;
+mod loki;
+mod prometheus;
+mod story;
+mod traffic;
+mod world;
