@@ -11,8 +11,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use promql_parser::parser::Expr;
 
-pub(crate) use alerts::{ActiveAlert, AlertBook};
-pub(crate) use eval::{Element, QueryError, Value, parse};
+pub(crate) use alerts::{ActiveAlert, AlertBook, AlertState};
+pub(crate) use eval::{QueryError, Value, parse};
 pub(crate) use http::{PrometheusState, router};
 
 use eval::Evaluator;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use fault::{Fault, PasswordChange, SetField, Step, Target, TrafficChange};
+pub(crate) use load::manifests;
 pub use load::{ScenarioError, names};
 pub use program::{Connection, Database, Failure, FailureKind, Format, Program, Route, When};
 
