@@ -114,6 +114,26 @@ impl LogBook {
         Some(instance.lines.iter().cloned().collect())
     }
 
+    /// The lines so far and a receiver for all that follow, with no gap between them.
+    pub fn read_and_follow(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        restart: u32,
+    ) -> (Vec<LogLine>, broadcast::Receiver<Appended>) {
+        let source = LogSource {
+            namespace: namespace.to_owned(),
+            pod: pod.to_owned(),
+            container: container.to_owned(),
+        };
+        let logs = self.logs();
+        let instance =
+            logs.get(&source).and_then(|all| all.iter().find(|instance| instance.restart == restart));
+        let lines = instance.map(|instance| instance.lines.iter().cloned().collect()).unwrap_or_default();
+        (lines, self.appended.subscribe())
+    }
+
     /// Every container whose source is wanted, with the lines of all its starts, oldest first.
     pub fn search(&self, wanted: impl Fn(&LogSource) -> bool) -> Vec<(LogSource, Vec<LogLine>)> {
         let logs = self.logs();

@@ -19,7 +19,8 @@ pub enum Write {
 }
 
 impl ObjectStore {
-    /// Stores a new object, completed by defaults, uid, creation time, generation and a generated name.
+    /// Stores a new object, completed by defaults, uid (unless given), creation time, generation and a
+    /// generated name.
     ///
     /// # Errors
     /// 409 when the name is taken, 404 when the namespace does not exist, 403 when it is terminating.
@@ -120,7 +121,9 @@ fn prepare_create(
     for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
         meta::unset(&mut object, field);
     }
-    meta::set(&mut object, "uid", meta::fresh_uid());
+    if meta::uid(&object).is_empty() {
+        meta::set(&mut object, "uid", meta::fresh_uid());
+    }
     meta::set(&mut object, "creationTimestamp", meta::seconds(created));
     if kind.has_generation {
         meta::set(&mut object, "generation", 1);
