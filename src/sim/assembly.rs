@@ -88,7 +88,11 @@ impl Sim {
     ///
     /// # Errors
     /// When the scenario's objects are refused or an address can't be listened on.
-    pub async fn start(options: SimOptions, tasks: &TaskTracker, shutdown: &CancellationToken) -> anyhow::Result<Self> {
+    pub async fn start(
+        options: SimOptions,
+        tasks: &TaskTracker,
+        shutdown: &CancellationToken,
+    ) -> anyhow::Result<Self> {
         let clock = Clock::replaying(Timestamp::now(), options.speed);
         let world = Arc::new(World::new(Arc::new(options.scenario), clock.clone()));
         let metrics = Arc::new(Metrics::new(clock, &world.scenario.alerts));
@@ -117,7 +121,13 @@ impl Sim {
     fn deliver(&self, webhook: Option<Webhook>, alerts: watch::Receiver<Vec<prometheus::ActiveAlert>>) {
         let Some(webhook) = webhook else { return };
         let clock = self.world.clock.clone();
-        self.tasks.spawn(delivery::run(webhook, clock, alerts, self.prometheus_url(), self.cancelled.clone()));
+        self.tasks.spawn(delivery::run(
+            webhook,
+            clock,
+            alerts,
+            self.prometheus_url(),
+            self.cancelled.clone(),
+        ));
     }
 
     fn break_later(&self, after: Option<Duration>) {
@@ -220,7 +230,8 @@ struct Servers {
 impl Servers {
     /// Serves a router and tells where.
     async fn serve(&mut self, address: SocketAddr, router: Router) -> anyhow::Result<SocketAddr> {
-        let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        let listener =
+            TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
         let bound = listener.local_addr()?;
         let cancelled = self.cancelled.clone();
         let stop = self.cancelled.clone();

@@ -90,7 +90,8 @@ fn identity(alert: &ActiveAlert) -> String {
 
 impl Told {
     fn is_news(&self, members: &[ActiveAlert], clock: &Clock) -> bool {
-        let (firing, resolved) = (in_state(members, AlertState::Firing), in_state(members, AlertState::Resolved));
+        let (firing, resolved) =
+            (in_state(members, AlertState::Firing), in_state(members, AlertState::Resolved));
         let has_new = firing.iter().any(|id| !self.firing.contains(id))
             || resolved.iter().any(|id| !self.resolved.contains(id) && self.firing.contains(id));
         let is_due = !firing.is_empty() && self.at.is_some_and(|at| clock.is_over(at, REPEAT));
@@ -112,7 +113,10 @@ async fn send(client: &reqwest::Client, webhook: &Webhook, payload: &Value) -> R
         }
         request.send().await?.error_for_status().map(drop)
     };
-    let patience = ExponentialBuilder::default().with_jitter().with_min_delay(Duration::from_millis(200)).with_max_times(TRIES);
+    let patience = ExponentialBuilder::default()
+        .with_jitter()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_times(TRIES);
     attempt.retry(patience).await
 }
 
@@ -149,7 +153,8 @@ fn payload(key: &(String, String), members: &[ActiveAlert], external_url: &str) 
 }
 
 fn alert_json(alert: &ActiveAlert, external_url: &str) -> Value {
-    let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("g0.expr", &alert.expr).finish();
+    let query: String =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("g0.expr", &alert.expr).finish();
     json!({
         "status": if alert.state == AlertState::Resolved { "resolved" } else { "firing" },
         "labels": alert.labels, "annotations": alert.annotations,

@@ -55,7 +55,11 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// An engine for a world that has not begun.
-    pub(crate) fn new(world: Arc<World>, metrics: Arc<Metrics>, alerts: watch::Sender<Vec<ActiveAlert>>) -> Self {
+    pub(crate) fn new(
+        world: Arc<World>,
+        metrics: Arc<Metrics>,
+        alerts: watch::Sender<Vec<ActiveAlert>>,
+    ) -> Self {
         Self {
             world,
             metrics,
@@ -183,7 +187,11 @@ fn break_live(world: &World, steps: &[Step]) {
 }
 
 /// Runs an engine live until it is cancelled. Steps run on a blocking thread, as they may take some milliseconds.
-pub(crate) async fn run(mut engine: Engine, mut commands: mpsc::Receiver<Command>, cancelled: CancellationToken) {
+pub(crate) async fn run(
+    mut engine: Engine,
+    mut commands: mpsc::Receiver<Command>,
+    cancelled: CancellationToken,
+) {
     let world = engine.world.clone();
     world.clock.go_live();
     let speed = world.clock.speed();

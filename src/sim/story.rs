@@ -75,7 +75,9 @@ pub(crate) fn is_healed(world: &World, metrics: &Metrics) -> bool {
 
 /// Whether a workload's rollout is complete and all its replicas are available.
 fn is_available(world: &World, target: &Target) -> bool {
-    let Some(object) = world.store.get_shared(target.kind, &target.namespace, &target.name) else { return false };
+    let Some(object) = world.store.get_shared(target.kind, &target.namespace, &target.name) else {
+        return false;
+    };
     let status = |field: &str| fields::int(&object, &format!("/status/{field}")).unwrap_or(0);
     let wanted = fields::int(&object, "/spec/replicas").unwrap_or(1);
     status("observedGeneration") >= fields::int(&object, "/metadata/generation").unwrap_or(1)

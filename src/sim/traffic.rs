@@ -148,7 +148,9 @@ fn idle(world: &World) -> Usage {
         let statuses = fields::list(&pod, "/status/containerStatuses").iter();
         let running = statuses.filter(|status| status.pointer("/state/running").is_some());
         let cores: f64 = running
-            .map(|status| world.scenario.program(fields::text(status, "/image")).map_or("1m", |p| p.cpu.as_str()))
+            .map(|status| {
+                world.scenario.program(fields::text(status, "/image")).map_or("1m", |p| p.cpu.as_str())
+            })
             .map(quantity::quantity)
             .sum();
         if cores > 0.0 {
@@ -164,7 +166,8 @@ fn load(world: &World, route: &Route, depth: usize) -> Load {
     let count = pods.len().max(1) as f64;
     let capacity = pods.first().map_or(UNLIMITED, |pod| capacity(pod));
     let asked = rate / count * quantity::quantity(&route.cpu) / capacity;
-    let refused = if pods.is_empty() { 1.0 } else { ((asked - SATURATED) / asked.max(0.001)).clamp(0.0, 0.95) };
+    let refused =
+        if pods.is_empty() { 1.0 } else { ((asked - SATURATED) / asked.max(0.001)).clamp(0.0, 0.95) };
     let slowdown = (1.0 / (1.0 - asked.min(0.999))).min(SLOWEST);
     let mut latency = route.latency.as_secs_f64() * slowdown;
     let mut working = (1.0 - route.errors) * (1.0 - refused);
@@ -234,16 +237,25 @@ mod tests {
             latency: std::time::Duration::from_millis(20),
             errors: 0.0,
         }];
-        let world = World::new(Arc::new(scenario), Clock::replaying(Timestamp::from_second(1_790_000_000).unwrap(), 1.0));
-        given(&world, json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "default"},
-                             "spec": {"selector": {"app": "web"}}}));
+        let world = World::new(
+            Arc::new(scenario),
+            Clock::replaying(Timestamp::from_second(1_790_000_000).unwrap(), 1.0),
+        );
+        given(
+            &world,
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "default"},
+                             "spec": {"selector": {"app": "web"}}}),
+        );
         for n in 0..pods {
-            given(&world, json!({
-                "apiVersion": "v1", "kind": "Pod",
-                "metadata": {"name": format!("web-{n}"), "namespace": "default", "labels": {"app": "web"}},
-                "spec": {"nodeName": "a", "containers": [{"name": "c", "resources": {"limits": {"cpu": "200m"}}}]},
-                "status": {"conditions": [{"type": "Ready", "status": "True"}]},
-            }));
+            given(
+                &world,
+                json!({
+                    "apiVersion": "v1", "kind": "Pod",
+                    "metadata": {"name": format!("web-{n}"), "namespace": "default", "labels": {"app": "web"}},
+                    "spec": {"nodeName": "a", "containers": [{"name": "c", "resources": {"limits": {"cpu": "200m"}}}]},
+                    "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+                }),
+            );
         }
         world
     }
@@ -272,7 +284,8 @@ mod tests {
         let (calm, _) = run(4);
         let (busy, failed) = run(1);
         assert!(failed > 400.0, "{failed}");
-        let mean = |t: &Traffic| t.flows.values().map(|f| f.sum / f.count).sum::<f64>() / t.flows.len() as f64;
+        let mean =
+            |t: &Traffic| t.flows.values().map(|f| f.sum / f.count).sum::<f64>() / t.flows.len() as f64;
         assert!(mean(&busy) > 5.0 * mean(&calm));
     }
 }

@@ -10,7 +10,11 @@ pub(super) fn collect(world: &World, sink: &mut Sink) {
         let name = meta::name(&node);
         let version = fields::text(&node, "/status/nodeInfo/kubeletVersion");
         sink.add("kube_node_info", &[("node", name), ("kubelet_version", version)], 1.0);
-        sink.add_truth("kube_node_spec_unschedulable", &[("node", name)], fields::flag(&node, "/spec/unschedulable"));
+        sink.add_truth(
+            "kube_node_spec_unschedulable",
+            &[("node", name)],
+            fields::flag(&node, "/spec/unschedulable"),
+        );
         for condition in fields::list(&node, "/status/conditions") {
             let (kind, now) = (fields::text(condition, "/type"), fields::text(condition, "/status"));
             for status in ["true", "false", "unknown"] {
@@ -24,7 +28,11 @@ pub(super) fn collect(world: &World, sink: &mut Sink) {
             sink.add("kube_node_status_allocatable", &labels, value);
         }
         for taint in fields::list(&node, "/spec/taints") {
-            let labels = [("node", name), ("key", fields::text(taint, "/key")), ("effect", fields::text(taint, "/effect"))];
+            let labels = [
+                ("node", name),
+                ("key", fields::text(taint, "/key")),
+                ("effect", fields::text(taint, "/effect")),
+            ];
             sink.add("kube_node_spec_taint", &labels, 1.0);
         }
         let labels = [("job", "kubelet"), ("instance", name), ("node", name)];

@@ -29,7 +29,12 @@ fn info(pod: &Value, own: &Own<'_>, sink: &mut Sink) {
     let owner = fields::controller(pod);
     let kind = owner.map_or("<none>", |o| fields::text(o, "/kind"));
     let owner = owner.map_or("<none>", |o| fields::text(o, "/name"));
-    let more = [("node", node), ("pod_ip", fields::text(pod, "/status/podIP")), ("created_by_kind", kind), ("created_by_name", owner)];
+    let more = [
+        ("node", node),
+        ("pod_ip", fields::text(pod, "/status/podIP")),
+        ("created_by_kind", kind),
+        ("created_by_name", owner),
+    ];
     sink.add("kube_pod_info", &joined(own, &more), 1.0);
     let more = [("owner_kind", kind), ("owner_name", owner), ("owner_is_controller", "true")];
     sink.add("kube_pod_owner", &joined(own, &more), 1.0);
@@ -47,7 +52,8 @@ fn phase(pod: &Value, own: &Own<'_>, sink: &mut Sink) {
     for phase in ["Pending", "Running", "Succeeded", "Failed", "Unknown"] {
         sink.add_truth("kube_pod_status_phase", &joined(own, &[("phase", phase)]), now == phase);
     }
-    for (kind, metric) in [("Ready", "kube_pod_status_ready"), ("PodScheduled", "kube_pod_status_scheduled")] {
+    for (kind, metric) in [("Ready", "kube_pod_status_ready"), ("PodScheduled", "kube_pod_status_scheduled")]
+    {
         let is_true = fields::is_true(pod, kind);
         sink.add_truth(metric, &joined(own, &[("condition", "true")]), is_true);
         sink.add_truth(metric, &joined(own, &[("condition", "false")]), !is_true);
@@ -62,11 +68,15 @@ fn phase(pod: &Value, own: &Own<'_>, sink: &mut Sink) {
 fn resources(pod: &Value, container: &Value, own: &Own<'_>, sink: &mut Sink) {
     let node = fields::text(pod, "/spec/nodeName");
     let name = fields::text(container, "/name");
-    for (side, metric) in
-        [("limits", "kube_pod_container_resource_limits"), ("requests", "kube_pod_container_resource_requests")]
-    {
+    for (side, metric) in [
+        ("limits", "kube_pod_container_resource_limits"),
+        ("requests", "kube_pod_container_resource_requests"),
+    ] {
         for (resource, unit) in [("cpu", "core"), ("memory", "byte")] {
-            let Some(value) = quantity::of(container.pointer(&format!("/resources/{side}/{resource}"))) else { continue };
+            let Some(value) = quantity::of(container.pointer(&format!("/resources/{side}/{resource}")))
+            else {
+                continue;
+            };
             let more = [("container", name), ("node", node), ("resource", resource), ("unit", unit)];
             sink.add(metric, &joined(own, &more), value);
         }

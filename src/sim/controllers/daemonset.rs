@@ -43,7 +43,9 @@ fn sync(world: &World, set: &Value, hash: &str) {
             None => {
                 let _ = pods::create(world, set, pod, COMPONENT);
             }
-            Some(pod) if pods::is_finished(pod) && !meta::is_terminating(pod) => pods::delete(world, set, pod, COMPONENT),
+            Some(pod) if pods::is_finished(pod) && !meta::is_terminating(pod) => {
+                pods::delete(world, set, pod, COMPONENT)
+            }
             Some(_) => {}
         }
     }
@@ -59,14 +61,16 @@ fn node_of(pod: &Value) -> &str {
 
 fn pod_for(set: &Value, node: &Value, hash: &str) -> Value {
     let generation = fields::int(set, "/metadata/generation").unwrap_or(1).to_string();
-    let mut pod = pods::from_template(set, &[(history::HASH, hash), ("pod-template-generation", &generation)]);
+    let mut pod =
+        pods::from_template(set, &[(history::HASH, hash), ("pod-template-generation", &generation)]);
     let mut tolerations: Vec<Value> = fields::list(&pod, "/spec/tolerations").to_vec();
     tolerations.retain(|t| t.get("tolerationSeconds").is_none());
     tolerations.extend(TOLERATED.iter().map(
         |(key, effect)| json!({"key": format!("node.kubernetes.io/{key}"), "operator": "Exists", "effect": effect}),
     ));
     fields::set(&mut pod, "/spec/tolerations", tolerations.into());
-    let term = json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": [meta::name(node)]}]});
+    let term =
+        json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": [meta::name(node)]}]});
     let required = json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}});
     fields::set(&mut pod, "/spec/affinity", json!({"nodeAffinity": required}));
     pod
@@ -74,7 +78,8 @@ fn pod_for(set: &Value, node: &Value, hash: &str) -> Value {
 
 fn replace_one_outdated(world: &World, set: &Value, owned: &[Arc<Value>], hash: &str) {
     let missing = owned.iter().any(|pod| meta::is_terminating(pod) || !pods::is_ready(pod));
-    let outdated = owned.iter().find(|pod| fields::text(pod, "/metadata/labels/controller-revision-hash") != hash);
+    let outdated =
+        owned.iter().find(|pod| fields::text(pod, "/metadata/labels/controller-revision-hash") != hash);
     if let Some(pod) = outdated
         && (!missing || !pods::is_ready(pod))
         && !meta::is_terminating(pod)
@@ -86,7 +91,8 @@ fn replace_one_outdated(world: &World, set: &Value, owned: &[Arc<Value>], hash: 
 fn write_status(world: &World, set: &Value, wanted: i64, hash: &str) {
     let owned = world.controlled(&PODS, set);
     let tally = pods::tally(world, &owned, fields::int(set, "/spec/minReadySeconds").unwrap_or(0));
-    let is_updated = |pod: &&Arc<Value>| fields::text(pod, "/metadata/labels/controller-revision-hash") == hash;
+    let is_updated =
+        |pod: &&Arc<Value>| fields::text(pod, "/metadata/labels/controller-revision-hash") == hash;
     let updated = pods::count(owned.iter().filter(is_updated));
     world.modify(&DAEMON_SETS, set, |set| {
         let mut status = json!({
@@ -110,14 +116,20 @@ mod tests {
     fn every_fitting_node_gets_one_pod() {
         let world = empty_world();
         for (name, os) in [("a", "linux"), ("b", "linux"), ("c", "windows")] {
-            given(&world, json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"os": os}}}));
+            given(
+                &world,
+                json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"os": os}}}),
+            );
         }
-        given(&world, json!({
-            "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "agent", "namespace": "default"},
-            "spec": {"selector": {"matchLabels": {"app": "agent"}},
-                     "template": {"metadata": {"labels": {"app": "agent"}},
-                                  "spec": {"nodeSelector": {"os": "linux"}, "containers": [{"name": "a", "image": "a:1"}]}}},
-        }));
+        given(
+            &world,
+            json!({
+                "apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "agent", "namespace": "default"},
+                "spec": {"selector": {"matchLabels": {"app": "agent"}},
+                         "template": {"metadata": {"labels": {"app": "agent"}},
+                                      "spec": {"nodeSelector": {"os": "linux"}, "containers": [{"name": "a", "image": "a:1"}]}}},
+            }),
+        );
         reconcile(&world);
         reconcile(&world);
         let nodes: Vec<String> = world.all(&PODS).iter().map(|pod| node_of(pod).to_owned()).collect();

@@ -109,7 +109,8 @@ fn number_revision(world: &World, deployment: &Value, new: &Value, old: &[Arc<Va
         let history = "/metadata/annotations/deployment.kubernetes.io~1revision-history";
         world.modify(&REPLICA_SETS, new, |set| {
             let earlier = fields::text(set, history);
-            let told = if earlier.is_empty() { revision.to_string() } else { format!("{earlier},{revision}") };
+            let told =
+                if earlier.is_empty() { revision.to_string() } else { format!("{earlier},{revision}") };
             if revision > 0 {
                 fields::set(set, history, told.into());
             }
@@ -134,13 +135,15 @@ fn copy_change_cause(world: &World, deployment: &Value, new: &Value) {
 /// Deletes the oldest empty ReplicaSets beyond the history limit.
 fn prune(world: &World, deployment: &Value, old: &[Arc<Value>]) {
     let limit = fields::int(deployment, "/spec/revisionHistoryLimit").unwrap_or(10);
-    let is_empty =
-        |set: &&Arc<Value>| fields::int(set, "/spec/replicas") == Some(0) && fields::int(set, "/status/replicas") == Some(0);
+    let is_empty = |set: &&Arc<Value>| {
+        fields::int(set, "/spec/replicas") == Some(0) && fields::int(set, "/status/replicas") == Some(0)
+    };
     let mut empty: Vec<&Arc<Value>> = old.iter().filter(is_empty).collect();
     empty.sort_by_key(|set| revision_of(set));
     let surplus = empty.len().saturating_sub(usize::try_from(limit).unwrap_or(0));
     for set in empty.into_iter().take(surplus) {
-        let gone = world.store.delete(&REPLICA_SETS, meta::namespace(set), meta::name(set), &Deletion::default());
+        let gone =
+            world.store.delete(&REPLICA_SETS, meta::namespace(set), meta::name(set), &Deletion::default());
         tracing::debug!(ok = gone.is_ok(), name = meta::name(set), "an old ReplicaSet was pruned");
     }
 }

@@ -54,7 +54,9 @@ fn images(world: &World) -> BTreeMap<String, usize> {
 fn change_image(world: &World, image: &str) {
     world
         .store
-        .modify(&DEPLOYMENTS, "default", "web", |d| fields::set(d, "/spec/template/spec/containers/0/image", image.into()))
+        .modify(&DEPLOYMENTS, "default", "web", |d| {
+            fields::set(d, "/spec/template/spec/containers/0/image", image.into())
+        })
         .unwrap();
 }
 
@@ -110,7 +112,10 @@ fn a_rollout_of_a_broken_image_stops_before_it_costs_availability_and_times_out(
     assert_eq!(progressing(&world), "ProgressDeadlineExceeded");
     let events = world.all(&EVENTS);
     let messages: Vec<&str> = events.iter().map(|e| fields::text(e, "/message")).collect();
-    assert!(messages.iter().any(|m| m.starts_with("Scaled up replica set web-") && m.ends_with("from 0 to 1")), "{messages:?}");
+    assert!(
+        messages.iter().any(|m| m.starts_with("Scaled up replica set web-") && m.ends_with("from 0 to 1")),
+        "{messages:?}"
+    );
 }
 
 #[test]
@@ -118,7 +123,10 @@ fn a_paused_deployment_rolls_nothing_out() {
     let world = empty_world();
     given(&world, deployment(2));
     play(&world, "");
-    world.store.modify(&DEPLOYMENTS, "default", "web", |d| fields::set(d, "/spec/paused", true.into())).unwrap();
+    world
+        .store
+        .modify(&DEPLOYMENTS, "default", "web", |d| fields::set(d, "/spec/paused", true.into()))
+        .unwrap();
     change_image(&world, "web:2");
     play(&world, "");
     assert_eq!(images(&world), BTreeMap::from([("web:1".to_owned(), 2)]));

@@ -18,7 +18,9 @@ pub(super) fn reconcile(world: &World) {
         }
         let mut backends = world.within(&PODS, meta::namespace(&service));
         backends.retain(|pod| {
-            fields::selects_plain(selector, pod) && !fields::text(pod, "/status/podIP").is_empty() && !pods::is_finished(pod)
+            fields::selects_plain(selector, pod)
+                && !fields::text(pod, "/status/podIP").is_empty()
+                && !pods::is_finished(pod)
         });
         write_slice(world, &service, &backends);
         write_endpoints(world, &service, &backends);
@@ -32,7 +34,8 @@ fn target(pod: &Value) -> Value {
 /// A Service's ports as they are on a pod: names are looked up in its containers.
 fn ports(service: &Value, backends: &[Arc<Value>]) -> Vec<Value> {
     let resolve = |port: &Value| {
-        let wanted = port.get("targetPort").cloned().unwrap_or_else(|| port.get("port").cloned().unwrap_or_default());
+        let wanted =
+            port.get("targetPort").cloned().unwrap_or_else(|| port.get("port").cloned().unwrap_or_default());
         let number = match &wanted {
             Value::String(name) => named_port(backends, name).unwrap_or(Value::Null),
             other => other.clone(),
@@ -72,7 +75,11 @@ fn write_slice(world: &World, service: &Value, backends: &[Arc<Value>]) {
     }
     let mut labels = service.pointer("/metadata/labels").cloned().unwrap_or_else(|| json!({}));
     fields::set(&mut labels, "/kubernetes.io~1service-name", meta::name(service).into());
-    fields::set(&mut labels, "/endpointslice.kubernetes.io~1managed-by", "endpointslice-controller.k8s.io".into());
+    fields::set(
+        &mut labels,
+        "/endpointslice.kubernetes.io~1managed-by",
+        "endpointslice-controller.k8s.io".into(),
+    );
     let mut slice = json!({
         "metadata": {"generateName": format!("{}-", meta::name(service)), "namespace": meta::namespace(service),
                      "labels": labels, "ownerReferences": fields::controller_reference(service)},
@@ -85,9 +92,7 @@ fn write_slice(world: &World, service: &Value, backends: &[Arc<Value>]) {
 }
 
 fn write_endpoints(world: &World, service: &Value, backends: &[Arc<Value>]) {
-    let address = |pod: &Arc<Value>| {
-        json!({"ip": fields::text(pod, "/status/podIP"), "nodeName": fields::text(pod, "/spec/nodeName"), "targetRef": target(pod)})
-    };
+    let address = |pod: &Arc<Value>| json!({"ip": fields::text(pod, "/status/podIP"), "nodeName": fields::text(pod, "/spec/nodeName"), "targetRef": target(pod)});
     let living = || backends.iter().filter(|pod| !meta::is_terminating(pod));
     let ready: Vec<Value> = living().filter(|pod| pods::is_ready(pod)).map(address).collect();
     let unready: Vec<Value> = living().filter(|pod| !pods::is_ready(pod)).map(address).collect();
@@ -105,7 +110,8 @@ fn write_endpoints(world: &World, service: &Value, backends: &[Arc<Value>]) {
     }
     let mut labels = service.pointer("/metadata/labels").cloned().unwrap_or_else(|| json!({}));
     fields::set(&mut labels, "/endpoints.kubernetes.io~1managed-by", "endpoint-controller".into());
-    let object = json!({"metadata": {"name": name, "namespace": namespace, "labels": labels}, "subsets": subsets});
+    let object =
+        json!({"metadata": {"name": name, "namespace": namespace, "labels": labels}, "subsets": subsets});
     create(world, &ENDPOINTS, object);
 }
 
@@ -119,7 +125,11 @@ fn write(world: &World, kind: &'static Kind, object: &Value, body: &[(&str, Valu
         for (field, value) in body {
             fields::set(object, field, value.clone());
         }
-        fields::set(object, "/metadata/annotations/endpoints.kubernetes.io~1last-change-trigger-time", now.into());
+        fields::set(
+            object,
+            "/metadata/annotations/endpoints.kubernetes.io~1last-change-trigger-time",
+            now.into(),
+        );
     });
 }
 
@@ -138,17 +148,23 @@ mod tests {
     fn only_ready_pods_are_ready_endpoints() {
         let world = empty_world();
         for (name, ready) in [("up", "True"), ("down", "False")] {
-            given(&world, json!({
-                "apiVersion": "v1", "kind": "Pod",
-                "metadata": {"name": name, "namespace": "default", "labels": {"app": "web"}},
-                "spec": {"containers": [{"name": "c", "ports": [{"name": "http", "containerPort": 8080}]}]},
-                "status": {"podIP": "10.1.1.1", "phase": "Running", "conditions": [{"type": "Ready", "status": ready}]},
-            }));
+            given(
+                &world,
+                json!({
+                    "apiVersion": "v1", "kind": "Pod",
+                    "metadata": {"name": name, "namespace": "default", "labels": {"app": "web"}},
+                    "spec": {"containers": [{"name": "c", "ports": [{"name": "http", "containerPort": 8080}]}]},
+                    "status": {"podIP": "10.1.1.1", "phase": "Running", "conditions": [{"type": "Ready", "status": ready}]},
+                }),
+            );
         }
-        let service = given(&world, json!({
-            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "default"},
-            "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": "http"}]},
-        }));
+        let service = given(
+            &world,
+            json!({
+                "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "default"},
+                "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": "http"}]},
+            }),
+        );
         reconcile(&world);
         let slice = world.controlled(&ENDPOINT_SLICES, &service).remove(0);
         let ready: Vec<(String, bool)> = fields::list(&slice, "/endpoints")

@@ -21,7 +21,9 @@ pub(super) fn record(world: &World, owner: &Value) -> String {
         Some(revision) if fields::int(revision, "/revision") == Some(highest) => {}
         // Going back to an old template gives it a new number.
         Some(revision) => {
-            world.modify(&CONTROLLER_REVISIONS, revision, |r| fields::set(r, "/revision", (highest + 1).into()));
+            world.modify(&CONTROLLER_REVISIONS, revision, |r| {
+                fields::set(r, "/revision", (highest + 1).into())
+            });
         }
         None => create(world, owner, &name, &hash, highest + 1, template),
     }

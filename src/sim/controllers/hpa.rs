@@ -64,8 +64,10 @@ impl Autoscaler {
             return tell_missing_target(world, hpa, kind, name);
         };
         let reading = read(world, hpa, &target, usage);
-        let (lowest, highest) =
-            (fields::int(hpa, "/spec/minReplicas").unwrap_or(1), fields::int(hpa, "/spec/maxReplicas").unwrap_or(1));
+        let (lowest, highest) = (
+            fields::int(hpa, "/spec/minReplicas").unwrap_or(1),
+            fields::int(hpa, "/spec/maxReplicas").unwrap_or(1),
+        );
         let raw = recommend(reading);
         let stable = self.stabilize(world, hpa, reading.current, raw);
         let desired = stable.clamp(lowest, highest.max(lowest));
@@ -80,7 +82,9 @@ impl Autoscaler {
             let message = format!("New size: {desired}; reason: {why}");
             world.report(hpa, Report::normal(COMPONENT, "SuccessfulRescale", &message));
             let now = meta::seconds(world.now());
-            world.modify(&HORIZONTAL_POD_AUTOSCALERS, hpa, |h| fields::set(h, "/status/lastScaleTime", now.into()));
+            world.modify(&HORIZONTAL_POD_AUTOSCALERS, hpa, |h| {
+                fields::set(h, "/status/lastScaleTime", now.into())
+            });
         }
     }
 
@@ -100,7 +104,9 @@ impl Autoscaler {
 
 fn read(world: &World, hpa: &Value, target: &Value, usage: &Usage) -> Reading {
     let mut running = world.within(&PODS, meta::namespace(hpa));
-    running.retain(|pod| fields::selects(target.pointer("/spec/selector"), pod) && pods::is_active(pod) && pods::is_ready(pod));
+    running.retain(|pod| {
+        fields::selects(target.pointer("/spec/selector"), pod) && pods::is_active(pod) && pods::is_ready(pod)
+    });
     let (mut used, mut requested) = (0.0, 0.0);
     for pod in &running {
         let key = (meta::namespace(pod).to_owned(), meta::name(pod).to_owned());
@@ -110,7 +116,8 @@ fn read(world: &World, hpa: &Value, target: &Value, usage: &Usage) -> Reading {
     }
     let is_cpu = |m: &&Value| fields::text(m, "/resource/name") == "cpu";
     let metric = fields::list(hpa, "/spec/metrics").iter().find(is_cpu);
-    let target_percent = metric.and_then(|m| fields::int(m, "/resource/target/averageUtilization")).unwrap_or(80);
+    let target_percent =
+        metric.and_then(|m| fields::int(m, "/resource/target/averageUtilization")).unwrap_or(80);
     Reading {
         current: fields::int(target, "/spec/replicas").unwrap_or(1),
         utilization: (requested > 0.0).then(|| used / requested * 100.0),
@@ -166,9 +173,19 @@ fn conditions(reading: Reading, limits: Limits) -> [Told; 3] {
         ("ScalingActive", "False", "FailedGetResourceMetric", message)
     };
     let limited = if limits.raw > limits.highest {
-        ("ScalingLimited", "True", "TooManyReplicas", "the desired replica count is more than the maximum replica count")
+        (
+            "ScalingLimited",
+            "True",
+            "TooManyReplicas",
+            "the desired replica count is more than the maximum replica count",
+        )
     } else if limits.raw < limits.lowest {
-        ("ScalingLimited", "True", "TooFewReplicas", "the desired replica count is less than the minimum replica count")
+        (
+            "ScalingLimited",
+            "True",
+            "TooFewReplicas",
+            "the desired replica count is less than the minimum replica count",
+        )
     } else {
         ("ScalingLimited", "False", "DesiredWithinRange", "the desired count is within the acceptable range")
     };
@@ -194,24 +211,33 @@ mod tests {
 
     fn world(max: i64) -> World {
         let world = empty_world();
-        given(&world, json!({
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "default"},
-            "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": {}},
-        }));
+        given(
+            &world,
+            json!({
+                "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "default"},
+                "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": {}},
+            }),
+        );
         for name in ["a", "b"] {
-            given(&world, json!({
-                "apiVersion": "v1", "kind": "Pod",
-                "metadata": {"name": name, "namespace": "default", "labels": {"app": "web"}},
-                "spec": {"containers": [{"name": "c", "resources": {"requests": {"cpu": "100m"}}}]},
-                "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
-            }));
+            given(
+                &world,
+                json!({
+                    "apiVersion": "v1", "kind": "Pod",
+                    "metadata": {"name": name, "namespace": "default", "labels": {"app": "web"}},
+                    "spec": {"containers": [{"name": "c", "resources": {"requests": {"cpu": "100m"}}}]},
+                    "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
+                }),
+            );
         }
-        given(&world, json!({
-            "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
-            "metadata": {"name": "web", "namespace": "default"},
-            "spec": {"minReplicas": 2, "maxReplicas": max, "scaleTargetRef": {"kind": "Deployment", "name": "web"},
-                     "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"averageUtilization": 70}}}]},
-        }));
+        given(
+            &world,
+            json!({
+                "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+                "metadata": {"name": "web", "namespace": "default"},
+                "spec": {"minReplicas": 2, "maxReplicas": max, "scaleTargetRef": {"kind": "Deployment", "name": "web"},
+                         "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"averageUtilization": 70}}}]},
+            }),
+        );
         world
     }
 

@@ -30,12 +30,15 @@ fn sync(world: &World, job: &Value) {
     let (succeeded, failed) = (in_phase(&owned, "Succeeded"), in_phase(&owned, "Failed"));
     let completions = fields::int(job, "/spec/completions").unwrap_or(1);
     let limit = fields::int(job, "/spec/backoffLimit").unwrap_or(6);
-    let restarts: i64 = owned.iter().filter_map(|p| fields::int(p, "/status/containerStatuses/0/restartCount")).sum();
+    let restarts: i64 =
+        owned.iter().filter_map(|p| fields::int(p, "/status/containerStatuses/0/restartCount")).sum();
     let active: Vec<&Arc<Value>> = owned.iter().filter(|pod| pods::is_active(pod)).collect();
-    let exhausted = failed > limit || (restarts > limit && fields::text(job, "/spec/template/spec/restartPolicy") == "OnFailure");
+    let exhausted = failed > limit
+        || (restarts > limit && fields::text(job, "/spec/template/spec/restartPolicy") == "OnFailure");
     if succeeded < completions && !exhausted {
         let parallel = fields::int(job, "/spec/parallelism").unwrap_or(1);
-        let room = (parallel - pods::count(active.iter())).min(completions - succeeded - pods::count(active.iter()));
+        let room =
+            (parallel - pods::count(active.iter())).min(completions - succeeded - pods::count(active.iter()));
         let labels = [("batch.kubernetes.io/job-name", meta::name(job)), ("job-name", meta::name(job))];
         for _ in 0..room.max(0) {
             let _ = pods::create(world, job, pods::from_template(job, &labels), COMPONENT);
@@ -57,7 +60,8 @@ fn write_status(world: &World, job: &Value, complete: bool, exhausted: bool) {
     world.modify(&JOBS, job, |job| {
         let started = job.pointer("/status/startTime").cloned().unwrap_or_else(|| meta::seconds(now).into());
         let conditions = job.pointer("/status/conditions").cloned();
-        let mut status = json!({"startTime": started, "ready": ready, "terminating": 0, "uncountedTerminatedPods": {}});
+        let mut status =
+            json!({"startTime": started, "ready": ready, "terminating": 0, "uncountedTerminatedPods": {}});
         for (field, value) in [("/active", active), ("/succeeded", succeeded), ("/failed", failed)] {
             if value > 0 {
                 fields::set(&mut status, field, value.into());
@@ -71,11 +75,13 @@ fn write_status(world: &World, job: &Value, complete: bool, exhausted: bool) {
         if complete {
             fields::set(job, "/status/completionTime", meta::seconds(now).into());
             let message = "Reached expected number of succeeded pods";
-            let condition = Condition { kind: "Complete", status: "True", reason: "CompletionsReached", message };
+            let condition =
+                Condition { kind: "Complete", status: "True", reason: "CompletionsReached", message };
             fields::set_condition(job, condition, now, &[("lastProbeTime", probe)]);
         } else if exhausted {
             let message = "Job has reached the specified backoff limit";
-            let condition = Condition { kind: "Failed", status: "True", reason: "BackoffLimitExceeded", message };
+            let condition =
+                Condition { kind: "Failed", status: "True", reason: "BackoffLimitExceeded", message };
             fields::set_condition(job, condition, now, &[("lastProbeTime", probe)]);
         }
     });
@@ -93,11 +99,14 @@ mod tests {
     use crate::sim::world::testing::{empty_world, given};
 
     fn job(world: &World, limit: i64) -> Value {
-        given(world, json!({
-            "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "export", "namespace": "default"},
-            "spec": {"backoffLimit": limit, "template": {"metadata": {}, "spec": {
-                "restartPolicy": "Never", "containers": [{"name": "e", "image": "e:1"}]}}},
-        }))
+        given(
+            world,
+            json!({
+                "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "export", "namespace": "default"},
+                "spec": {"backoffLimit": limit, "template": {"metadata": {}, "spec": {
+                    "restartPolicy": "Never", "containers": [{"name": "e", "image": "e:1"}]}}},
+            }),
+        )
     }
 
     fn end_all(world: &World, phase: &str) {

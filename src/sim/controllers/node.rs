@@ -20,7 +20,8 @@ pub(super) fn reconcile(world: &World) {
     for node in world.all(&NODES) {
         let silent_since = world.switches().down.get(meta::name(&node)).copied();
         let is_lost = silent_since.is_some_and(|since| world.clock.is_over(since, GRACE));
-        let told_lost = fields::condition(&node, "Ready").is_some_and(|c| fields::text(c, "/status") == "Unknown");
+        let told_lost =
+            fields::condition(&node, "Ready").is_some_and(|c| fields::text(c, "/status") == "Unknown");
         if is_lost && !told_lost {
             declare_lost(world, &node);
         }
@@ -36,8 +37,9 @@ fn declare_lost(world: &World, node: &Value) {
     let now = world.now();
     world.modify(&NODES, node, |node| {
         for kind in ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"] {
-            let heartbeat =
-                fields::condition(node, kind).and_then(|c| c.get("lastHeartbeatTime").cloned()).unwrap_or_default();
+            let heartbeat = fields::condition(node, kind)
+                .and_then(|c| c.get("lastHeartbeatTime").cloned())
+                .unwrap_or_default();
             let message = "Kubelet stopped posting node status.";
             let condition = Condition { kind, status: "Unknown", reason: "NodeStatusUnknown", message };
             fields::set_condition(node, condition, now, &[("lastHeartbeatTime", heartbeat)]);
@@ -52,10 +54,13 @@ fn keep_taints(world: &World, node: &Value, is_lost: bool) {
     let before = fields::list(node, "/spec/taints");
     let mut taints: Vec<Value> = before.to_vec();
     let cordoned = fields::flag(node, "/spec/unschedulable");
-    for (key, effect, wanted) in
-        [(UNREACHABLE, "NoSchedule", is_lost), (UNREACHABLE, "NoExecute", is_lost), (CORDON, "NoSchedule", cordoned)]
-    {
-        let is_it = |taint: &Value| fields::text(taint, "/key") == key && fields::text(taint, "/effect") == effect;
+    for (key, effect, wanted) in [
+        (UNREACHABLE, "NoSchedule", is_lost),
+        (UNREACHABLE, "NoExecute", is_lost),
+        (CORDON, "NoSchedule", cordoned),
+    ] {
+        let is_it =
+            |taint: &Value| fields::text(taint, "/key") == key && fields::text(taint, "/effect") == effect;
         if !wanted {
             taints.retain(|taint| !is_it(taint));
         } else if !taints.iter().any(is_it) {
@@ -102,7 +107,8 @@ fn evict(world: &World, node: &Value) {
         if !here {
             continue;
         }
-        let patience = match scheduler::toleration(&pod, &taint).map(|t| fields::int(t, "/tolerationSeconds")) {
+        let patience = match scheduler::toleration(&pod, &taint).map(|t| fields::int(t, "/tolerationSeconds"))
+        {
             Some(None) => continue,
             Some(Some(seconds)) => Duration::from_secs(u64::try_from(seconds).unwrap_or(0)),
             None => Duration::ZERO,
@@ -110,7 +116,8 @@ fn evict(world: &World, node: &Value) {
         if world.clock.is_over(since, patience) {
             let message = format!("Marking for deletion Pod {}/{}", meta::namespace(&pod), meta::name(&pod));
             world.report(&pod, Report::normal("taint-eviction-controller", "TaintManagerEviction", &message));
-            let gone = world.store.delete(&PODS, meta::namespace(&pod), meta::name(&pod), &Deletion::default());
+            let gone =
+                world.store.delete(&PODS, meta::namespace(&pod), meta::name(&pod), &Deletion::default());
             tracing::debug!(ok = gone.is_ok(), pod = meta::name(&pod), "evicted from a lost node");
         }
     }
@@ -123,14 +130,20 @@ mod tests {
 
     fn world_with_a_pod(patience: i64) -> World {
         let world = empty_world();
-        given(&world, json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}, "status": {"conditions": [
-            {"type": "Ready", "status": "True", "lastHeartbeatTime": "2026-01-01T00:00:00Z"}]}}));
-        given(&world, json!({
-            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "default"},
-            "spec": {"nodeName": "a", "containers": [], "tolerations": [
-                {"key": UNREACHABLE, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": patience}]},
-            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
-        }));
+        given(
+            &world,
+            json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}, "status": {"conditions": [
+            {"type": "Ready", "status": "True", "lastHeartbeatTime": "2026-01-01T00:00:00Z"}]}}),
+        );
+        given(
+            &world,
+            json!({
+                "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "default"},
+                "spec": {"nodeName": "a", "containers": [], "tolerations": [
+                    {"key": UNREACHABLE, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": patience}]},
+                "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
+            }),
+        );
         let now = world.now();
         world.switches().down.insert("a".to_owned(), now);
         world
@@ -141,7 +154,10 @@ mod tests {
         let world = world_with_a_pod(300);
         pass(&world, 30);
         reconcile(&world);
-        assert!(fields::is_true(&world.store.get(&NODES, "", "a").unwrap(), "Ready"), "it may still come back");
+        assert!(
+            fields::is_true(&world.store.get(&NODES, "", "a").unwrap(), "Ready"),
+            "it may still come back"
+        );
         pass(&world, 30);
         reconcile(&world);
         let node = world.store.get(&NODES, "", "a").unwrap();
@@ -166,7 +182,10 @@ mod tests {
     #[test]
     fn a_cordon_is_a_taint_until_it_is_lifted() {
         let world = empty_world();
-        let node = given(&world, json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}, "spec": {"unschedulable": true}}));
+        let node = given(
+            &world,
+            json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}, "spec": {"unschedulable": true}}),
+        );
         reconcile(&world);
         assert_eq!(fields::text(&world.store.get(&NODES, "", "a").unwrap(), "/spec/taints/0/key"), CORDON);
         world.modify(&NODES, &node, |node| fields::unset(node, "/spec/unschedulable"));

@@ -40,7 +40,8 @@ pub(super) fn is_ready(pod: &Value) -> bool {
 pub(super) fn is_available(world: &World, pod: &Value, min_ready_seconds: i64) -> bool {
     let Some(ready) = fields::condition(pod, "Ready").filter(|_| is_ready(pod)) else { return false };
     let wait = Duration::from_secs(u64::try_from(min_ready_seconds).unwrap_or(0));
-    wait.is_zero() || fields::time(ready, "/lastTransitionTime").is_some_and(|since| world.clock.is_over(since, wait))
+    wait.is_zero()
+        || fields::time(ready, "/lastTransitionTime").is_some_and(|since| world.clock.is_over(since, wait))
 }
 
 /// Counts active pods.
@@ -82,7 +83,8 @@ fn tolerate_short_outages(pod: &mut Value) {
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
         let known = fields::list(pod, "/spec/tolerations").iter().any(|toleration| {
             let this = fields::text(toleration, "/key");
-            (this == key || this.is_empty()) && matches!(fields::text(toleration, "/effect"), "" | "NoExecute")
+            (this == key || this.is_empty())
+                && matches!(fields::text(toleration, "/effect"), "" | "NoExecute")
         });
         if !known {
             let toleration =
@@ -103,7 +105,10 @@ pub(super) fn create(world: &World, owner: &Value, pod: Value, component: &str) 
             world.report(owner, Report::normal(component, "SuccessfulCreate", &message));
         }
         Err(error) => {
-            world.report(owner, Report::warning(component, "FailedCreate", &format!("Error creating: {error}")));
+            world.report(
+                owner,
+                Report::warning(component, "FailedCreate", &format!("Error creating: {error}")),
+            );
         }
     }
     created

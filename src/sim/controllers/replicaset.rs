@@ -130,7 +130,8 @@ mod tests {
         });
         world.modify(&REPLICA_SETS, &set, |set| fields::set(set, "/spec/replicas", 1.into()));
         reconcile(&world);
-        let names: Vec<String> = world.controlled(&PODS, &set).iter().map(|p| meta::name(p).to_owned()).collect();
+        let names: Vec<String> =
+            world.controlled(&PODS, &set).iter().map(|p| meta::name(p).to_owned()).collect();
         assert_eq!(names, [meta::name(&kept)]);
     }
 }

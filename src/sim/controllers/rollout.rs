@@ -49,8 +49,11 @@ pub(super) fn scale(world: &World, deployment: &Value, new: Option<&Value>, old:
         Some(new) if !paused => scale_rolling(world, deployment, new, old),
         // A paused rollout follows the wanted size only while one ReplicaSet is active.
         other => {
-            let active: Vec<&Value> =
-                other.into_iter().chain(old.iter().map(AsRef::as_ref)).filter(|s| spec_replicas(s) > 0).collect();
+            let active: Vec<&Value> = other
+                .into_iter()
+                .chain(old.iter().map(AsRef::as_ref))
+                .filter(|s| spec_replicas(s) > 0)
+                .collect();
             if let [only] = active.as_slice() {
                 resize(world, deployment, only, wanted_of(deployment));
             }
@@ -111,8 +114,10 @@ fn resize(world: &World, deployment: &Value, set: &Value, size: i64) {
         wanted + max_surge(deployment)
     };
     let annotations = "/metadata/annotations/deployment.kubernetes.io~1";
-    let (desired_at, max_at) = (format!("{annotations}desired-replicas"), format!("{annotations}max-replicas"));
-    let is_told = fields::text(set, &desired_at) == wanted.to_string() && fields::text(set, &max_at) == largest.to_string();
+    let (desired_at, max_at) =
+        (format!("{annotations}desired-replicas"), format!("{annotations}max-replicas"));
+    let is_told = fields::text(set, &desired_at) == wanted.to_string()
+        && fields::text(set, &max_at) == largest.to_string();
     if before == size && is_told {
         return;
     }
@@ -154,12 +159,19 @@ impl Progress {
     /// Writes the condition.
     pub(super) fn write(self, deployment: &mut Value, now: Timestamp) {
         let before = fields::condition(deployment, "Progressing");
-        let unchanged = before.is_some_and(|c| fields::text(c, "/reason") == self.reason && fields::text(c, "/message") == self.message);
-        let updated = before
-            .filter(|_| unchanged && !self.moved)
-            .map_or_else(|| json!(meta::seconds(now)), |c| c.get("lastUpdateTime").cloned().unwrap_or_default());
-        let condition =
-            Condition { kind: "Progressing", status: self.status, reason: self.reason, message: &self.message };
+        let unchanged = before.is_some_and(|c| {
+            fields::text(c, "/reason") == self.reason && fields::text(c, "/message") == self.message
+        });
+        let updated = before.filter(|_| unchanged && !self.moved).map_or_else(
+            || json!(meta::seconds(now)),
+            |c| c.get("lastUpdateTime").cloned().unwrap_or_default(),
+        );
+        let condition = Condition {
+            kind: "Progressing",
+            status: self.status,
+            reason: self.reason,
+            message: &self.message,
+        };
         fields::set_condition(deployment, condition, now, &[("lastUpdateTime", updated)]);
     }
 }
@@ -186,7 +198,12 @@ pub(super) fn progress(
         return told("True", "NewReplicaSetCreated", format!("Created new replica set \"{name}\""), true);
     }
     if counts.updated == counts.wanted && counts.total == counts.wanted && counts.available == counts.wanted {
-        return told("True", "NewReplicaSetAvailable", format!("ReplicaSet \"{name}\" has successfully progressed."), false);
+        return told(
+            "True",
+            "NewReplicaSetAvailable",
+            format!("ReplicaSet \"{name}\" has successfully progressed."),
+            false,
+        );
     }
     let was = |field: &str| fields::int(deployment, &format!("/status/{field}")).unwrap_or(0);
     let moved = counts.updated > was("updatedReplicas")
@@ -204,7 +221,12 @@ pub(super) fn progress(
     let since = condition.and_then(|c| fields::time(c, "/lastUpdateTime"))?;
     let late = world.clock.is_over(since, Duration::from_secs(u64::try_from(deadline).unwrap_or(600)));
     if late {
-        return told("False", "ProgressDeadlineExceeded", format!("ReplicaSet \"{name}\" has timed out progressing."), false);
+        return told(
+            "False",
+            "ProgressDeadlineExceeded",
+            format!("ReplicaSet \"{name}\" has timed out progressing."),
+            false,
+        );
     }
     None
 }

@@ -92,7 +92,9 @@ fn used(here: &[&Arc<Value>]) -> Resources {
 
 /// Why a pod can't go to a node, in the scheduler's words.
 fn refusal(pod: &Value, node: &Value, here: &[&Arc<Value>]) -> Option<String> {
-    if fields::flag(node, "/spec/unschedulable") && !tolerates(pod, &json!({"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"})) {
+    if fields::flag(node, "/spec/unschedulable")
+        && !tolerates(pod, &json!({"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}))
+    {
         return Some("node(s) were unschedulable".to_owned());
     }
     let taints = fields::list(node, "/spec/taints").iter();
@@ -116,7 +118,8 @@ fn refusal(pod: &Value, node: &Value, here: &[&Arc<Value>]) -> Option<String> {
 /// Whether a pod belongs on this kind of node at all, whatever its load: what a DaemonSet asks.
 pub(super) fn fits_kind_of_node(pod: &Value, node: &Value) -> bool {
     let mut taints = fields::list(node, "/spec/taints").iter();
-    matches_selectors(pod, node) && taints.all(|taint| fields::text(taint, "/effect") == "PreferNoSchedule" || tolerates(pod, taint))
+    matches_selectors(pod, node)
+        && taints.all(|taint| fields::text(taint, "/effect") == "PreferNoSchedule" || tolerates(pod, taint))
 }
 
 /// Whether one of a pod's tolerations covers a taint.
@@ -137,11 +140,13 @@ pub(super) fn toleration<'a>(pod: &'a Value, taint: &Value) -> Option<&'a Value>
 }
 
 fn matches_selectors(pod: &Value, node: &Value) -> bool {
-    let selector = pod.pointer("/spec/nodeSelector").filter(|s| s.as_object().is_some_and(|map| !map.is_empty()));
+    let selector =
+        pod.pointer("/spec/nodeSelector").filter(|s| s.as_object().is_some_and(|map| !map.is_empty()));
     if selector.is_some() && !fields::selects_plain(selector, node) {
         return false;
     }
-    const TERMS: &str = "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
+    const TERMS: &str =
+        "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
     let terms = fields::list(pod, TERMS);
     terms.is_empty() || terms.iter().any(|term| matches_term(term, node))
 }
@@ -173,7 +178,8 @@ fn tell_failure(world: &World, pod: &Value, nodes: usize, reasons: &BTreeMap<Str
         return;
     }
     let now = world.now();
-    let condition = Condition { kind: "PodScheduled", status: "False", reason: "Unschedulable", message: &message };
+    let condition =
+        Condition { kind: "PodScheduled", status: "False", reason: "Unschedulable", message: &message };
     world.modify(&PODS, pod, |pod| {
         fields::set_condition(pod, condition, now, &[("lastProbeTime", Value::Null)]);
     });
@@ -209,18 +215,25 @@ mod tests {
     use crate::sim::world::testing::{empty_world, given};
 
     fn node(world: &World, name: &str, spec: Value) {
-        given(world, json!({
-            "apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"disk": "ssd"}}, "spec": spec,
-            "status": {"allocatable": {"cpu": "2", "memory": "4Gi", "pods": "10"}},
-        }));
+        given(
+            world,
+            json!({
+                "apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"disk": "ssd"}}, "spec": spec,
+                "status": {"allocatable": {"cpu": "2", "memory": "4Gi", "pods": "10"}},
+            }),
+        );
     }
 
     fn pod(world: &World, name: &str, cpu: &str, extra: Value) -> String {
-        let mut spec = json!({"containers": [{"name": "c", "image": "c:1", "resources": {"requests": {"cpu": cpu}}}]});
+        let mut spec =
+            json!({"containers": [{"name": "c", "image": "c:1", "resources": {"requests": {"cpu": cpu}}}]});
         for (key, value) in extra.as_object().unwrap() {
             fields::set(&mut spec, &format!("/{key}"), value.clone());
         }
-        given(world, json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"}, "spec": spec}));
+        given(
+            world,
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"}, "spec": spec}),
+        );
         reconcile(world);
         fields::text(&world.store.get(&PODS, "default", name).unwrap(), "/spec/nodeName").to_owned()
     }

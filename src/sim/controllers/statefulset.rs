@@ -39,7 +39,9 @@ fn step(world: &World, set: &Value, hash: &str) {
                     return;
                 }
             }
-            Some(pod) if pods::is_finished(pod) && !meta::is_terminating(pod) => return delete(world, set, pod),
+            Some(pod) if pods::is_finished(pod) && !meta::is_terminating(pod) => {
+                return delete(world, set, pod);
+            }
             // A pod that doesn't become ready holds up everything behind it, as with the real controller.
             Some(pod) if !parallel && (meta::is_terminating(pod) || !pods::is_ready(pod)) => return,
             Some(_) => {}
@@ -96,7 +98,8 @@ fn create(world: &World, set: &Value, ordinal: i64, hash: &str) {
     fields::set(&mut pod, "/spec/subdomain", fields::text(set, "/spec/serviceName").into());
     for claim in fields::list(set, "/spec/volumeClaimTemplates") {
         let volume = meta::name(claim);
-        let source = json!({"name": volume, "persistentVolumeClaim": {"claimName": format!("{volume}-{name}")}});
+        let source =
+            json!({"name": volume, "persistentVolumeClaim": {"claimName": format!("{volume}-{name}")}});
         fields::set(&mut pod, "/spec/volumes/-", source);
     }
     if world.store.create(&PODS, pod).is_ok() {
@@ -174,12 +177,15 @@ mod tests {
     #[test]
     fn pods_come_one_after_the_other_and_are_updated_from_the_last() {
         let world = empty_world();
-        given(&world, json!({
-            "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "namespace": "default"},
-            "spec": {"replicas": 2, "serviceName": "db", "selector": {"matchLabels": {"app": "db"}},
-                     "template": {"metadata": {"labels": {"app": "db"}},
-                                  "spec": {"containers": [{"name": "db", "image": "db:1"}]}}},
-        }));
+        given(
+            &world,
+            json!({
+                "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "namespace": "default"},
+                "spec": {"replicas": 2, "serviceName": "db", "selector": {"matchLabels": {"app": "db"}},
+                         "template": {"metadata": {"labels": {"app": "db"}},
+                                      "spec": {"containers": [{"name": "db", "image": "db:1"}]}}},
+            }),
+        );
         reconcile(&world);
         reconcile(&world);
         assert_eq!(names(&world), ["db-0"]);
@@ -190,7 +196,9 @@ mod tests {
         assert_eq!(names(&world), ["db-0", "db-1"]);
         world
             .store
-            .modify(&STATEFUL_SETS, "default", "db", |s| fields::set(s, "/spec/template/spec/containers/0/image", "db:2".into()))
+            .modify(&STATEFUL_SETS, "default", "db", |s| {
+                fields::set(s, "/spec/template/spec/containers/0/image", "db:2".into())
+            })
             .unwrap();
         reconcile(&world);
         assert_eq!(names(&world), ["db-0"], "the unplaced last pod goes first and at once");

@@ -42,7 +42,12 @@ fn value_of(world: &World, pod: &Value, variable: &Value) -> Result<Option<Strin
     Ok(Some(fields::text(variable, "/value").to_owned()))
 }
 
-fn one_key(world: &World, kind: &'static Kind, namespace: &str, reference: &Value) -> Result<Option<String>, String> {
+fn one_key(
+    world: &World,
+    kind: &'static Kind,
+    namespace: &str,
+    reference: &Value,
+) -> Result<Option<String>, String> {
     let (name, key) = (fields::text(reference, "/name"), fields::text(reference, "/key"));
     let optional = fields::flag(reference, "/optional");
     let Some(object) = world.store.get_shared(kind, namespace, name) else {
@@ -87,9 +92,11 @@ fn entry(kind: &Kind, object: &Value, key: &str) -> Option<String> {
 
 /// Whether everything that a pod mounts exists; if not, it says what is missing.
 pub(super) fn volumes_are_there(world: &World, pod: &Value) -> bool {
-    let missing = fields::list(pod, "/spec/volumes").iter().find_map(|volume| missing_source(world, pod, volume));
+    let missing =
+        fields::list(pod, "/spec/volumes").iter().find_map(|volume| missing_source(world, pod, volume));
     let Some(message) = missing else { return true };
-    let told = fields::condition(pod, "PodReadyToStartContainers").is_some_and(|c| fields::text(c, "/status") == "False");
+    let told = fields::condition(pod, "PodReadyToStartContainers")
+        .is_some_and(|c| fields::text(c, "/status") == "False");
     if !told {
         let host = fields::text(pod, "/spec/nodeName");
         let report = Report { host, ..Report::warning("kubelet", "FailedMount", &message) };

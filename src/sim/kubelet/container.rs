@@ -142,7 +142,10 @@ impl ContainerRun {
         }
         let is_up = elapsed >= ready_after;
         if self.probe(place, since, is_up, failed) {
-            place.normal("Killing", &format!("Container {} failed liveness probe, will be restarted", self.name));
+            place.normal(
+                "Killing",
+                &format!("Container {} failed liveness probe, will be restarted", self.name),
+            );
             return self.end(place, since, 137, "Error");
         }
         let is_unready = failed.is_some_and(|f| matches!(f.kind, FailureKind::Unready | FailureKind::Hang));
@@ -202,7 +205,8 @@ impl ContainerRun {
     }
 
     fn tell_back_off(&self, place: Place<'_>) {
-        let message = format!("Back-off restarting failed container {} in pod {}", self.name, full_name(place.pod));
+        let message =
+            format!("Back-off restarting failed container {} in pod {}", self.name, full_name(place.pod));
         place.warning("BackOff", &message);
     }
 }

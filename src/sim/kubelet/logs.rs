@@ -110,13 +110,18 @@ fn render(format: Format, line: &str, at: Timestamp) -> String {
             entry.to_string()
         }
         Format::Logfmt => {
-            format!("time={} level={level} component={logger} msg={message:?}{tail}", at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"))
+            format!(
+                "time={} level={level} component={logger} msg={message:?}{tail}",
+                at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
+            )
         }
         Format::Spring => {
             let stamp = at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
             format!("{stamp} {upper:>5} 1 --- [           main] {logger:<40} : {message}{tail}")
         }
-        Format::Python => format!("{} {upper} {logger}: {message}{tail}", at.strftime("%Y-%m-%d %H:%M:%S,%3f")),
+        Format::Python => {
+            format!("{} {upper} {logger}: {message}{tail}", at.strftime("%Y-%m-%d %H:%M:%S,%3f"))
+        }
     }
 }
 
@@ -131,17 +136,21 @@ mod tests {
     #[test]
     fn every_format_carries_level_and_message() {
         let at = Timestamp::from_millisecond(1_790_000_000_123).unwrap();
-        let lines: Vec<String> = [Format::Json, Format::Logfmt, Format::Spring, Format::Python, Format::Plain]
-            .into_iter()
-            .map(|format| render(format, "error|db|it broke", at))
-            .collect();
-        assert_eq!(lines, [
-            r#"{"level":"error","logger":"db","msg":"it broke","time":"2026-09-21T14:13:20.123Z"}"#,
-            r#"time=2026-09-21T14:13:20.123Z level=error component=db msg="it broke""#,
-            "2026-09-21T14:13:20.123Z ERROR 1 --- [           main] db                                       : it broke",
-            "2026-09-21 14:13:20,123 ERROR db: it broke",
-            "it broke",
-        ]);
+        let lines: Vec<String> =
+            [Format::Json, Format::Logfmt, Format::Spring, Format::Python, Format::Plain]
+                .into_iter()
+                .map(|format| render(format, "error|db|it broke", at))
+                .collect();
+        assert_eq!(
+            lines,
+            [
+                r#"{"level":"error","logger":"db","msg":"it broke","time":"2026-09-21T14:13:20.123Z"}"#,
+                r#"time=2026-09-21T14:13:20.123Z level=error component=db msg="it broke""#,
+                "2026-09-21T14:13:20.123Z ERROR 1 --- [           main] db                                       : it broke",
+                "2026-09-21 14:13:20,123 ERROR db: it broke",
+                "it broke",
+            ]
+        );
     }
 
     #[test]

@@ -103,7 +103,8 @@ impl Kubelet {
     }
 
     fn step_pod(&mut self, world: &World, pod: &Arc<Value>, node: &str) {
-        if matches!(fields::text(pod, "/status/phase"), "Succeeded" | "Failed") && !meta::is_terminating(pod) {
+        if matches!(fields::text(pod, "/status/phase"), "Succeeded" | "Failed") && !meta::is_terminating(pod)
+        {
             return;
         }
         let uid = meta::uid(pod).to_owned();
@@ -130,7 +131,11 @@ impl Kubelet {
     fn admit(&mut self, world: &World, pod: &Value, node: &str) -> PodRun {
         let now = world.now();
         let containers = fields::list(pod, "/spec/containers").iter();
-        let ip = if fields::flag(pod, "/spec/hostNetwork") { host_ip(world, node) } else { self.address(world, node) };
+        let ip = if fields::flag(pod, "/spec/hostNetwork") {
+            host_ip(world, node)
+        } else {
+            self.address(world, node)
+        };
         PodRun {
             containers: containers.map(|spec| ContainerRun::new(spec, now)).collect(),
             ip,

@@ -27,7 +27,13 @@ struct Streak {
 
 impl ContainerRun {
     /// Runs the probes that are due; true when the liveness probe has failed too often.
-    pub(super) fn probe(&mut self, place: Place<'_>, since: Timestamp, is_up: bool, failed: Option<&Failure>) -> bool {
+    pub(super) fn probe(
+        &mut self,
+        place: Place<'_>,
+        since: Timestamp,
+        is_up: bool,
+        failed: Option<&Failure>,
+    ) -> bool {
         let kind = failed.map(|f| f.kind);
         let readiness = place.spec.get("readinessProbe");
         let trouble = |probe: &Value, refuses: bool| trouble(place, &self.image, probe, is_up, refuses);
@@ -86,7 +92,11 @@ fn trouble(place: Place<'_>, image: &str, probe: &Value, is_up: bool, refuses: b
     let address = format!("{}:{}", place.ip, port(place.spec, probe));
     if !is_up {
         let refused = format!("dial tcp {address}: connect: connection refused");
-        return Some(if http.is_some() { format!("Get \"http://{address}{path}\": {refused}") } else { refused });
+        return Some(if http.is_some() {
+            format!("Get \"http://{address}{path}\": {refused}")
+        } else {
+            refused
+        });
     }
     let serves = place.world.scenario.program(image).map(|p| p.serves.as_slice()).unwrap_or_default();
     if http.is_some() && !serves.is_empty() && !serves.iter().any(|known| known == path) {

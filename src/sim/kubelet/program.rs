@@ -30,7 +30,8 @@ fn applies(place: Place<'_>, program: &Program, when: &When, image: &str, enviro
         .login_refused
         .as_ref()
         .is_none_or(|database| is_refused(place.world, program, database, environment));
-    let reach_holds = when.unreachable.as_ref().is_none_or(|service| ready_backends(place.world, service).is_empty());
+    let reach_holds =
+        when.unreachable.as_ref().is_none_or(|service| ready_backends(place.world, service).is_empty());
     tag_holds && env_holds && memory_holds && login_holds && reach_holds
 }
 

@@ -35,7 +35,8 @@ impl ContainerRun {
         if !exists(place, &self.image) {
             return self.fail_pull(place);
         }
-        let (ms, bytes) = (1_100 + rand::random_range(0..900), 30_000_000 + rand::random_range(0..90_000_000));
+        let (ms, bytes) =
+            (1_100 + rand::random_range(0..900), 30_000_000 + rand::random_range(0..90_000_000));
         place.normal(
             "Pulled",
             &format!(

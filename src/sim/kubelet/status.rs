@@ -29,12 +29,15 @@ pub(super) fn write(world: &World, pod: &Value, run: &PodRun) {
         fields::set(&mut next, "/status/podIPs", json!([{"ip": run.ip}]));
     }
     write_conditions(&mut next, run, now);
-    let Some(status) = next.get("status").filter(|status| pod.get("status") != Some(status)).cloned() else { return };
+    let Some(status) = next.get("status").filter(|status| pod.get("status") != Some(status)).cloned() else {
+        return;
+    };
     world.modify(&PODS, pod, |pod| fields::set(pod, "/status", status));
 }
 
 fn write_conditions(next: &mut Value, run: &PodRun, now: jiff::Timestamp) {
-    let unready: Vec<&str> = run.containers.iter().filter(|c| !c.health.ready).map(|c| c.name.as_str()).collect();
+    let unready: Vec<&str> =
+        run.containers.iter().filter(|c| !c.health.ready).map(|c| c.name.as_str()).collect();
     let ended = !run.containers.is_empty() && run.containers.iter().all(|c| matches!(c.phase, Phase::Ended));
     let message = format!("containers with unready status: [{}]", unready.join(" "));
     let truth = |holds: bool| if holds { "True" } else { "False" };
@@ -56,9 +59,13 @@ fn write_conditions(next: &mut Value, run: &PodRun, now: jiff::Timestamp) {
 }
 
 fn phase(pod: &Value, run: &PodRun) -> &'static str {
-    let all_ended = !run.containers.is_empty() && run.containers.iter().all(|c| matches!(c.phase, Phase::Ended));
+    let all_ended =
+        !run.containers.is_empty() && run.containers.iter().all(|c| matches!(c.phase, Phase::Ended));
     if all_ended {
-        let failed = run.containers.iter().any(|c| c.last.as_ref().and_then(|l| fields::int(l, "/exitCode")) != Some(0));
+        let failed = run
+            .containers
+            .iter()
+            .any(|c| c.last.as_ref().and_then(|l| fields::int(l, "/exitCode")) != Some(0));
         return if failed { "Failed" } else { "Succeeded" };
     }
     let has_run = run.containers.iter().any(|c| c.ever_ran);
@@ -115,9 +122,13 @@ fn state(pod: &Value, container: &ContainerRun) -> Value {
 /// The quality-of-service class that a pod's requests and limits make.
 fn qos(pod: &Value) -> &'static str {
     let containers = fields::list(pod, "/spec/containers");
-    let has = |container: &Value, side: &str, name: &str| container.pointer(&format!("/resources/{side}/{name}")).cloned();
+    let has = |container: &Value, side: &str, name: &str| {
+        container.pointer(&format!("/resources/{side}/{name}")).cloned()
+    };
     let any = containers.iter().any(|c| {
-        ["requests", "limits"].iter().any(|side| c.pointer(&format!("/resources/{side}")).and_then(Value::as_object).is_some_and(|m| !m.is_empty()))
+        ["requests", "limits"].iter().any(|side| {
+            c.pointer(&format!("/resources/{side}")).and_then(Value::as_object).is_some_and(|m| !m.is_empty())
+        })
     });
     let guaranteed = containers.iter().all(|c| {
         ["cpu", "memory"].iter().all(|name| {

@@ -22,7 +22,11 @@ pub(super) fn step(world: &World, pod: &Value, run: &mut PodRun) {
             if matches!(container.phase, Phase::Running { .. }) {
                 let message = format!("Stopping container {}", container.name);
                 let host = fields::text(pod, "/spec/nodeName");
-                let report = Report { host, container: &container.name, ..Report::normal("kubelet", "Killing", &message) };
+                let report = Report {
+                    host,
+                    container: &container.name,
+                    ..Report::normal("kubelet", "Killing", &message)
+                };
                 world.report(pod, report);
             }
             container.health.ready = false;

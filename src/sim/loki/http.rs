@@ -53,7 +53,8 @@ struct Parameters(BTreeMap<String, String>);
 
 impl Parameters {
     fn new(query: Option<&str>, form: &str) -> Self {
-        let pairs = |text: &str| url::form_urlencoded::parse(text.as_bytes()).into_owned().collect::<Vec<_>>();
+        let pairs =
+            |text: &str| url::form_urlencoded::parse(text.as_bytes()).into_owned().collect::<Vec<_>>();
         Self(pairs(form).into_iter().chain(pairs(query.unwrap_or_default())).collect())
     }
 
@@ -75,7 +76,9 @@ impl Parameters {
                 _ => text.parse::<Timestamp>().ok().map(Timestamp::as_nanosecond),
             },
         };
-        nanoseconds.map(Some).ok_or_else(|| Refusal(format!("could not parse '{name}' parameter: parsing time {text:?}")))
+        nanoseconds
+            .map(Some)
+            .ok_or_else(|| Refusal(format!("could not parse '{name}' parameter: parsing time {text:?}")))
     }
 
     fn limit(&self) -> Result<usize, Refusal> {
@@ -87,7 +90,9 @@ impl Parameters {
             Ok(limit) if limit <= 0 => Err(Refusal("limit must be a positive value".to_owned())),
             Ok(limit) => match usize::try_from(limit) {
                 Ok(limit) if limit <= MAX_LIMIT => Ok(limit),
-                _ => Err(Refusal(format!("max entries limit per query exceeded, limit > max_entries_limit_per_query ({limit} > {MAX_LIMIT})"))),
+                _ => Err(Refusal(format!(
+                    "max entries limit per query exceeded, limit > max_entries_limit_per_query ({limit} > {MAX_LIMIT})"
+                ))),
             },
             Err(_) => Err(Refusal(format!("strconv.Atoi: parsing {text:?}: invalid syntax"))),
         }
@@ -105,8 +110,11 @@ impl Parameters {
 /// The labels of a container's stream; `app` is the pod's own label, if it has one.
 fn stream_labels<'a>(store: &ObjectStore, source: &LogSource) -> BTreeMap<&'a str, String> {
     let pod = store.get_shared(&PODS, &source.namespace, &source.pod);
-    let of_pod = |label: &str| pod.as_deref().map(|p| fields::text(p, &format!("/metadata/labels/{label}")).to_owned());
-    let app = ["app", "app.kubernetes.io~1name", "k8s-app"].into_iter().filter_map(of_pod).find(|v| !v.is_empty());
+    let of_pod = |label: &str| {
+        pod.as_deref().map(|p| fields::text(p, &format!("/metadata/labels/{label}")).to_owned())
+    };
+    let app =
+        ["app", "app.kubernetes.io~1name", "k8s-app"].into_iter().filter_map(of_pod).find(|v| !v.is_empty());
     let node = pod.as_deref().map(|p| fields::text(p, "/spec/nodeName").to_owned());
     let mut labels = BTreeMap::from([
         ("namespace", source.namespace.clone()),
@@ -119,7 +127,11 @@ fn stream_labels<'a>(store: &ObjectStore, source: &LogSource) -> BTreeMap<&'a st
     labels
 }
 
-async fn query_range(State(state): State<LokiState>, RawQuery(raw): RawQuery, form: String) -> Result<Response, Refusal> {
+async fn query_range(
+    State(state): State<LokiState>,
+    RawQuery(raw): RawQuery,
+    form: String,
+) -> Result<Response, Refusal> {
     let parameters = Parameters::new(raw.as_deref(), &form);
     let query = LogQuery::parse(parameters.get("query")).map_err(Refusal)?;
     let now = state.store.now().as_nanosecond();
@@ -131,7 +143,9 @@ async fn query_range(State(state): State<LokiState>, RawQuery(raw): RawQuery, fo
     }
     let work = move || {
         let mut found: Vec<(LogSource, LogLine)> = Vec::new();
-        for (source, lines) in state.logs.search(|source| query.wants_stream(&stream_labels(&state.store, source))) {
+        for (source, lines) in
+            state.logs.search(|source| query.wants_stream(&stream_labels(&state.store, source)))
+        {
             let in_time = |line: &LogLine| (start..end).contains(&line.at.as_nanosecond());
             let wanted = lines.into_iter().filter(|line| in_time(line) && query.wants_line(&line.text));
             found.extend(wanted.map(|line| (source.clone(), line)));
@@ -141,7 +155,8 @@ async fn query_range(State(state): State<LokiState>, RawQuery(raw): RawQuery, fo
         streams(&state.store, found)
     };
     let result = tokio::task::spawn_blocking(work).await.map_err(|error| Refusal(error.to_string()))?;
-    Ok(Json(json!({"status": "success", "data": {"resultType": "streams", "result": result, "stats": {}}})).into_response())
+    Ok(Json(json!({"status": "success", "data": {"resultType": "streams", "result": result, "stats": {}}}))
+        .into_response())
 }
 
 fn streams(store: &ObjectStore, found: Vec<(LogSource, LogLine)>) -> Vec<Value> {
@@ -165,6 +180,7 @@ async fn labels(State(state): State<LokiState>) -> Response {
 }
 
 async fn label_values(State(state): State<LokiState>, Path(name): Path<String>) -> Response {
-    let values: BTreeSet<String> = all_labels(&state).into_iter().filter_map(|mut l| l.remove(name.as_str())).collect();
+    let values: BTreeSet<String> =
+        all_labels(&state).into_iter().filter_map(|mut l| l.remove(name.as_str())).collect();
     Json(json!({"status": "success", "data": values})).into_response()
 }

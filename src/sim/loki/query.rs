@@ -51,7 +51,9 @@ impl LogQuery {
 
     /// Whether a stream is meant.
     pub(super) fn wants_stream(&self, labels: &BTreeMap<&str, String>) -> bool {
-        self.labels.iter().all(|(name, test)| test.accepts(labels.get(name.as_str()).map_or("", String::as_str)))
+        self.labels
+            .iter()
+            .all(|(name, test)| test.accepts(labels.get(name.as_str()).map_or("", String::as_str)))
     }
 
     /// Whether a line passes all filters.
@@ -114,7 +116,9 @@ impl Scanner<'_> {
         let line = self.text.get(..self.at).unwrap_or("").matches('\n').count() + 1;
         match self.rest().chars().next() {
             None => format!("parse error at line {line}, col {}: syntax error: unexpected $end", self.at + 1),
-            Some(c) => format!("parse error at line {line}, col {}: syntax error: unexpected {c:?}", self.at + 1),
+            Some(c) => {
+                format!("parse error at line {line}, col {}: syntax error: unexpected {c:?}", self.at + 1)
+            }
         }
     }
 
@@ -134,12 +138,14 @@ impl Scanner<'_> {
 
     fn matcher(&mut self) -> Result<(String, Test), String> {
         self.skip_blanks();
-        let name: String = self.rest().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+        let name: String =
+            self.rest().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
         if name.is_empty() {
             return Err(self.unexpected());
         }
         self.at += name.len();
-        let operator = ["=~", "!~", "!=", "="].into_iter().find(|op| self.take(op)).ok_or_else(|| self.unexpected())?;
+        let operator =
+            ["=~", "!~", "!=", "="].into_iter().find(|op| self.take(op)).ok_or_else(|| self.unexpected())?;
         let value = self.quoted()?;
         Ok((name, test(operator, value, true)?))
     }
@@ -195,10 +201,9 @@ impl Scanner<'_> {
 fn test(operator: &str, value: String, whole: bool) -> Result<Test, String> {
     let pattern = |value: &str| {
         let text = if whole { format!("^(?s:{value})$") } else { value.to_owned() };
-        regex::RegexBuilder::new(&text)
-            .size_limit(MAX_PATTERN)
-            .build()
-            .map_err(|_| format!("parse error : error parsing regexp: invalid or too large pattern: `{value}`"))
+        regex::RegexBuilder::new(&text).size_limit(MAX_PATTERN).build().map_err(|_| {
+            format!("parse error : error parsing regexp: invalid or too large pattern: `{value}`")
+        })
     };
     Ok(match operator {
         "=" => Test::Is(value),
@@ -232,7 +237,9 @@ mod tests {
 
     #[test]
     fn lines_pass_only_if_every_filter_agrees() {
-        let query = LogQuery::parse("{app=\"x\"} |= \"error\" != \"ignored\" |~ `time(out|d)` !~ \"(?i)debug\"").unwrap();
+        let query =
+            LogQuery::parse("{app=\"x\"} |= \"error\" != \"ignored\" |~ `time(out|d)` !~ \"(?i)debug\"")
+                .unwrap();
         assert!(query.wants_line("error: timeout"));
         assert!(!query.wants_line("error: timeout ignored"));
         assert!(!query.wants_line("error: timeout DEBUG"));
@@ -242,9 +249,24 @@ mod tests {
     #[test]
     fn garbage_is_refused_with_a_sentence() {
         for garbage in [
-            "", "{", "}", "{}", "{app}", "{app=}", "{app=\"x}", "{app=\"x\"", "{app=\"x\"} |", "{app=\"x\"} | json",
-            "{app=~\"(\"}", "{app=~\".*\"}", "{app=\"x\",}", "rate({app=\"x\"}[5m])", "{app=\"\\q\"}", "{é=\"x\"}",
-            "{app=\"x\"} |= `", "{app=~\"(a{1000}){1000}\"}",
+            "",
+            "{",
+            "}",
+            "{}",
+            "{app}",
+            "{app=}",
+            "{app=\"x}",
+            "{app=\"x\"",
+            "{app=\"x\"} |",
+            "{app=\"x\"} | json",
+            "{app=~\"(\"}",
+            "{app=~\".*\"}",
+            "{app=\"x\",}",
+            "rate({app=\"x\"}[5m])",
+            "{app=\"\\q\"}",
+            "{é=\"x\"}",
+            "{app=\"x\"} |= `",
+            "{app=~\"(a{1000}){1000}\"}",
         ] {
             assert!(LogQuery::parse(garbage).is_err(), "{garbage}");
         }

@@ -56,7 +56,8 @@ impl AlertBook {
     /// The rules of a scenario, nothing active.
     pub(crate) fn new(rules: &[AlertRule]) -> Self {
         let parsed = |rule: &AlertRule| {
-            let expr = parse(&rule.expr).inspect_err(|error| tracing::error!(rule = rule.name, %error, "a rule is broken"));
+            let expr = parse(&rule.expr)
+                .inspect_err(|error| tracing::error!(rule = rule.name, %error, "a rule is broken"));
             Rule { rule: rule.clone(), expr: expr.ok() }
         };
         Self { rules: rules.iter().map(parsed).collect(), alerts: BTreeMap::new() }
@@ -95,7 +96,10 @@ impl AlertBook {
             let holding = rule.holding(evaluator);
             for element in &holding {
                 let labels = rule.labels_of(element);
-                let alert = self.alerts.entry((index, labels.clone())).or_insert_with(|| rule.alert(labels, element, now));
+                let alert = self
+                    .alerts
+                    .entry((index, labels.clone()))
+                    .or_insert_with(|| rule.alert(labels, element, now));
                 if alert.state == AlertState::Resolved {
                     *alert = rule.alert(alert.labels.clone(), element, now);
                 }
@@ -172,7 +176,8 @@ fn expand(text: &str, labels: &Labels, value: f64) -> String {
             break;
         };
         match inside.trim() {
-            "$value" => expanded.push_str(&format!("{:.4}", value).trim_end_matches('0').trim_end_matches('.').to_owned()),
+            "$value" => expanded
+                .push_str(&format!("{:.4}", value).trim_end_matches('0').trim_end_matches('.').to_owned()),
             name => {
                 let label = name.strip_prefix("$labels.").and_then(|name| labels.get(name));
                 expanded.push_str(label.map_or("", String::as_str));
@@ -195,7 +200,10 @@ mod tests {
             expr: "heat > 3".to_owned(),
             hold: Duration::from_secs(60),
             labels: BTreeMap::from([("severity".to_owned(), "warning".to_owned())]),
-            annotations: BTreeMap::from([("summary".to_owned(), "{{ $labels.room }} has {{ $value }}".to_owned())]),
+            annotations: BTreeMap::from([(
+                "summary".to_owned(),
+                "{{ $labels.room }} has {{ $value }}".to_owned(),
+            )]),
             stale: None,
         }
     }

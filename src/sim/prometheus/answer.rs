@@ -19,7 +19,8 @@ impl IntoResponse for QueryError {
             Self::BadData(_) => (StatusCode::BAD_REQUEST, "bad_data"),
             Self::Execution(_) => (StatusCode::UNPROCESSABLE_ENTITY, "execution"),
         };
-        (status, Json(json!({"status": "error", "errorType": kind, "error": self.to_string()}))).into_response()
+        (status, Json(json!({"status": "error", "errorType": kind, "error": self.to_string()})))
+            .into_response()
     }
 }
 
@@ -45,10 +46,13 @@ pub(super) fn instant(at_ms: i64, value: &Value) -> JsonValue {
     match value {
         Value::Scalar(number) => json!({"resultType": "scalar", "result": pair(at_ms, *number)}),
         Value::Text(text) => json!({"resultType": "string", "result": [at_ms as f64 / 1000.0, text]}),
-        Value::Vector(all) => json!({"resultType": "vector", "result": all.iter().map(element).collect::<Vec<_>>()}),
+        Value::Vector(all) => {
+            json!({"resultType": "vector", "result": all.iter().map(element).collect::<Vec<_>>()})
+        }
         Value::Matrix(windows) => {
             let series = windows.iter().map(|window| {
-                let values: Vec<JsonValue> = window.points.iter().map(|(at, value)| pair(*at, *value)).collect();
+                let values: Vec<JsonValue> =
+                    window.points.iter().map(|(at, value)| pair(*at, *value)).collect();
                 json!({"metric": metric(&window.labels), "values": values})
             });
             json!({"resultType": "matrix", "result": series.collect::<Vec<_>>()})

@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError};
 
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::Router;
 use serde_json::{Value as JsonValue, json};
 
 use super::alerts::{ActiveAlert, AlertState};
@@ -52,7 +52,8 @@ struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     fn new(query: Option<&str>, form: &str) -> Self {
-        let pairs = |text: &str| url::form_urlencoded::parse(text.as_bytes()).into_owned().collect::<Vec<_>>();
+        let pairs =
+            |text: &str| url::form_urlencoded::parse(text.as_bytes()).into_owned().collect::<Vec<_>>();
         Self(pairs(query.unwrap_or_default()).into_iter().chain(pairs(form)).collect())
     }
 
@@ -71,7 +72,9 @@ impl Parameters {
     fn time(&self, name: &str) -> Result<Option<i64>, QueryError> {
         let Some(text) = self.get(name) else { return Ok(None) };
         let parsed = match text.parse::<f64>() {
-            Ok(seconds) if seconds.is_finite() && seconds.abs() < 1e13 => Some((seconds * 1000.0).round() as i64),
+            Ok(seconds) if seconds.is_finite() && seconds.abs() < 1e13 => {
+                Some((seconds * 1000.0).round() as i64)
+            }
             Ok(_) => None,
             Err(_) => text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond),
         };
@@ -93,7 +96,8 @@ impl Parameters {
         let complaint = || invalid("step", &format!("cannot parse \"{text}\" to a valid duration"));
         let step = (seconds.ok_or_else(complaint)? * 1000.0) as i64;
         if step <= 0 {
-            let why = "zero or negative query resolution step widths are not accepted. Try a positive integer";
+            let why =
+                "zero or negative query resolution step widths are not accepted. Try a positive integer";
             return Err(invalid("step", why));
         }
         Ok(step)
@@ -104,7 +108,11 @@ fn invalid(name: &str, why: &str) -> QueryError {
     QueryError::BadData(format!("invalid parameter \"{name}\": {why}"))
 }
 
-async fn query(State(state): State<PrometheusState>, RawQuery(raw): RawQuery, form: String) -> Result<Response, QueryError> {
+async fn query(
+    State(state): State<PrometheusState>,
+    RawQuery(raw): RawQuery,
+    form: String,
+) -> Result<Response, QueryError> {
     let parameters = Parameters::new(raw.as_deref(), &form);
     let expr = parameters.expression()?;
     let metrics = &state.metrics;
@@ -131,11 +139,18 @@ async fn query_range(
         return Err(QueryError::BadData(why.to_owned()));
     }
     let work = move || range(&state.metrics, &expr, start_ms, end_ms, step);
-    let data = tokio::task::spawn_blocking(work).await.map_err(|e| QueryError::Execution(e.to_string()))??;
+    let data =
+        tokio::task::spawn_blocking(work).await.map_err(|e| QueryError::Execution(e.to_string()))??;
     Ok(success(data))
 }
 
-fn range(metrics: &Metrics, expr: &Expr, start_ms: i64, end_ms: i64, step: i64) -> Result<JsonValue, QueryError> {
+fn range(
+    metrics: &Metrics,
+    expr: &Expr,
+    start_ms: i64,
+    end_ms: i64,
+    step: i64,
+) -> Result<JsonValue, QueryError> {
     let store = metrics.read();
     let mut series: HashMap<Labels, Vec<JsonValue>> = HashMap::new();
     let mut at_ms = start_ms;
@@ -157,7 +172,8 @@ fn range(metrics: &Metrics, expr: &Expr, start_ms: i64, end_ms: i64, step: i64) 
     }
     let mut series: Vec<(Labels, Vec<JsonValue>)> = series.into_iter().collect();
     series.sort_by(|a, b| a.0.cmp(&b.0));
-    let result = series.into_iter().map(|(labels, values)| json!({"metric": metric(&labels), "values": values}));
+    let result =
+        series.into_iter().map(|(labels, values)| json!({"metric": metric(&labels), "values": values}));
     Ok(json!({"resultType": "matrix", "result": result.collect::<Vec<_>>()}))
 }
 
@@ -179,9 +195,14 @@ fn matched(state: &PrometheusState, parameters: &Parameters) -> Result<Vec<Label
     Ok(picked.into_iter().collect())
 }
 
-async fn labels(State(state): State<PrometheusState>, RawQuery(raw): RawQuery, form: String) -> Result<Response, QueryError> {
+async fn labels(
+    State(state): State<PrometheusState>,
+    RawQuery(raw): RawQuery,
+    form: String,
+) -> Result<Response, QueryError> {
     let parameters = Parameters::new(raw.as_deref(), &form);
-    let names: BTreeSet<String> = matched(&state, &parameters)?.into_iter().flat_map(Labels::into_keys).collect();
+    let names: BTreeSet<String> =
+        matched(&state, &parameters)?.into_iter().flat_map(Labels::into_keys).collect();
     Ok(success(json!(names)))
 }
 
@@ -196,7 +217,11 @@ async fn label_values(
     Ok(success(json!(values)))
 }
 
-async fn series(State(state): State<PrometheusState>, RawQuery(raw): RawQuery, form: String) -> Result<Response, QueryError> {
+async fn series(
+    State(state): State<PrometheusState>,
+    RawQuery(raw): RawQuery,
+    form: String,
+) -> Result<Response, QueryError> {
     let parameters = Parameters::new(raw.as_deref(), &form);
     if parameters.get("match[]").is_none() {
         return Err(QueryError::BadData("no match[] parameter provided".to_owned()));
@@ -230,8 +255,16 @@ async fn rules(State(state): State<PrometheusState>) -> Response {
             .filter(|alert| alert.labels.get("alertname") == Some(&rule.name))
             .filter_map(alert_json)
             .collect();
-        let is = |wanted: &str| own.iter().any(|alert| alert.get("state").and_then(JsonValue::as_str) == Some(wanted));
-        let status = if is("firing") { "firing" } else if is("pending") { "pending" } else { "inactive" };
+        let is = |wanted: &str| {
+            own.iter().any(|alert| alert.get("state").and_then(JsonValue::as_str) == Some(wanted))
+        };
+        let status = if is("firing") {
+            "firing"
+        } else if is("pending") {
+            "pending"
+        } else {
+            "inactive"
+        };
         json!({
             "type": "alerting", "name": rule.name, "query": rule.expr, "duration": rule.hold.as_secs_f64(),
             "labels": rule.labels, "annotations": rule.annotations, "state": status, "health": "ok", "alerts": own,

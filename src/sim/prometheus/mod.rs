@@ -49,7 +49,14 @@ impl Metrics {
 
     /// Fills the time before `until` with what the samples were then and an hour before, in straight lines: counters
     /// grow evenly, gauges stand still.
-    pub(crate) fn backfill(&self, before: &[Sample], from_ms: i64, until: &[Sample], until_ms: i64, step_ms: i64) {
+    pub(crate) fn backfill(
+        &self,
+        before: &[Sample],
+        from_ms: i64,
+        until: &[Sample],
+        until_ms: i64,
+        step_ms: i64,
+    ) {
         let first: std::collections::HashMap<_, f64> = before.iter().map(|s| (&s.labels, s.value)).collect();
         let span = (until_ms - from_ms).max(1) as f64;
         let mut series = self.write();

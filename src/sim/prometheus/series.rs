@@ -160,7 +160,10 @@ mod tests {
     #[test]
     fn a_series_that_is_no_longer_exposed_ends() {
         let mut store = SeriesStore::default();
-        store.record(1_000, vec![Sample::new("up", &[("job", "a")], 1.0), Sample::new("up", &[("job", "b")], 1.0)]);
+        store.record(
+            1_000,
+            vec![Sample::new("up", &[("job", "a")], 1.0), Sample::new("up", &[("job", "b")], 1.0)],
+        );
         store.record(2_000, vec![Sample::new("up", &[("job", "a")], 1.0)]);
         store.record(3_000, vec![Sample::new("up", &[("job", "a")], 1.0)]);
         let selector = everything("up");

@@ -97,8 +97,9 @@ impl Target {
 impl<'de> Deserialize<'de> for Target {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text)
-            .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not an object such as deployments/shop/checkout")))
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom(format!("`{text}` is not an object such as deployments/shop/checkout"))
+        })
     }
 }
 
@@ -109,7 +110,10 @@ mod tests {
     #[test]
     fn targets_name_namespaced_and_cluster_wide_objects() {
         let target = Target::parse("deployments/shop/checkout").unwrap();
-        assert_eq!((target.kind.kind, target.namespace.as_str(), target.name.as_str()), ("Deployment", "shop", "checkout"));
+        assert_eq!(
+            (target.kind.kind, target.namespace.as_str(), target.name.as_str()),
+            ("Deployment", "shop", "checkout")
+        );
         let node = Target::parse("nodes/worker-2").unwrap();
         assert_eq!((node.kind.kind, node.namespace.as_str(), node.name.as_str()), ("Node", "", "worker-2"));
         for garbage in ["", "pods", "pods/x", "nodes/a/b", "things/a/b", "pods/a/b/c"] {

@@ -88,8 +88,7 @@ impl Scenario {
     /// # Errors
     /// When the file can't be read, is larger than 1 MiB, or isn't a scenario.
     pub fn from_file(path: &Path) -> Result<Self, ScenarioError> {
-        let unreadable =
-            |source| ScenarioError::Unreadable { path: path.display().to_string(), source };
+        let unreadable = |source| ScenarioError::Unreadable { path: path.display().to_string(), source };
         if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_FILE {
             return Err(ScenarioError::TooLarge(path.display().to_string()));
         }
@@ -140,7 +139,8 @@ pub(crate) fn manifests(yaml: &str) -> Result<Vec<serde_json::Value>, ScenarioEr
     let objects: Vec<serde_json::Value> = documents.into_iter().filter(|d| !d.is_null()).collect();
     for object in &objects {
         if crate::sim::kinds::of(object).is_none() {
-            let what = object.get("kind").and_then(serde_json::Value::as_str).unwrap_or("something without a kind");
+            let what =
+                object.get("kind").and_then(serde_json::Value::as_str).unwrap_or("something without a kind");
             return Err(ScenarioError::Manifest(format!("{what} is not a kind that is served")));
         }
     }
@@ -150,11 +150,14 @@ pub(crate) fn manifests(yaml: &str) -> Result<Vec<serde_json::Value>, ScenarioEr
 /// A duration such as `2d`, `90s` or `1m30s`; days have 24 hours.
 pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
-    parse_duration(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a duration such as 90s or 2d")))
+    parse_duration(&text)
+        .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a duration such as 90s or 2d")))
 }
 
 /// As [`duration`], for a field that may be absent.
-pub(super) fn optional_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+pub(super) fn optional_duration<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
     duration(deserializer).map(Some)
 }
 

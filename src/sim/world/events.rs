@@ -89,7 +89,11 @@ impl World {
         if report.component == "default-scheduler" {
             // The scheduler uses the newer API: a time in microseconds, no count and no source.
             fields::set(&mut event, "/eventTime", now.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string().into());
-            fields::set(&mut event, "/action", if report.reason == "Scheduled" { "Binding" } else { "Scheduling" }.into());
+            fields::set(
+                &mut event,
+                "/action",
+                if report.reason == "Scheduled" { "Binding" } else { "Scheduling" }.into(),
+            );
             fields::set(&mut event, "/reportingInstance", "default-scheduler-control-plane-1".into());
             fields::set(&mut event, "/source", json!({}));
             fields::set(&mut event, "/firstTimestamp", Value::Null);
@@ -115,9 +119,10 @@ impl World {
     pub(crate) fn prune_events(&self) {
         let oldest = self.now().as_second() - KEPT_SECONDS;
         for event in self.all(&EVENTS) {
-            let last = ["/lastTimestamp", "/series/lastObservedTime", "/eventTime", "/metadata/creationTimestamp"]
-                .into_iter()
-                .find_map(|field| fields::time(&event, field));
+            let last =
+                ["/lastTimestamp", "/series/lastObservedTime", "/eventTime", "/metadata/creationTimestamp"]
+                    .into_iter()
+                    .find_map(|field| fields::time(&event, field));
             if last.is_some_and(|at| at.as_second() < oldest) {
                 self.store.remove(&EVENTS, meta::namespace(&event), meta::name(&event));
             }
@@ -150,7 +155,10 @@ mod tests {
     #[test]
     fn a_repeated_report_is_counted_and_forgotten_after_an_hour() {
         let world = empty_world();
-        let object = given(&world, json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "default"}}));
+        let object = given(
+            &world,
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "default"}}),
+        );
         let report = Report::warning("kubelet", "BackOff", "Back-off restarting failed container");
         world.report(&object, report);
         pass(&world, 30);

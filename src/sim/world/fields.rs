@@ -98,7 +98,8 @@ fn includes(wanted: Option<&Map<String, Value>>, labels: &BTreeMap<&str, &str>) 
 
 fn holds(expression: &Value, labels: &BTreeMap<&str, &str>) -> bool {
     let value = labels.get(text(expression, "/key")).copied();
-    let listed = value.is_some_and(|v| list(expression, "/values").iter().any(|wanted| wanted.as_str() == Some(v)));
+    let listed =
+        value.is_some_and(|v| list(expression, "/values").iter().any(|wanted| wanted.as_str() == Some(v)));
     match text(expression, "/operator") {
         "In" => listed,
         "NotIn" => !listed,
@@ -128,7 +129,12 @@ pub(crate) fn is_true(object: &Value, kind: &str) -> bool {
 }
 
 /// Sets a condition; its transition time changes only with its status. Extra fields are added as given.
-pub(crate) fn set_condition(object: &mut Value, wanted: Condition<'_>, now: Timestamp, extra: &[(&str, Value)]) {
+pub(crate) fn set_condition(
+    object: &mut Value,
+    wanted: Condition<'_>,
+    now: Timestamp,
+    extra: &[(&str, Value)],
+) {
     let status = meta::child_mut(meta::as_map(object), "status");
     let conditions = status.entry("conditions").or_insert_with(|| json!([]));
     if !conditions.is_array() {
@@ -199,7 +205,9 @@ mod tests {
         let selector = |s: Value| selects(Some(&s), &object);
         assert!(selector(json!({"matchLabels": {"app": "web"}})));
         assert!(!selector(json!({"matchLabels": {"app": "api"}})));
-        assert!(selector(json!({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["front"]}]})));
+        assert!(selector(
+            json!({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["front"]}]})
+        ));
         assert!(selector(json!({"matchExpressions": [{"key": "gone", "operator": "DoesNotExist"}]})));
         assert!(!selector(json!({})));
         assert!(!selects(None, &object));

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use promql_parser::parser::token::{
-    T_ADD, T_ATAN2, T_DIV, T_EQLC, T_GTE, T_GTR, T_LAND, T_LOR, T_LSS, T_LTE, T_LUNLESS, T_MOD, T_MUL, T_NEQ, T_POW,
-    T_SUB, TokenId,
+    T_ADD, T_ATAN2, T_DIV, T_EQLC, T_GTE, T_GTR, T_LAND, T_LOR, T_LSS, T_LTE, T_LUNLESS, T_MOD, T_MUL, T_NEQ,
+    T_POW, T_SUB, TokenId,
 };
 use promql_parser::parser::{BinModifier, BinaryExpr, LabelModifier, VectorMatchCardinality};
 
@@ -36,7 +36,9 @@ impl Evaluator<'_> {
                 let modifier = expr.modifier.as_ref().unwrap_or(&fallback);
                 operator.with_vectors(left, right, modifier).map(Value::Vector)
             }
-            _ => Err(QueryError::BadData("binary expression must contain only scalar and instant vector types".into())),
+            _ => Err(QueryError::BadData(
+                "binary expression must contain only scalar and instant vector types".into(),
+            )),
         }
     }
 }
@@ -71,7 +73,11 @@ impl Operator {
         Ok(Some(Element { labels: without_name(labels), value }))
     }
 
-    fn with_scalar(self, all: Vec<Element>, operands: impl Fn(f64) -> (f64, f64)) -> Result<Value, QueryError> {
+    fn with_scalar(
+        self,
+        all: Vec<Element>,
+        operands: impl Fn(f64) -> (f64, f64),
+    ) -> Result<Value, QueryError> {
         let mut result = Vec::new();
         for element in all {
             let kept = element.value;
@@ -91,7 +97,10 @@ impl Operator {
             T_LAND | T_LUNLESS => {
                 let keys: BTreeSet<Labels> = right.iter().map(|e| key_of(&e.labels, matching)).collect();
                 let wanted = self.token == T_LAND;
-                Ok(left.into_iter().filter(|e| keys.contains(&key_of(&e.labels, matching)) == wanted).collect())
+                Ok(left
+                    .into_iter()
+                    .filter(|e| keys.contains(&key_of(&e.labels, matching)) == wanted)
+                    .collect())
             }
             T_LOR => {
                 let keys: BTreeSet<Labels> = left.iter().map(|e| key_of(&e.labels, matching)).collect();
@@ -155,7 +164,9 @@ fn key_of(labels: &Labels, matching: Option<&LabelModifier>) -> Labels {
     let mut key = labels.clone();
     match matching {
         Some(LabelModifier::Include(on)) => key.retain(|name, _| on.labels.contains(name)),
-        Some(LabelModifier::Exclude(ignored)) => key.retain(|name, _| name != NAME && !ignored.labels.contains(name)),
+        Some(LabelModifier::Exclude(ignored)) => {
+            key.retain(|name, _| name != NAME && !ignored.labels.contains(name))
+        }
         None => {
             key.remove(NAME);
         }

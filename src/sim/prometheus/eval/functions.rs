@@ -19,7 +19,9 @@ impl Evaluator<'_> {
             }
             ("scalar", [arg]) => Ok(Value::Scalar(only_value(&self.vector(arg, depth)?))),
             ("absent", [arg]) => Ok(Value::Vector(absent(arg, self.vector(arg, depth)?.is_empty()))),
-            ("absent_over_time", [arg]) => Ok(Value::Vector(absent(arg, self.windows(arg, depth)?.is_empty()))),
+            ("absent_over_time", [arg]) => {
+                Ok(Value::Vector(absent(arg, self.windows(arg, depth)?.is_empty())))
+            }
             ("histogram_quantile", [q, arg]) => {
                 let (q, buckets) = (self.scalar(q, depth)?, self.vector(arg, depth)?);
                 Ok(Value::Vector(histogram_quantile(q, buckets)))
@@ -61,14 +63,19 @@ impl Evaluator<'_> {
 
     fn sorted(&self, arg: &Expr, descending: bool, depth: usize) -> Result<Value, QueryError> {
         let mut elements = self.vector(arg, depth)?;
-        elements.sort_by(|a, b| if descending { b.value.total_cmp(&a.value) } else { a.value.total_cmp(&b.value) });
+        elements.sort_by(
+            |a, b| if descending { b.value.total_cmp(&a.value) } else { a.value.total_cmp(&b.value) },
+        );
         Ok(Value::Vector(elements))
     }
 
     /// Functions of each value alone, with scalar parameters behind the vector.
     fn arithmetic(&self, name: &str, args: &[&Expr], depth: usize) -> Result<Value, QueryError> {
-        let Some((vector, rest)) = args.split_first() else { return Err(unsupported(&format!("calls of {name}()"))) };
-        let parameters: Vec<f64> = rest.iter().map(|arg| self.scalar(arg, depth)).collect::<Result<_, _>>()?;
+        let Some((vector, rest)) = args.split_first() else {
+            return Err(unsupported(&format!("calls of {name}()")));
+        };
+        let parameters: Vec<f64> =
+            rest.iter().map(|arg| self.scalar(arg, depth)).collect::<Result<_, _>>()?;
         let elements = self.vector(vector, depth)?;
         let mapped = match (name, parameters.as_slice()) {
             ("abs", []) => map_values(elements, f64::abs),
@@ -98,8 +105,9 @@ impl Evaluator<'_> {
         let mut elements = self.vector(vector, depth)?;
         match (name, texts.as_slice()) {
             ("label_replace", [target, replacement, source, pattern]) => {
-                let pattern = regex::Regex::new(&format!("^(?s:{pattern})$"))
-                    .map_err(|_| QueryError::BadData(format!("invalid regular expression in label_replace(): {pattern}")))?;
+                let pattern = regex::Regex::new(&format!("^(?s:{pattern})$")).map_err(|_| {
+                    QueryError::BadData(format!("invalid regular expression in label_replace(): {pattern}"))
+                })?;
                 for element in &mut elements {
                     let value = element.labels.get(source).map_or("", String::as_str);
                     let Some(captures) = pattern.captures(value) else { continue };
@@ -180,7 +188,8 @@ fn absent(arg: &Expr, is_absent: bool) -> Vec<Element> {
         _ => None,
     };
     let exact = |m: &promql_parser::label::Matcher| {
-        (m.op == promql_parser::label::MatchOp::Equal && m.name != "__name__").then(|| (m.name.clone(), m.value.clone()))
+        (m.op == promql_parser::label::MatchOp::Equal && m.name != "__name__")
+            .then(|| (m.name.clone(), m.value.clone()))
     };
     let labels = selector.map(|s| s.matchers.matchers.iter().filter_map(exact).collect()).unwrap_or_default();
     vec![Element { labels, value: 1.0 }]
