@@ -89,7 +89,8 @@ async fn rehearse_planned(
     now: Timestamp,
     pace: Pace,
 ) -> Result<Rehearsal, ApplyError> {
-    let live = Target::new(client, planned.action.target(), pace)?.read().await.map_err(PreviewError::from)?;
+    let live =
+        Target::new(client, planned.action.target(), pace)?.read().await.map_err(PreviewError::from)?;
     check_version(planned, &live)?;
     let rehearsal = preview::rehearse(client, &planned.action, &live, now, pace).await?;
     check_effect(planned, &rehearsal.diff)?;
@@ -209,7 +210,9 @@ pub(super) const fn is_deletion(action: &Action) -> bool {
 fn check_version(planned: &PlannedAction, live: &Value) -> Result<(), ApplyError> {
     let object = planned.action.target();
     if target::uid(live) != planned.target_uid {
-        return Err(ApplyError::Outdated { reason: format!("{object} was deleted and made again since the plan") });
+        return Err(ApplyError::Outdated {
+            reason: format!("{object} was deleted and made again since the plan"),
+        });
     }
     let generation = target::generation(object, live);
     if planned.target_generation.is_some() && generation != planned.target_generation {
@@ -228,5 +231,7 @@ fn check_effect(planned: &PlannedAction, diff: &str) -> Result<(), ApplyError> {
         return Ok(());
     }
     let object = planned.action.target();
-    Err(ApplyError::Outdated { reason: format!("on {object} the change would now do something else than planned") })
+    Err(ApplyError::Outdated {
+        reason: format!("on {object} the change would now do something else than planned"),
+    })
 }

@@ -26,12 +26,16 @@ const NOISY_ANNOTATIONS: [&str; 3] =
 pub(super) fn unified(target: &ObjectRef, live: &Value, after: &Value) -> String {
     let (before, after) = (readable(live, after, "(literal)"), readable(after, live, "(another literal)"));
     let diff = TextDiff::from_lines(before.as_str(), after.as_str());
-    diff.unified_diff().context_radius(3).header(&format!("{target} (live)"), &format!("{target} (planned)")).to_string()
+    diff.unified_diff()
+        .context_radius(3)
+        .header(&format!("{target} (live)"), &format!("{target} (planned)"))
+        .to_string()
 }
 
 /// The lines that a diff adds and removes, without context and headings.
 pub(super) fn changed_lines(diff: &str) -> Vec<&str> {
-    let changes = |line: &&str| line.starts_with(['+', '-']) && !line.starts_with("+++") && !line.starts_with("---");
+    let changes =
+        |line: &&str| line.starts_with(['+', '-']) && !line.starts_with("+++") && !line.starts_with("---");
     diff.lines().filter(changes).collect()
 }
 
@@ -117,6 +121,9 @@ mod tests {
         assert!(!diff.contains("hunter"), "{diff}");
         assert_eq!(changed.len(), 4, "{diff}");
         assert!(diff.contains("(another literal)") && diff.contains("web:1"), "{diff}");
-        assert!(diff.starts_with("--- Deployment shop/web (live)\n+++ Deployment shop/web (planned)\n"), "{diff}");
+        assert!(
+            diff.starts_with("--- Deployment shop/web (live)\n+++ Deployment shop/web (planned)\n"),
+            "{diff}"
+        );
     }
 }

@@ -66,7 +66,9 @@ impl ClusterError {
         let target = target.clone();
         match error {
             kube::Error::Api(status) => Self::from_status(verb, target, status),
-            other => Self::Unreachable { verb, target, reason: outline(&other), source: Some(Box::new(other)) },
+            other => {
+                Self::Unreachable { verb, target, reason: outline(&other), source: Some(Box::new(other)) }
+            }
         }
     }
 
@@ -137,7 +139,10 @@ mod tests {
 
     #[test]
     fn a_missing_permission_is_told_apart_from_an_admission_refusal() {
-        let rbac = sorted(403, "deployments.apps \"web\" is forbidden: User \"x\" cannot update resource \"deployments\"");
+        let rbac = sorted(
+            403,
+            "deployments.apps \"web\" is forbidden: User \"x\" cannot update resource \"deployments\"",
+        );
         let quota = sorted(403, "pods \"web\" is forbidden: exceeded quota: compute");
         let webhook = sorted(400, "admission webhook \"guard\" denied the request");
         assert!(matches!(rbac, ClusterError::Forbidden { verb: "update", .. }), "{rbac:?}");

@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::catalog::{self, Change, Impossible, Request};
+use super::diff;
 use super::error::ClusterError;
 use super::pace::Pace;
 use super::playbooks::Draft;
 use super::surroundings;
 use super::target::{self, Mode, Target};
-use super::diff;
 use crate::incident::{Action, ObjectRef, Plan, PlannedAction};
 
 /// Stands for the execution id in a dry-run; never stored.

@@ -80,7 +80,8 @@ fn scale(suffix: &str) -> Option<(i128, i128)> {
         "Pi" => power_of_1024(5),
         "Ei" => power_of_1024(6),
         exponent => {
-            let power: i32 = exponent.strip_prefix(['e', 'E'])?.parse().ok().filter(|n| (-9..=18).contains(n))?;
+            let power: i32 =
+                exponent.strip_prefix(['e', 'E'])?.parse().ok().filter(|n| (-9..=18).contains(n))?;
             let factor = 10_i128.checked_pow(power.unsigned_abs())?;
             Some(if power < 0 { (1, factor) } else { (factor, 1) })
         }
@@ -93,9 +94,14 @@ mod tests {
 
     #[test]
     fn different_notations_of_one_amount_are_equal() {
-        for (one, other) in
-            [("500m", "0.5"), ("1Gi", "1024Mi"), ("2e3", "2k"), ("1.5Gi", "1536Mi"), ("100n", "0.0000001"), ("1E", "1000P")]
-        {
+        for (one, other) in [
+            ("500m", "0.5"),
+            ("1Gi", "1024Mi"),
+            ("2e3", "2k"),
+            ("1.5Gi", "1536Mi"),
+            ("100n", "0.0000001"),
+            ("1E", "1000P"),
+        ] {
             assert_eq!(Quantity::parse(one), Quantity::parse(other), "{one} and {other}");
             assert!(Quantity::parse(one).is_some(), "{one}");
         }

@@ -59,7 +59,9 @@ fn is_there(execution: &Execution, planned: &PlannedAction, live: &Value) -> Res
         return Ok(!same || (evicted && ending));
     }
     if !same {
-        return Err(format!("{object} was deleted and made again; nobody can tell what was done to the former one"));
+        return Err(format!(
+            "{object} was deleted and made again; nobody can tell what was done to the former one"
+        ));
     }
     Ok(fields::annotation(live, EXECUTION_ANNOTATION) == Some(&execution.id))
 }

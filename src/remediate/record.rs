@@ -27,7 +27,9 @@ pub async fn record(client: &kube::Client, execution: &Execution, planned: &Plan
     match tokio::time::timeout(DEADLINE, api.create(&params, &event)).await {
         Ok(Ok(_)) => {}
         Ok(Err(kube::Error::Api(status))) if status.is_already_exists() => {}
-        Ok(Err(error)) => tracing::warn!(%error, execution = execution.id, "could not record a Kubernetes Event"),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, execution = execution.id, "could not record a Kubernetes Event");
+        }
         Err(_) => tracing::warn!(execution = execution.id, "recording a Kubernetes Event took too long"),
     }
 }

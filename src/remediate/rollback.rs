@@ -80,7 +80,11 @@ async fn attempt(
     check_untouched(execution, prior, &live)?;
     let mut desired = live;
     prior.put_back(&mut desired);
-    fields::set(&mut desired, &fields::annotation_path("", UNDO_ANNOTATION), Value::from(execution.id.as_str()));
+    fields::set(
+        &mut desired,
+        &fields::annotation_path("", UNDO_ANNOTATION),
+        Value::from(execution.id.as_str()),
+    );
     target.replace(desired, Mode::Real).await?;
     Ok("the former state is back".to_owned())
 }

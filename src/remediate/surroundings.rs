@@ -6,9 +6,9 @@ use kube::core::{ApiResource, DynamicObject};
 use serde_json::Value;
 
 use super::error::ClusterError;
+use super::fields;
 use super::pace::Pace;
 use super::target::{self, Target};
-use super::fields;
 use crate::incident::{Action, ObjectRef};
 
 /// Most ReplicaSets looked at; Kubernetes keeps ten revisions unless told otherwise.
@@ -34,7 +34,9 @@ pub(super) async fn read(
         Action::RollBack { workload, .. } => {
             Ok(Surroundings { revisions: revisions(client, workload, live, pace).await?, node: None })
         }
-        Action::DeletePod { .. } => Ok(Surroundings { node: node(client, live, pace).await?, ..Surroundings::default() }),
+        Action::DeletePod { .. } => {
+            Ok(Surroundings { node: node(client, live, pace).await?, ..Surroundings::default() })
+        }
         _ => Ok(Surroundings::default()),
     }
 }
@@ -65,7 +67,8 @@ async fn revisions(
 /// The Deployment's `matchLabels` as a label selector; expressions are left out, owners are compared afterwards anyway.
 fn selector(live: &Value) -> String {
     let labels = live.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
-    let pairs = labels.into_iter().flatten().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)));
+    let pairs =
+        labels.into_iter().flatten().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)));
     pairs.collect::<Vec<_>>().join(",")
 }
 

@@ -32,7 +32,11 @@ pub(super) struct Target<'a> {
 
 impl<'a> Target<'a> {
     /// No call is made yet; fails only for kinds that kubewright does not change.
-    pub(super) fn new(client: &kube::Client, object: &'a ObjectRef, pace: Pace) -> Result<Self, ClusterError> {
+    pub(super) fn new(
+        client: &kube::Client,
+        object: &'a ObjectRef,
+        pace: Pace,
+    ) -> Result<Self, ClusterError> {
         let unsupported = || ClusterError::Unsupported { target: object.clone() };
         let resource = resource(&object.kind).ok_or_else(unsupported)?;
         let api = match (object.kind.as_str(), object.namespace.as_str()) {
@@ -54,7 +58,8 @@ impl<'a> Target<'a> {
     pub(super) async fn replace(&self, desired: Value, mode: Mode) -> Result<Value, ClusterError> {
         let object: DynamicObject = serde_json::from_value(desired)
             .map_err(|error| ClusterError::new("update", self.object, kube::Error::SerdeError(error)))?;
-        let params = PostParams { dry_run: mode == Mode::DryRun, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        let params =
+            PostParams { dry_run: mode == Mode::DryRun, field_manager: Some(FIELD_MANAGER.to_owned()) };
         let written = self.within("update", self.api.replace(&self.object.name, &params, &object)).await?;
         self.to_json("update", &written)
     }
@@ -68,7 +73,8 @@ impl<'a> Target<'a> {
             "metadata": { "name": self.object.name, "namespace": self.object.namespace },
             "deleteOptions": { "preconditions": { "uid": uid } },
         });
-        let params = PostParams { dry_run: mode == Mode::DryRun, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        let params =
+            PostParams { dry_run: mode == Mode::DryRun, field_manager: Some(FIELD_MANAGER.to_owned()) };
         let call = self.api.create_subresource::<_, Status>("eviction", &self.object.name, &params, &body);
         self.within("evict", call).await.map(|_| ())
     }
@@ -110,7 +116,8 @@ pub(super) fn uid(object: &Value) -> &str {
 /// `metadata.generation`, for the kinds whose generation speaks of their spec alone. A Pod's moves when it is deleted,
 /// and Nodes and autoscalers have none in many versions.
 pub(super) fn generation(object: &ObjectRef, live: &Value) -> Option<i64> {
-    let meaningful = matches!(object.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet");
+    let meaningful =
+        matches!(object.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet");
     fields::number(live, "/metadata/generation").filter(|_| meaningful)
 }
 

@@ -14,7 +14,12 @@ use crate::remediate::prior::Prior;
 /// After the end of its grace period a pod gets this long before it counts as stuck: kubelets are sometimes late.
 const SLACK: SignedDuration = SignedDuration::from_secs(30);
 
-pub(super) fn change(uid: &str, live: &Value, node: Option<&Value>, now: Timestamp) -> Result<Change, Impossible> {
+pub(super) fn change(
+    uid: &str,
+    live: &Value,
+    node: Option<&Value>,
+    now: Timestamp,
+) -> Result<Change, Impossible> {
     if fields::text(live, "/metadata/uid") != Some(uid) {
         return Err(Impossible::because("the pod is gone; another one has its name now"));
     }

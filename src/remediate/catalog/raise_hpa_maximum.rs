@@ -11,8 +11,8 @@ const MAXIMUM: &str = "/spec/maxReplicas";
 
 pub(super) fn change(hpa: &ObjectRef, wanted: i32, live: &Value) -> Result<Change, Impossible> {
     require_kind(&hpa.kind, &["HorizontalPodAutoscaler"], "given another maximum")?;
-    let now = fields::number(live, MAXIMUM)
-        .ok_or_else(|| Impossible::because(format!("{hpa} has no maximum")))?;
+    let now =
+        fields::number(live, MAXIMUM).ok_or_else(|| Impossible::because(format!("{hpa} has no maximum")))?;
     let more = i64::from(wanted) - now;
     if more <= 0 {
         return Err(Impossible::because(format!("the maximum of {hpa} is {now} already")));

@@ -14,7 +14,9 @@ const RESTARTED_AT: &str = "kubewright.io/restartedAt";
 pub(super) fn change(workload: &ObjectRef, live: &Value, now: Timestamp) -> Result<Change, Impossible> {
     require_kind(&workload.kind, &["Deployment", "StatefulSet", "DaemonSet"], "restarted")?;
     if live.pointer("/spec/paused").and_then(Value::as_bool) == Some(true) {
-        return Err(Impossible::because(format!("{workload} is paused: resume it first (kubectl rollout resume)")));
+        return Err(Impossible::because(format!(
+            "{workload} is paused: resume it first (kubectl rollout resume)"
+        )));
     }
     if fields::text(live, "/spec/updateStrategy/type") == Some("OnDelete") {
         return Err(Impossible::because(format!(

@@ -22,12 +22,16 @@ pub(super) fn change(
 ) -> Result<Change, Impossible> {
     require_kind(&workload.kind, &["Deployment"], "rolled back")?;
     if live.pointer("/spec/paused").and_then(Value::as_bool) == Some(true) {
-        return Err(Impossible::because(format!("{workload} is paused: resume it first (kubectl rollout resume)")));
+        return Err(Impossible::because(format!(
+            "{workload} is paused: resume it first (kubectl rollout resume)"
+        )));
     }
     let set = revision(workload, to_revision, revisions)?;
     let template = template(set)?;
     if live.pointer(TEMPLATE) == Some(&template) {
-        return Err(Impossible::because(format!("{workload} already has the template of revision {to_revision}")));
+        return Err(Impossible::because(format!(
+            "{workload} already has the template of revision {to_revision}"
+        )));
     }
     let cause = fields::annotation_path("", CHANGE_CAUSE);
     let mut desired = live.clone();

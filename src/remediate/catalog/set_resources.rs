@@ -22,7 +22,9 @@ pub(super) fn change(
     write(&mut desired, &format!("{path}/requests"), requests)?;
     write(&mut desired, &format!("{path}/limits"), limits)?;
     if desired == *live {
-        return Err(Impossible::because(format!("container {container} of {workload} already has these resources")));
+        return Err(Impossible::because(format!(
+            "container {container} of {workload} already has these resources"
+        )));
     }
     requests_within_limits(&desired, &path)?;
     Ok(Change {
@@ -54,7 +56,8 @@ fn write(desired: &mut Value, path: &str, amounts: &ResourceAmounts) -> Result<(
 
 fn requests_within_limits(desired: &Value, path: &str) -> Result<(), Impossible> {
     for name in ["cpu", "memory"] {
-        let amount = |side: &str| fields::text(desired, &format!("{path}/{side}/{name}")).and_then(Quantity::parse);
+        let amount =
+            |side: &str| fields::text(desired, &format!("{path}/{side}/{name}")).and_then(Quantity::parse);
         if let (Some(request), Some(limit)) = (amount("requests"), amount("limits"))
             && request > limit
         {

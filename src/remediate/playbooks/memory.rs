@@ -26,7 +26,8 @@ impl Case<'_> {
             return Ok(self.restored(hypothesis, &workload, &container.name, restored));
         }
         let raised = Quantity::parse(limit).and_then(|limit| limit.times_in_mebibytes(3, 2));
-        let Some(raised) = raised.filter(|raised| within_limit_range(raised, &workload, self.snapshot)) else {
+        let Some(raised) = raised.filter(|raised| within_limit_range(raised, &workload, self.snapshot))
+        else {
             return not_here("half as much memory again is more than the LimitRange of the namespace allows");
         };
         let limits = ResourceAmounts { memory: Some(raised.clone()), cpu: None };
@@ -63,8 +64,12 @@ fn set_resources(
     requests: ResourceAmounts,
     limits: ResourceAmounts,
 ) -> Repair {
-    let action =
-        Action::SetResources { workload: workload.clone(), container: container.to_owned(), requests, limits };
+    let action = Action::SetResources {
+        workload: workload.clone(),
+        container: container.to_owned(),
+        requests,
+        limits,
+    };
     Repair { rationale, actions: vec![action], workloads: vec![workload.clone()], ..Repair::default() }
 }
 
@@ -94,7 +99,11 @@ fn killed_names(pod: &Pod) -> Vec<&str> {
 }
 
 /// The memory amounts that the rollout replaced, if it lowered the limit to what it is now.
-fn former_amounts(change: &Change, container: &str, limit: &str) -> Option<(ResourceAmounts, ResourceAmounts)> {
+fn former_amounts(
+    change: &Change,
+    container: &str,
+    limit: &str,
+) -> Option<(ResourceAmounts, ResourceAmounts)> {
     let before = |side: &str| {
         let path = format!("containers[{container}].resources.{side}.memory");
         change.fields.iter().find(|field| field.path.ends_with(&path))?.before.clone()

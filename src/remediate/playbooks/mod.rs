@@ -13,6 +13,8 @@ mod rollout;
 mod scaling;
 mod workload;
 
+pub(super) use workload::{controller_of, pods};
+
 use crate::incident::{Action, Check, Evidence, Hypothesis, ObjectRef, Signal};
 use crate::observe::Snapshot;
 
@@ -99,7 +101,8 @@ pub fn draft(
         }
     }
     if reasons.is_empty() {
-        reasons.push("no cause was found, so nothing is changed; look at the evidence and its gaps".to_owned());
+        reasons
+            .push("no cause was found, so nothing is changed; look at the evidence and its gaps".to_owned());
     }
     Err(NoPlaybook { reason: reasons.join("; ") })
 }
@@ -114,19 +117,32 @@ impl Case<'_> {
             "scaling.limit_reached" => self.raise_maximum(hypothesis),
             "node.not_ready" => self.leave_node(hypothesis),
             "workload.crash_loop" => self.restart(hypothesis),
-            _ => return Err(Pass::ForPeople(advice::next_steps(hypothesis, self.workload(hypothesis).as_ref()))),
+            _ => {
+                return Err(Pass::ForPeople(advice::next_steps(
+                    hypothesis,
+                    self.workload(hypothesis).as_ref(),
+                )));
+            }
         };
         let mut repairs = repairs?;
         repairs.retain(|repair| !repair.actions.iter().any(|action| self.is_excluded(action)));
         repairs.into_iter().next().ok_or_else(|| {
             let steps = advice::next_steps(hypothesis, self.workload(hypothesis).as_ref());
-            Pass::NotHere(format!("what kubewright knows against {} was denied or did not help: {steps}", hypothesis.code))
+            Pass::NotHere(format!(
+                "what kubewright knows against {} was denied or did not help: {steps}",
+                hypothesis.code
+            ))
         })
     }
 
     fn finish(&self, hypothesis: &Hypothesis, repair: Repair) -> Draft {
         let checks = checks::after(&repair, self.signals);
-        Draft { hypothesis: hypothesis.code.clone(), rationale: repair.rationale, actions: repair.actions, checks }
+        Draft {
+            hypothesis: hypothesis.code.clone(),
+            rationale: repair.rationale,
+            actions: repair.actions,
+            checks,
+        }
     }
 
     fn is_excluded(&self, action: &Action) -> bool {

@@ -20,24 +20,19 @@ impl Case<'_> {
         let Some((node, cordoned)) = self.node(hypothesis) else {
             return Err(self.not_here(hypothesis, "the node behind this was not found"));
         };
-        let here = |pod: &&Pod| pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(&node.name);
+        let here =
+            |pod: &&Pod| pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) == Some(&node.name);
         let on_node: Vec<&Pod> = self.snapshot.objects.pods.iter().filter(here).collect();
         let (movable, kept): (Vec<&Pod>, Vec<&Pod>) = on_node.into_iter().partition(|pod| is_movable(pod));
-        let chosen: Vec<&Pod> = movable
-            .iter()
-            .copied()
-            .filter(|pod| !self.is_excluded(&delete(pod)))
-            .take(MOST_PODS)
-            .collect();
+        let chosen: Vec<&Pod> =
+            movable.iter().copied().filter(|pod| !self.is_excluded(&delete(pod))).take(MOST_PODS).collect();
         if chosen.is_empty() {
             return Err(self.not_here(hypothesis, "no pod on it can be moved safely"));
         }
         let cordon = Action::Cordon { node: node.clone() };
         let cordon = (!cordoned && !self.is_excluded(&cordon)).then_some(cordon);
-        let workloads: BTreeSet<ObjectRef> = chosen
-            .iter()
-            .filter_map(|pod| controller_of(&owner(&pod.metadata)?, self.snapshot))
-            .collect();
+        let workloads: BTreeSet<ObjectRef> =
+            chosen.iter().filter_map(|pod| controller_of(&owner(&pod.metadata)?, self.snapshot)).collect();
         Ok(vec![Repair {
             rationale: rationale(&node, chosen.len(), movable.len() - chosen.len(), &stateful(&kept)),
             actions: cordon.into_iter().chain(chosen.into_iter().map(delete)).collect(),
@@ -52,7 +47,12 @@ impl Case<'_> {
         let cited = self.evidence.iter().filter(|seen| hypothesis.evidence_for.contains(&seen.id));
         let mut named = std::iter::once(&hypothesis.object).chain(cited.map(|seen| &seen.object));
         let node = named.find(|object| object.kind == "Node")?;
-        let live = self.snapshot.objects.nodes.iter().find(|live| live.metadata.name.as_deref() == Some(&node.name))?;
+        let live = self
+            .snapshot
+            .objects
+            .nodes
+            .iter()
+            .find(|live| live.metadata.name.as_deref() == Some(&node.name))?;
         let cordoned = live.spec.as_ref().and_then(|spec| spec.unschedulable) == Some(true);
         Some((node.clone(), cordoned))
     }

@@ -16,7 +16,8 @@ impl Case<'_> {
         relevant: impl Fn(&Change) -> bool,
     ) -> Result<Vec<Repair>, Pass> {
         let not_here = |obstacle: &str| Err(self.not_here(hypothesis, obstacle));
-        let Some(workload) = self.workload(hypothesis).filter(|workload| workload.kind == "Deployment") else {
+        let Some(workload) = self.workload(hypothesis).filter(|workload| workload.kind == "Deployment")
+        else {
             return not_here("only a Deployment can be rolled back, and none was found behind this");
         };
         let rollout = newest_rollout(&workload, self.snapshot).filter(|rollout| relevant(rollout));
@@ -31,9 +32,13 @@ impl Case<'_> {
         if is_paused(&workload, self.snapshot) {
             return not_here("the Deployment is paused (kubectl rollout resume comes first)");
         }
-        let now = rollout.revision.map_or_else(|| "its newest revision".to_owned(), |now| format!("revision {now}"));
+        let now = rollout
+            .revision
+            .map_or_else(|| "its newest revision".to_owned(), |now| format!("revision {now}"));
         Ok(vec![Repair {
-            rationale: format!("{workload} ran until {now}; revision {to_revision} is the last one before it."),
+            rationale: format!(
+                "{workload} ran until {now}; revision {to_revision} is the last one before it."
+            ),
             actions: vec![Action::RollBack { workload: workload.clone(), to_revision }],
             workloads: vec![workload],
             ..Repair::default()

@@ -20,7 +20,8 @@ impl Case<'_> {
         let room = room(&hpa.namespace, workload.as_ref(), self.snapshot);
         let more = room.map_or(wanted - maximum, |room| room.min(wanted - maximum));
         if more < 1 {
-            return Err(self.not_here(hypothesis, "the ResourceQuota of the namespace leaves no room for another pod"));
+            return Err(self
+                .not_here(hypothesis, "the ResourceQuota of the namespace leaves no room for another pod"));
         }
         let max_replicas = maximum.saturating_add(more);
         let bounded = if max_replicas < wanted { "; the ResourceQuota leaves no room for more" } else { "" };
@@ -45,7 +46,7 @@ impl Case<'_> {
         };
         let all = &self.snapshot.objects.autoscalers;
         let found = all.iter().find(named).or_else(|| all.iter().find(scales))?;
-        Some((reference("HorizontalPodAutoscaler", &found.metadata), found.spec.as_ref()?.max_replicas))
+        Some((reference("HorizontalPodAutoscaler", &found.metadata), found.spec.max_replicas))
     }
 }
 
@@ -67,7 +68,11 @@ fn room(namespace: &str, workload: Option<&ObjectRef>, snapshot: &Snapshot) -> O
 fn rooms(quota: &ResourceQuota, containers: &[Container]) -> Vec<i32> {
     let Some(status) = &quota.status else { return Vec::new() };
     let used = |resource: &str| {
-        status.used.as_ref().and_then(|used| Quantity::parse(&used.get(resource)?.0)).unwrap_or(Quantity::whole(0))
+        status
+            .used
+            .as_ref()
+            .and_then(|used| Quantity::parse(&used.get(resource)?.0))
+            .unwrap_or(Quantity::whole(0))
     };
     let room = |resource: &str, hard: &str| {
         let left = Quantity::parse(hard)?.minus(used(resource));

@@ -20,7 +20,7 @@ impl Case<'_> {
 }
 
 /// The Deployment, StatefulSet or DaemonSet that `object` is or belongs to.
-pub(super) fn controller_of(object: &ObjectRef, snapshot: &Snapshot) -> Option<ObjectRef> {
+pub(in crate::remediate) fn controller_of(object: &ObjectRef, snapshot: &Snapshot) -> Option<ObjectRef> {
     let objects = &snapshot.objects;
     match object.kind.as_str() {
         "Deployment" | "StatefulSet" | "DaemonSet" => template(object, snapshot).map(|_| object.clone()),
@@ -34,7 +34,7 @@ pub(super) fn controller_of(object: &ObjectRef, snapshot: &Snapshot) -> Option<O
         }
         "HorizontalPodAutoscaler" => {
             let hpa = objects.autoscalers.iter().find(|hpa| is(&hpa.metadata, object))?;
-            let target = &hpa.spec.as_ref()?.scale_target_ref;
+            let target = &hpa.spec.scale_target_ref;
             controller_of(&ObjectRef::new(&target.kind, &object.namespace, &target.name), snapshot)
         }
         _ => None,
@@ -62,7 +62,10 @@ pub(super) fn template<'a>(workload: &ObjectRef, snapshot: &'a Snapshot) -> Opti
 }
 
 /// The pods of a workload.
-pub(super) fn pods<'a>(workload: &'a ObjectRef, snapshot: &'a Snapshot) -> impl Iterator<Item = &'a Pod> {
+pub(in crate::remediate) fn pods<'a>(
+    workload: &'a ObjectRef,
+    snapshot: &'a Snapshot,
+) -> impl Iterator<Item = &'a Pod> {
     snapshot
         .objects
         .pods
