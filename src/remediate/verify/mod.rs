@@ -9,6 +9,7 @@ mod pods;
 mod rollout;
 mod workload;
 
+pub use alert::still_firing;
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
