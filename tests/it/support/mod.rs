@@ -1,0 +1,3 @@
+//! What several capabilities need to be tried out for real.
+
+pub(crate) mod postgres;
