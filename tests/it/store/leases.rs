@@ -116,7 +116,12 @@ pub(crate) async fn a_person_may_act_without_a_lease_and_wakes_the_incident(site
     store.act(&id, |_| Ok::<_, String>(vec![observed()])).await.unwrap();
     let woken = store.claim("w", Timestamp::now(), LEASE, 1).await.unwrap();
     assert_eq!(woken, [incident(&store, &id).await]);
+}
 
+pub(crate) async fn what_a_person_has_closed_stays_closed(site: &Site) {
+    let store = site.open().await;
+    let id = opened(&store, alert("a", "checkout", 0)).await;
+    store.claim("w", Timestamp::now(), LEASE, 1).await.unwrap();
     let closed = Event::Closed {
         outcome: kubewright::incident::Outcome::ClosedByPerson,
         reason: "a drill".to_owned(),
