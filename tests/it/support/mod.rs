@@ -1,6 +1,7 @@
 //! What integration tests share.
 
 pub(crate) mod gate;
+pub(crate) mod postgres;
 pub(crate) mod server;
 pub(crate) mod stage;
 
