@@ -23,7 +23,7 @@ const MAX_REDIRECTS: usize = 3;
 
 /// An HTTP service with its credentials and limits.
 #[derive(Debug, Clone)]
-pub struct HttpSource {
+pub(super) struct HttpSource {
     client: reqwest::Client,
     base: Url,
     timeout: Duration,

@@ -191,6 +191,6 @@ mod tests {
             lines: vec![(at(1), "sooner".to_owned()), (at(2), "later".to_owned())],
         };
         assert_eq!(streams(body).unwrap(), [expected]);
-        assert!(streams(b"{\"data\":[]}").is_err() && streams(b"").is_err());
+        assert!(streams(b"{\"data\":7}").is_err() && streams(b"").is_err());
     }
 }

@@ -3,16 +3,26 @@
 //! Owns every read from outside and its limits (deadline, size), and what a Snapshot holds. It judges nothing: what is
 //! wrong, and why, is for `diagnose` to say.
 
+mod bound;
+mod changes;
 mod cluster;
 mod collect;
+mod dependencies;
 mod error;
+mod gaps;
 mod http;
+mod logs;
 mod loki;
 mod observer;
 mod probe;
 mod prometheus;
 mod read_error;
+mod readings;
+mod references;
+mod revisions;
 mod snapshot;
+mod template_diff;
+mod text;
 
 pub use error::ObserveError;
 pub use loki::Loki;

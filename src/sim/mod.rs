@@ -1,4 +1,5 @@
-//! The simulated cluster: an HTTP server on loopback that speaks the Kubernetes API to `kubectl` and kube clients.
+//! The simulated cluster: HTTP servers on loopback that speak the Kubernetes API to `kubectl` and kube clients, and the
+//! APIs of Prometheus and Loki beside it, all over one world in which something goes wrong.
 //!
 //! It is a rehearsal stage: the rest of the program reaches it over HTTP only, as it would a real cluster.
 
@@ -13,3 +14,22 @@ pub mod logbook;
 pub mod objects;
 /// Quantities such as `128Mi`.
 pub mod quantity;
+/// Stories: what is healthy, what goes wrong, what would heal it.
+pub mod scenarios;
+
+mod assembly;
+mod clock;
+mod collect;
+mod controllers;
+mod delivery;
+mod engine;
+mod kubelet;
+mod loki;
+mod prometheus;
+mod story;
+mod traffic;
+mod world;
+
+pub use assembly::{Addresses, Sim, SimOptions};
+pub use delivery::Webhook;
+pub use scenarios::{Outcome, Scenario, names};
