@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// An alert as Alertmanager sends it.
-pub fn alert(name: &str, pod: &str, status: &str) -> Value {
+pub(super) fn alert(name: &str, pod: &str, status: &str) -> Value {
     json!({
         "status": status,
         "labels": {
@@ -21,11 +21,11 @@ pub fn alert(name: &str, pod: &str, status: &str) -> Value {
 }
 
 /// A delivery of Alertmanager.
-pub fn delivery(alerts: &[Value]) -> Value {
+pub(super) fn delivery(alerts: &[Value]) -> Value {
     json!({ "version": "4", "status": "firing", "receiver": "hook", "alerts": alerts, "groupKey": "{}:{}" })
 }
 
 /// The usual delivery: one pod of the shop's checkout crashes.
-pub fn crash() -> Value {
+pub(super) fn crash() -> Value {
     delivery(&[alert("KubePodCrashLooping", "checkout-7d9f8b6c5-abcde", "firing")])
 }
