@@ -28,7 +28,7 @@ const HISTORY_STEP: Duration = Duration::from_secs(30);
 /// Distance of the samples filled in.
 const BACKFILL_MS: i64 = 15_000;
 /// Steps between two samples while the time since a fault is replayed.
-const REPLAY_SAMPLES: u64 = 5;
+const REPLAY_SAMPLES: u64 = 10;
 /// How often the controllers run although nothing has changed.
 const RESYNC: Duration = Duration::from_secs(5);
 
@@ -221,5 +221,54 @@ pub(crate) async fn run(
         }
         // What the step itself wrote is no news.
         changes = changes.resubscribe();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::clock::Clock;
+    use crate::sim::scenarios::Scenario;
+
+    #[test]
+    #[ignore = "a measurement"]
+    fn profile() {
+        let t = std::time::Instant::now();
+        let clock = Clock::replaying(Timestamp::now(), 1.0);
+        let world = Arc::new(World::new(Arc::new(Scenario::builtin("bad-deploy").unwrap()), clock.clone()));
+        let metrics = Arc::new(Metrics::new(clock, &world.scenario.alerts));
+        let (told, _alerts) = watch::channel(Vec::new());
+        let mut engine = Engine::new(world.clone(), metrics.clone(), told);
+        let start = Timestamp::now();
+        let scenario = world.scenario.clone();
+        eprintln!("new {:?}", t.elapsed());
+        for chapter in &scenario.chapters {
+            world.clock.set(before(start, chapter.age));
+            story::apply(&world, &chapter.manifests).unwrap();
+            engine.settle();
+            eprintln!("chapter {:?} {:?} rev {} now {}", chapter.age, t.elapsed(), world.store.revision(), world.now());
+        }
+        let fault_at = before(start, scenario.fault.age);
+        engine.live_through_health(fault_at);
+        eprintln!("health {:?}", t.elapsed());
+        story::break_world(&world, &scenario.fault.steps).unwrap();
+        engine.live_through_trouble(fault_at, start);
+        eprintln!("trouble {:?} rev {}", t.elapsed(), world.store.revision());
+        let t = std::time::Instant::now();
+        for _ in 0..20 { controllers::settle(&world); }
+        eprintln!("settle {:?}", t.elapsed()/20);
+        let t = std::time::Instant::now();
+        for _ in 0..20 { engine.kubelet.step(&world); }
+        eprintln!("kubelet {:?}", t.elapsed()/20);
+        let t = std::time::Instant::now();
+        for _ in 0..20 { engine.traffic.step(&world); }
+        eprintln!("traffic {:?}", t.elapsed()/20);
+        let t = std::time::Instant::now();
+        let mut n = 0;
+        for _ in 0..20 { n = collect(&world, &engine.kubelet, &engine.traffic).len(); }
+        eprintln!("collect {:?} {n}", t.elapsed()/20);
+        let t = std::time::Instant::now();
+        for _ in 0..5 { engine.sample(); }
+        eprintln!("sample {:?}", t.elapsed()/5);
     }
 }

@@ -1,7 +1,6 @@
 //! What kubelets report about pods.
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::container::{ContainerRun, Phase, full_name, go_duration};
 use super::{PodRun, World, host_ip};
@@ -81,9 +80,7 @@ fn container_status(pod: &Value, container: &ContainerRun) -> Value {
         "state": state(pod, container), "lastState": {},
     });
     if container.ever_ran {
-        let digest = hex::encode(Sha256::digest(container.image.as_bytes()));
-        let repository = crate::sim::scenarios::split_image(&container.image).0;
-        fields::set(&mut status, "/imageID", format!("{repository}@sha256:{digest}").into());
+        fields::set(&mut status, "/imageID", container.image_id.as_str().into());
         fields::set(&mut status, "/containerID", format!("containerd://{}", container.id).into());
     }
     if let (Some(last), false) = (&container.last, matches!(container.phase, Phase::Ended)) {
