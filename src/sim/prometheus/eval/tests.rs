@@ -89,14 +89,14 @@ fn expressions_evaluate_as_in_prometheus() {
         ("histogram_quantile(0.99, rate(latency_bucket[5m]))", "{} 1.0000"),
         (r#"heat and on (pod) info{node="n1"}"#, "{__name__=heat,pod=a} 3.0000"),
         (r#"heat unless on (pod) info{node="n1"}"#, "{__name__=heat,pod=b} 5.0000"),
-        (r#"heat{pod="a"} or info{pod="b"}"#, "{__name__=heat,pod=a} 3.0000; {__name__=info,node=n2,pod=b} 1.0000"),
+        (
+            r#"heat{pod="a"} or info{pod="b"}"#,
+            "{__name__=heat,pod=a} 3.0000; {__name__=info,node=n2,pod=b} 1.0000",
+        ),
         ("heat * on (pod) group_left (node) info", "{node=n1,pod=a} 3.0000; {node=n2,pod=b} 5.0000"),
         ("info * on (pod) group_right () heat", "{pod=a} 3.0000; {pod=b} 5.0000"),
         ("heat / on (pod) heat", "{pod=a} 1.0000; {pod=b} 1.0000"),
-        (
-            r#"sum(rate(requests_total{code=~"5.."}[5m])) / sum(rate(requests_total[5m]))"#,
-            "{} 0.3333",
-        ),
+        (r#"sum(rate(requests_total{code=~"5.."}[5m])) / sum(rate(requests_total[5m]))"#, "{} 0.3333"),
         (r#"absent(nothing{job="x"})"#, "{job=x} 1.0000"),
         ("absent(heat)", ""),
         ("vector(4)", "{} 4.0000"),
@@ -119,7 +119,18 @@ fn expressions_evaluate_as_in_prometheus() {
 
 #[test]
 fn what_cannot_be_evaluated_is_refused_in_prometheus_manner() {
-    for query in ["", "sum(", "heat{", "rate(heat)", "foo bar", "heat[5m] + 1", "nonsense(heat)", "1 +", "{}", "heat{pod=~\"(\"}"] {
+    for query in [
+        "",
+        "sum(",
+        "heat{",
+        "rate(heat)",
+        "foo bar",
+        "heat[5m] + 1",
+        "nonsense(heat)",
+        "1 +",
+        "{}",
+        "heat{pod=~\"(\"}",
+    ] {
         assert!(matches!(ask(query), Err(QueryError::BadData(_))), "{query}: {:?}", ask(query));
     }
     assert!(matches!(ask("rate(heat[5m:1m])"), Err(QueryError::BadData(_))));
@@ -137,7 +148,8 @@ fn a_counter_reset_is_no_loss() {
     }
     let value = Evaluator::instant(&store, NOW, 1.0).evaluate(&parse("irate(c_total[1m])").unwrap()).unwrap();
     assert_eq!(value, Value::Vector(vec![Element { labels: Labels::new(), value: 2.0 }]));
-    let Value::Vector(all) = Evaluator::instant(&store, NOW, 1.0).evaluate(&parse("increase(c_total[50s])").unwrap()).unwrap()
+    let Value::Vector(all) =
+        Evaluator::instant(&store, NOW, 1.0).evaluate(&parse("increase(c_total[50s])").unwrap()).unwrap()
     else {
         panic!("a vector")
     };
@@ -147,8 +159,14 @@ fn a_counter_reset_is_no_loss() {
 #[test]
 fn ranges_follow_a_world_that_runs_faster_and_offsets_do_not() {
     let store = store();
-    let at_speed = |query: &str| Evaluator::instant(&store, NOW, 10.0).evaluate(&parse(query).unwrap()).unwrap();
-    let Value::Vector(counts) = at_speed(r#"count_over_time(heat{pod="a"}[10m])"#) else { panic!("a vector") };
+    let at_speed =
+        |query: &str| Evaluator::instant(&store, NOW, 10.0).evaluate(&parse(query).unwrap()).unwrap();
+    let Value::Vector(counts) = at_speed(r#"count_over_time(heat{pod="a"}[10m])"#) else {
+        panic!("a vector")
+    };
     assert_eq!(counts[0].value, 4.0, "a minute of samples");
-    assert_eq!(at_speed("heat offset 5m"), Evaluator::instant(&store, NOW, 1.0).evaluate(&parse("heat offset 5m").unwrap()).unwrap());
+    assert_eq!(
+        at_speed("heat offset 5m"),
+        Evaluator::instant(&store, NOW, 1.0).evaluate(&parse("heat offset 5m").unwrap()).unwrap()
+    );
 }
