@@ -205,11 +205,6 @@ impl ReadError {
         }
     }
 
-    /// Whether the whole server is out of reach, not only what was asked.
-    pub(super) const fn is_about_the_server(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Unauthorized)
-    }
-
     /// The status code of the answer, if there was one.
     pub(super) const fn code(&self) -> Option<u16> {
         match self {
