@@ -4,4 +4,5 @@
 
 mod http;
 mod layering;
+mod observe_sim;
 mod sim_scenarios;

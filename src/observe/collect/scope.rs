@@ -93,7 +93,7 @@ impl Survey<'_> {
     /// Reads more of one kind from the scope's namespace.
     async fn more<K>(&mut self, params: ListParams)
     where
-        K: super::cluster::Kept + kube::Resource<DynamicType = ()> + DeserializeOwned + Send + 'static,
+        K: Kept + Resource<DynamicType = ()> + DeserializeOwned + Send + 'static,
     {
         let (client, namespace) = (self.client.clone(), self.namespace.clone());
         let reader = Reader { client: &client, limits: self.limits() };
