@@ -10,6 +10,7 @@
 
 mod http;
 mod layering;
+mod observe_sim;
 mod sim_scenarios;
 mod store;
 mod support;
