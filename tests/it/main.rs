@@ -8,6 +8,7 @@
     reason = "tests fail loudly"
 )]
 
+mod crash;
 mod http;
 mod layering;
 mod observe_sim;
