@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
 
+mod alertmanager;
 mod http;
 mod layering;
 mod sim_scenarios;
