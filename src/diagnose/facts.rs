@@ -69,10 +69,11 @@ impl<'a> Facts<'a> {
         found.into_iter().any(|piece| is_trouble(piece) && !piece.code.starts_with("log."))
     }
 
-    /// Whether anything says that something is wrong, other than the alert that asks.
+    /// Whether anything says that something is wrong, other than the alert that asks. Programs that work complain in their
+    /// logs now and then; what they say counts where something else is wrong as well.
     #[must_use]
     pub fn anything_abnormal(&self) -> bool {
-        self.evidence.iter().any(is_trouble)
+        self.evidence.iter().any(|piece| is_trouble(piece) && !piece.code.starts_with("log."))
     }
 
     /// Workloads and other objects with Evidence, in order.

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use super::codes;
-use super::confidence::{self, Cause};
+use super::confidence::{self, Cause, Specificity};
 use super::facts::Facts;
 use super::rules::Candidate;
 use crate::incident::{ActionKind, Evidence, Hypothesis, ObjectRef};
@@ -84,17 +84,16 @@ fn follow_hearsay(candidates: Vec<Candidate>) -> Vec<Candidate> {
     kept
 }
 
+/// The best of what explains the candidate's object: what says why before what says that, what the cluster shows before what
+/// others say, then the more likely.
 fn deeper(kept: &[Candidate], position: usize, candidate: &Candidate) -> Option<usize> {
     let explains =
         |other: &Candidate| other.object == candidate.object || other.explains.contains(&candidate.object);
     let found = kept.iter().enumerate().filter(|(place, other)| *place != position && explains(other));
+    let tells_why = |other: &Candidate| other.cause.specificity > Specificity::Symptom;
     let better = found.max_by(|(_, left), (_, right)| {
-        (left.hearsay, left.confidence).partial_cmp(&(right.hearsay, right.confidence)).map_or(
-            Ordering::Equal,
-            |order| {
-                if left.hearsay == right.hearsay { order } else { right.hearsay.cmp(&left.hearsay) }
-            },
-        )
+        let by_telling = tells_why(left).cmp(&tells_why(right)).then(right.hearsay.cmp(&left.hearsay));
+        by_telling.then_with(|| order(right, left))
     });
     better.map(|(place, _)| place)
 }

@@ -3,10 +3,7 @@
 use super::ReadError;
 use crate::incident::Gap;
 
-/// The collector's name for what is wrong with the API server as a whole.
-const WHOLE_SERVER: &str = "kubernetes";
-
-/// From this many collectors with the same reason on, it is told once.
+/// From this many collectors with the same reason on, it is told once, with their names.
 const MANY: usize = 5;
 
 /// What could not be read so far.
@@ -16,9 +13,8 @@ pub(super) struct Gaps {
 }
 
 impl Gaps {
-    /// Adds a failure of reading from the API server.
+    /// Adds a failed read.
     pub(super) fn add_failure(&mut self, collector: &str, error: &ReadError) {
-        let collector = if error.is_about_the_server() { WHOLE_SERVER } else { collector };
         self.add(collector, error.to_string());
     }
 
@@ -30,7 +26,8 @@ impl Gaps {
         }
     }
 
-    /// All gaps; a reason that many collectors share becomes one gap that names them.
+    /// All gaps; a reason that many collectors share (no connection, usually) becomes one gap of the collector
+    /// `kubernetes (pods, services, …)`.
     pub(super) fn into_vec(self) -> Vec<Gap> {
         let mut told: Vec<Gap> = Vec::new();
         for gap in &self.gaps {
@@ -43,8 +40,8 @@ impl Gaps {
             let gap = if alike.len() < MANY {
                 gap.clone()
             } else {
-                let reason = format!("{} ({})", gap.reason, alike.join(", "));
-                Gap { collector: WHOLE_SERVER.to_owned(), reason }
+                let collector = format!("kubernetes ({})", alike.join(", "));
+                Gap { collector, reason: gap.reason.clone() }
             };
             if !told.contains(&gap) {
                 told.push(gap);
@@ -56,33 +53,22 @@ impl Gaps {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::ReadError;
     use super::Gaps;
 
-    fn told(gaps: Gaps) -> Vec<(String, String)> {
-        gaps.into_vec().into_iter().map(|gap| (gap.collector, gap.reason)).collect()
-    }
-
-    #[test]
-    fn an_unreachable_server_is_one_gap() {
-        let mut gaps = Gaps::default();
-        for collector in ["pods", "services"] {
-            gaps.add_failure(collector, &ReadError::Unauthorized);
-        }
-        assert_eq!(told(gaps), [("kubernetes".to_owned(), ReadError::Unauthorized.to_string())]);
-    }
-
     #[test]
     fn a_reason_that_many_share_is_told_once_with_their_names() {
-        let late = ReadError::TimedOut { after: Duration::from_secs(1) };
         let mut gaps = Gaps::default();
-        for collector in ["a", "b", "c", "d", "e"] {
-            gaps.add_failure(collector, &late);
+        for collector in ["a", "b", "c", "d", "e", "e"] {
+            gaps.add_failure(collector, &ReadError::Unauthorized);
         }
         gaps.add("loki", "other".to_owned());
-        let expected = [("kubernetes", format!("{late} (a, b, c, d, e)")), ("loki", "other".to_owned())];
-        assert_eq!(told(gaps), expected.map(|(collector, reason)| (collector.to_owned(), reason)));
+        let told: Vec<(String, String)> =
+            gaps.into_vec().into_iter().map(|gap| (gap.collector, gap.reason)).collect();
+        let expected = [
+            ("kubernetes (a, b, c, d, e)", ReadError::Unauthorized.to_string()),
+            ("loki", "other".to_owned()),
+        ];
+        assert_eq!(told, expected.map(|(collector, reason)| (collector.to_owned(), reason)));
     }
 }

@@ -144,7 +144,7 @@ fn success(answer: &Answer) -> Result<&[u8], ReadError> {
 }
 
 fn streams(body: &[u8]) -> Result<Vec<Stream>, ReadError> {
-    let envelope: Envelope = serde_json::from_slice(body).map_err(|error| ReadError::from_json(&error))?;
+    let envelope: Envelope = ReadError::read_json(body)?;
     let streams = envelope.data.result.into_iter().map(|raw| {
         let pod =
             ["pod", "pod_name", "k8s_pod_name"].iter().find_map(|label| raw.stream.get(*label)).cloned();

@@ -16,6 +16,7 @@ mod loki;
 mod observer;
 mod probe;
 mod prometheus;
+mod promql;
 mod read_error;
 mod readings;
 mod references;
@@ -23,6 +24,9 @@ mod revisions;
 mod snapshot;
 mod template_diff;
 mod text;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::ObserveError;
 pub use loki::Loki;

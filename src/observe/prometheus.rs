@@ -139,12 +139,12 @@ struct Element {
 
 /// Reads an answer: Prometheus's own shape also for errors (400, 422, 503), and a plain status for a proxy's.
 fn read(status: u16, body: &[u8]) -> Result<Answered, PrometheusError> {
-    let envelope: Envelope = match serde_json::from_slice(body) {
+    let envelope: Envelope = match ReadError::read_json(body) {
         Ok(envelope) => envelope,
         Err(_) if status >= 300 => {
             return Err(ReadError::from_status(status, &String::from_utf8_lossy(body)).into());
         }
-        Err(error) => return Err(ReadError::from_json(&error).into()),
+        Err(error) => return Err(error.into()),
     };
     if envelope.status != "success" {
         return Err(PrometheusError::Rejected {
@@ -169,8 +169,7 @@ fn samples(result_type: &str, body: &[u8]) -> Result<Vec<Sample>, PrometheusErro
 }
 
 fn result<T: DeserializeOwned>(body: &[u8]) -> Result<T, ReadError> {
-    let typed: Typed<T> = serde_json::from_slice(body).map_err(|error| ReadError::from_json(&error))?;
-    Ok(typed.data.result)
+    Ok(ReadError::read_json::<Typed<T>>(body)?.data.result)
 }
 
 /// `None` where time or value are not numbers.
@@ -213,7 +212,7 @@ mod tests {
     #[test]
     fn garbage_is_an_error_and_never_a_panic() {
         let cases: [(u16, &[u8], &str); 6] = [
-            (200, b"<html>", "the answer is not what was expected (line 1, column 1)"),
+            (200, b"<html>", "the answer is not what was expected (at ., line 1, column 1)"),
             (502, b"<html>Bad Gateway", "the server answered HTTP 502: <html>Bad Gateway"),
             (401, b"", "unauthorized (401)"),
             (

@@ -8,6 +8,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 /// Longest quotation of a server's own words.
 const MAX_QUOTE: usize = 300;
 
@@ -66,9 +68,12 @@ pub enum ReadError {
     },
     /// The answer is not JSON, or not of the expected shape.
     #[error(
-        "the answer is not what was expected (line {line}, column {column}); check that the URL leads to the right service"
+        "the answer is not what was expected (at {path}, line {line}, column {column}); check that the URL leads to \
+         the right service"
     )]
     NotUnderstood {
+        /// The field, as in `items[3].status`; `.` for the answer as a whole.
+        path: String,
         /// Line of the first offence, from 1.
         line: usize,
         /// Column of the first offence, from 1.
@@ -186,9 +191,14 @@ impl ReadError {
         Self::unreachable(error)
     }
 
-    /// From a parse error: the place only, for the text may be a secret.
-    pub(super) fn from_json(error: &serde_json::Error) -> Self {
-        Self::NotUnderstood { line: error.line(), column: error.column() }
+    /// Reads JSON. An error tells the place only, for the text there may be a secret.
+    pub(super) fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Self> {
+        let mut deserializer = serde_json::Deserializer::from_slice(body);
+        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| Self::NotUnderstood {
+            path: quote(&error.path().to_string()),
+            line: error.inner().line(),
+            column: error.inner().column(),
+        })
     }
 
     pub(super) fn unreachable(error: impl Into<BoxError>) -> Self {
@@ -203,11 +213,6 @@ impl ReadError {
             Self::Unreachable { failure, .. } => *failure == ConnectionFailure::Broken,
             _ => false,
         }
-    }
-
-    /// Whether the whole server is out of reach, not only what was asked.
-    pub(super) const fn is_about_the_server(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Unauthorized)
     }
 
     /// The status code of the answer, if there was one.

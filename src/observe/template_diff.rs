@@ -284,9 +284,9 @@ mod tests {
             told,
             [
                 "containers[app].args: (changed) -> (changed)",
+                "containers[app].envFrom[secretRef old]: secretRef old -> -",
                 "containers[app].env[PASSWORD]: (literal) -> (literal)",
                 "containers[app].env[URL]: configMapKeyRef cm/url -> secretKeyRef s/url",
-                "containers[app].envFrom[secretRef old]: secretRef old -> -",
                 "containers[app].image: shop/checkout:1.4 -> shop/checkout:1.5",
                 "containers[app].livenessProbe.httpGet.httpHeaders: (changed) -> (changed)",
                 "containers[app].livenessProbe.httpGet.path: /healthz -> /health",

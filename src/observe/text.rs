@@ -5,7 +5,6 @@
 macro_rules! pattern {
     ($name:ident, $text:expr) => {
         static $name: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
-            #[expect(clippy::expect_used, reason = "a constant, compiled by every test of its module")]
             regex::Regex::new(&$crate::observe::text::ascii($text)).expect("a valid pattern")
         });
     };

@@ -34,6 +34,8 @@ mod record;
 mod rollback;
 mod surroundings;
 mod target;
+#[cfg(test)]
+mod tests;
 pub mod verify;
 
 pub use apply::{ApplyError, apply, intend};

@@ -89,7 +89,7 @@ impl Policy {
         Self::compile(text, settings)
     }
 
-    fn compile(text: String, settings: &AutomationSettings) -> Result<Self, PolicyError> {
+    pub(super) fn compile(text: String, settings: &AutomationSettings) -> Result<Self, PolicyError> {
         let digest = hex::encode(Sha256::digest(&text));
         let mut engine = Engine::new();
         engine.set_strict_builtin_errors(true);
@@ -192,7 +192,3 @@ fn sample() -> PolicyInput {
         actions: vec![asked(pod), asked(workload)],
     }
 }
-
-#[cfg(test)]
-#[path = "policy_tests.rs"]
-mod tests;

@@ -64,11 +64,6 @@ impl Clock {
     pub(crate) fn is_over(&self, since: Timestamp, delay: Duration) -> bool {
         self.elapsed(since) >= delay
     }
-
-    /// The real time that a simulated delay takes.
-    pub(crate) fn real(&self, delay: Duration) -> Duration {
-        delay.div_f64(self.speed())
-    }
 }
 
 /// A time some duration earlier, the epoch if that is too far back.
@@ -103,7 +98,6 @@ mod tests {
         let clock = Clock::replaying(Timestamp::UNIX_EPOCH, 20.0);
         clock.go_live();
         assert!(clock.is_over(before(Timestamp::now(), Duration::from_secs(2)), Duration::from_secs(40)));
-        assert_eq!(clock.real(Duration::from_secs(40)), Duration::from_secs(2));
     }
 
     #[test]

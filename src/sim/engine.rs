@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::{after, before};
 use super::collect::collect;
 use super::controllers::{self, Autoscaler};
+use super::kinds::{EVENTS, LEASES};
 use super::kubelet::Kubelet;
+use super::objects::Change;
 use super::prometheus::{ActiveAlert, Metrics};
 use super::scenarios::Step;
 use super::story;
@@ -28,9 +30,9 @@ const HISTORY_STEP: Duration = Duration::from_secs(30);
 /// Distance of the samples filled in.
 const BACKFILL_MS: i64 = 15_000;
 /// Steps between two samples while the time since a fault is replayed.
-const REPLAY_SAMPLES: u64 = 5;
+const REPLAY_SAMPLES: u64 = 10;
 /// How often the controllers run although nothing has changed.
-const RESYNC: Duration = Duration::from_secs(5);
+const RESYNC: Duration = Duration::from_secs(10);
 
 /// Something to do for the engine while it runs.
 #[derive(Debug)]
@@ -47,7 +49,7 @@ pub(crate) struct Engine {
     kubelet: Kubelet,
     autoscaler: Autoscaler,
     traffic: Traffic,
-    settled: u64,
+    changes: broadcast::Receiver<Change>,
     settled_at: Timestamp,
     sampled_at: Timestamp,
     alerts: watch::Sender<Vec<ActiveAlert>>,
@@ -60,13 +62,14 @@ impl Engine {
         metrics: Arc<Metrics>,
         alerts: watch::Sender<Vec<ActiveAlert>>,
     ) -> Self {
+        let changes = world.store.subscribe();
         Self {
             world,
             metrics,
             kubelet: Kubelet::default(),
             autoscaler: Autoscaler::default(),
             traffic: Traffic::default(),
-            settled: 0,
+            changes,
             settled_at: Timestamp::UNIX_EPOCH,
             sampled_at: Timestamp::UNIX_EPOCH,
             alerts,
@@ -148,15 +151,28 @@ impl Engine {
     pub(crate) fn step(&mut self) {
         self.kubelet.step(&self.world);
         let is_stale = self.world.clock.is_over(self.settled_at, RESYNC);
-        if is_stale || self.world.store.revision() != self.settled {
+        if self.has_news() || is_stale {
             controllers::settle(&self.world);
             self.kubelet.step(&self.world);
-            controllers::settle(&self.world);
-            self.settled = self.world.store.revision();
+            if self.has_news() {
+                controllers::settle(&self.world);
+            }
             self.settled_at = self.world.now();
         }
         self.traffic.step(&self.world);
         self.autoscaler.run(&self.world, &self.traffic.usage);
+    }
+
+    /// Whether anything that controllers care for has changed since they were last asked to look.
+    fn has_news(&mut self) -> bool {
+        let mut has_news = false;
+        loop {
+            match self.changes.try_recv() {
+                Ok(change) => has_news |= change.kind != &EVENTS && change.kind != &LEASES,
+                Err(broadcast::error::TryRecvError::Lagged(_)) => has_news = true,
+                Err(_) => return has_news,
+            }
+        }
     }
 
     /// Takes samples and judges the alert rules.
@@ -221,5 +237,70 @@ pub(crate) async fn run(
         }
         // What the step itself wrote is no news.
         changes = changes.resubscribe();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::clock::Clock;
+    use crate::sim::scenarios::Scenario;
+
+    #[test]
+    #[ignore = "a measurement"]
+    fn profile() {
+        let t = std::time::Instant::now();
+        let clock = Clock::replaying(Timestamp::now(), 1.0);
+        let world = Arc::new(World::new(Arc::new(Scenario::builtin("bad-deploy").unwrap()), clock.clone()));
+        let metrics = Arc::new(Metrics::new(clock, &world.scenario.alerts));
+        let (told, _alerts) = watch::channel(Vec::new());
+        let mut engine = Engine::new(world.clone(), metrics.clone(), told);
+        let start = Timestamp::now();
+        let scenario = world.scenario.clone();
+        eprintln!("new {:?}", t.elapsed());
+        for chapter in &scenario.chapters {
+            world.clock.set(before(start, chapter.age));
+            story::apply(&world, &chapter.manifests).unwrap();
+            engine.settle();
+            eprintln!(
+                "chapter {:?} {:?} rev {} now {}",
+                chapter.age,
+                t.elapsed(),
+                world.store.revision(),
+                world.now()
+            );
+        }
+        let fault_at = before(start, scenario.fault.age);
+        engine.live_through_health(fault_at);
+        eprintln!("health {:?}", t.elapsed());
+        story::break_world(&world, &scenario.fault.steps).unwrap();
+        engine.live_through_trouble(fault_at, start);
+        eprintln!("trouble {:?} rev {}", t.elapsed(), world.store.revision());
+        let t = std::time::Instant::now();
+        for _ in 0..20 {
+            controllers::settle(&world);
+        }
+        eprintln!("settle {:?}", t.elapsed() / 20);
+        let t = std::time::Instant::now();
+        for _ in 0..20 {
+            engine.kubelet.step(&world);
+        }
+        eprintln!("kubelet {:?}", t.elapsed() / 20);
+        let t = std::time::Instant::now();
+        for _ in 0..20 {
+            engine.traffic.step(&world);
+        }
+        eprintln!("traffic {:?}", t.elapsed() / 20);
+        let t = std::time::Instant::now();
+        let mut n = 0;
+        for _ in 0..20 {
+            n = collect(&world, &engine.kubelet, &engine.traffic).len();
+        }
+        eprintln!("collect {:?} {n}", t.elapsed() / 20);
+        let t = std::time::Instant::now();
+        for _ in 0..5 {
+            engine.sample();
+        }
+        eprintln!("sample {:?}", t.elapsed() / 5);
     }
 }

@@ -4,32 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::{AnyConnection, AssertSqlSafe};
+use sqlx::AnyConnection;
 
 use super::engine::Engine;
+use super::episodes::{EpisodeKey, Kept};
 use super::held::{self, Held};
-use super::sql::{key, micros, strides, timestamp, tuples};
-use super::{Received, StoreError};
+use super::sql::{key, micros, timestamp};
+use super::{Received, StoreError, episodes};
 use crate::incident::{Event, IncidentId, Signal, SignalState};
 use crate::intake::{Current, Episode, Known, OpenIncident, Route, correlate};
 
 /// Most alerts that are routed at once; bounds how many incidents are in memory.
 const CHUNK: usize = 256;
-
-const FIRING: &str = "firing";
-const RESOLVED: &str = "resolved";
-
-/// Names an episode in the tables: bounded fingerprint, start in microseconds.
-type EpisodeKey = (String, i64);
-
-/// An episode as it is, and whether it has to be written.
-#[derive(Debug, Clone)]
-struct Kept {
-    incident: Option<IncidentId>,
-    state: SignalState,
-    deliveries: i64,
-    received_at: i64,
-}
 
 /// Everything that bears on one chunk of alerts.
 struct Ledger {
@@ -71,103 +57,16 @@ impl Ledger {
         now: Timestamp,
         window: Duration,
     ) -> Result<Self, StoreError> {
-        let (episodes, newest) = (HashMap::new(), HashMap::new());
-        let mut ledger = Self { now, window, episodes, newest, open: HashMap::new(), held: BTreeMap::new() };
-        let mut asked: Vec<EpisodeKey> = chunk.iter().map(episode_key).collect();
-        asked.sort_unstable();
-        asked.dedup();
-        for piece in strides(&asked) {
-            ledger.read_episodes(connection, piece).await?;
-        }
-        let news: Vec<&Signal> = chunk.iter().filter(|signal| !ledger.is_repeat(signal)).collect();
-        ledger.read_newest(connection, &news).await?;
-        ledger.read_open(connection, &news).await?;
-        let ids: Vec<&IncidentId> =
-            ledger.newest.values().map(|(_, id)| id).chain(ledger.open.values()).collect();
-        let held = held::load(connection, engine, &ids).await?;
-        ledger.held = held.into_iter().map(|held| (held.incident.id.clone(), held)).collect();
-        Ok(ledger)
-    }
-
-    /// Whether the delivery tells nothing new whatever the incidents look like, so that none has to be loaded.
-    fn is_repeat(&self, signal: &Signal) -> bool {
-        self.episodes
-            .get(&episode_key(signal))
-            .is_some_and(|kept| signal.state == SignalState::Firing || kept.state == SignalState::Resolved)
-    }
-
-    async fn read_episodes(
-        &mut self,
-        connection: &mut AnyConnection,
-        asked: &[EpisodeKey],
-    ) -> Result<(), StoreError> {
-        let sql = format!(
-            "WITH asked (fingerprint, starts_at) AS (VALUES {}) \
-             SELECT s.fingerprint, s.starts_at, s.incident_id, s.last_state, s.deliveries, s.received_at \
-             FROM asked JOIN signals s ON s.fingerprint = asked.fingerprint AND s.starts_at = asked.starts_at",
-            tuples(2, asked.len())
-        );
-        let mut query =
-            sqlx::query_as::<sqlx::Any, (String, i64, Option<String>, String, i64, i64)>(AssertSqlSafe(sql));
-        for (fingerprint, starts_at) in asked {
-            query = query.bind(fingerprint.as_str()).bind(*starts_at);
-        }
-        for (fingerprint, starts_at, incident, state, deliveries, received_at) in
-            query.fetch_all(connection).await?
-        {
-            let incident = incident.map(IncidentId::from_text);
-            let state = if state == FIRING { SignalState::Firing } else { SignalState::Resolved };
-            let kept = Kept { incident, state, deliveries, received_at };
-            self.episodes.insert((fingerprint, starts_at), kept);
-        }
-        Ok(())
-    }
-
-    async fn read_newest(
-        &mut self,
-        connection: &mut AnyConnection,
-        news: &[&Signal],
-    ) -> Result<(), StoreError> {
+        let episodes = episodes::read(connection, &distinct(chunk.iter().map(episode_key))).await?;
+        let news: Vec<&Signal> = chunk.iter().filter(|signal| !is_repeat(&episodes, signal)).collect();
         let fingerprints = distinct(news.iter().map(|signal| key(&signal.fingerprint.0)));
-        for piece in strides(&fingerprints) {
-            let sql = format!(
-                "WITH asked (fingerprint) AS (VALUES {}), newest AS MATERIALIZED (SELECT fingerprint, (SELECT \
-                 MAX(starts_at) FROM signals x WHERE x.fingerprint = asked.fingerprint AND x.incident_id IS NOT \
-                 NULL) AS starts_at FROM asked) SELECT s.fingerprint, s.starts_at, s.incident_id FROM newest \
-                 JOIN signals s ON s.fingerprint = newest.fingerprint AND s.starts_at = newest.starts_at",
-                tuples(1, piece.len())
-            );
-            let mut query = sqlx::query_as::<sqlx::Any, (String, i64, String)>(AssertSqlSafe(sql));
-            for fingerprint in piece {
-                query = query.bind(fingerprint.as_str());
-            }
-            for (fingerprint, starts_at, incident) in query.fetch_all(&mut *connection).await? {
-                self.newest.insert(fingerprint, (starts_at, IncidentId::from_text(incident)));
-            }
-        }
-        Ok(())
-    }
-
-    async fn read_open(
-        &mut self,
-        connection: &mut AnyConnection,
-        news: &[&Signal],
-    ) -> Result<(), StoreError> {
+        let newest = episodes::newest(connection, &fingerprints).await?;
         let keys = distinct(news.iter().map(|signal| correlation_key(signal)));
-        for piece in strides(&keys) {
-            let sql = format!(
-                "SELECT correlation_key, id FROM incidents WHERE closed_at IS NULL AND correlation_key IN {} \
-                 ORDER BY opened_at, id",
-                tuples(piece.len(), 1)
-            );
-            let mut query = sqlx::query_as::<sqlx::Any, (String, String)>(AssertSqlSafe(sql));
-            for key in piece {
-                query = query.bind(key.as_str());
-            }
-            let rows = query.fetch_all(&mut *connection).await?;
-            self.open.extend(rows.into_iter().map(|(key, id)| (key, IncidentId::from_text(id))));
-        }
-        Ok(())
+        let open = episodes::open_incidents(connection, &keys).await?;
+        let ids: Vec<&IncidentId> = newest.values().map(|(_, id)| id).chain(open.values()).collect();
+        let held = held::load(connection, engine, &ids).await?;
+        let held = held.into_iter().map(|held| (held.incident.id.clone(), held)).collect();
+        Ok(Self { now, window, episodes, newest, open, held })
     }
 
     /// Routes one alert and moves the incidents in memory.
@@ -263,39 +162,15 @@ impl Ledger {
         let touched = distinct(chunk.iter().map(episode_key));
         let rows: Vec<(&EpisodeKey, &Kept)> =
             touched.iter().filter_map(|name| Some((name, self.episodes.get(name)?))).collect();
-        for piece in strides(&rows) {
-            self.write_episodes(connection, piece).await?;
-        }
-        Ok(())
+        episodes::write(connection, &rows, self.now).await
     }
+}
 
-    async fn write_episodes(
-        &self,
-        connection: &mut AnyConnection,
-        piece: &[(&EpisodeKey, &Kept)],
-    ) -> Result<(), StoreError> {
-        let sql = format!(
-            "INSERT INTO signals (fingerprint, starts_at, incident_id, last_state, deliveries, received_at, \
-             delivered_at) VALUES {} ON CONFLICT (fingerprint, starts_at) DO UPDATE SET \
-             last_state = excluded.last_state, deliveries = excluded.deliveries, \
-             delivered_at = excluded.delivered_at",
-            tuples(7, piece.len())
-        );
-        let mut query = sqlx::query::<sqlx::Any>(AssertSqlSafe(sql));
-        for ((fingerprint, starts_at), kept) in piece {
-            let state = if kept.state == SignalState::Firing { FIRING } else { RESOLVED };
-            query = query
-                .bind(fingerprint.as_str())
-                .bind(*starts_at)
-                .bind(kept.incident.as_ref().map(IncidentId::as_str))
-                .bind(state)
-                .bind(kept.deliveries)
-                .bind(kept.received_at)
-                .bind(micros(self.now));
-        }
-        query.execute(connection).await?;
-        Ok(())
-    }
+/// Whether a delivery tells nothing new whatever the incidents look like, so that none has to be loaded for it.
+fn is_repeat(episodes: &HashMap<EpisodeKey, Kept>, signal: &Signal) -> bool {
+    episodes
+        .get(&episode_key(signal))
+        .is_some_and(|kept| signal.state == SignalState::Firing || kept.state == SignalState::Resolved)
 }
 
 fn episode_key(signal: &Signal) -> EpisodeKey {

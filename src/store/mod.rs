@@ -8,6 +8,7 @@
 mod claim;
 mod commit;
 mod engine;
+mod episodes;
 mod error;
 mod find;
 mod held;

@@ -47,7 +47,7 @@ fn after_crash(facts: &Facts<'_>, workload: &ObjectRef, trouble: &[&Evidence]) -
     let rollout = Rollout::behind(facts, workload, trouble);
     let candidate = match rollout {
         Some(rollout) => bad_rollout(facts, &rollout, trouble),
-        None => unexplained(facts, workload, trouble),
+        None => unexplained(workload, trouble),
     };
     candidate.because(words)
 }
@@ -87,7 +87,7 @@ fn how(crash: Option<&Evidence>) -> String {
     }
 }
 
-fn unexplained(facts: &Facts<'_>, workload: &ObjectRef, trouble: &[&Evidence]) -> Candidate {
+fn unexplained(workload: &ObjectRef, trouble: &[&Evidence]) -> Candidate {
     let telling = [codes::COMMAND_NOT_FOUND, codes::NOT_EXECUTABLE];
     let told = trouble.iter().any(|piece| telling.iter().any(|code| code.name == piece.code));
     let statement = format!(
@@ -98,7 +98,6 @@ fn unexplained(facts: &Facts<'_>, workload: &ObjectRef, trouble: &[&Evidence]) -
         Candidate::new(confidence::CRASH_LOOP, workload.clone(), statement).because(trouble.iter().copied());
     let restarted_only = trouble.iter().all(|piece| piece.code == codes::RESTARTED.name);
     let candidate = if restarted_only { candidate.times(0.7) } else { candidate };
-    let _ = facts;
     if told { candidate.confident(0.75) } else { candidate }
 }
 

@@ -97,5 +97,5 @@ async fn page<T: DeserializeOwned>(
 ) -> Result<Page<T>, ReadError> {
     let request = request.list(params).map_err(|error| ReadError::Request(error.to_string()))?;
     let body = fetch(client, &request, asked, MAX_PAGE_BYTES).await?;
-    serde_json::from_slice(&body).map_err(|error| ReadError::from_json(&error))
+    ReadError::read_json(&body)
 }

@@ -39,7 +39,7 @@ pub(in super::super) async fn read(
     for (target, result) in join_all(reads).await {
         match result {
             Ok(Some(excerpt)) if !is_repeated(&logs.excerpts, &excerpt) => {
-                logs.excerpts.push((target, excerpt))
+                logs.excerpts.push((target, excerpt));
             }
             Ok(_) => {}
             Err(error) => logs.errors.push(error),

@@ -65,7 +65,7 @@ fn failing<'a>(objects: &Objects, pods: impl Iterator<Item = &'a Pod>) -> Vec<Ta
         .filter(|(_, status)| is_failing(status))
         .map(|(pod, status)| (failed_at(status), target(objects, pod, status)))
         .collect();
-    found.sort_by(|a, b| b.0.cmp(&a.0));
+    found.sort_by_key(|(failed_at, _)| std::cmp::Reverse(*failed_at));
     found.into_iter().map(|(_, target)| target).collect()
 }
 

@@ -4,7 +4,7 @@ use crate::incident::{Hypothesis, ObjectRef};
 
 /// Steps by cause. `{object}` is the object at fault and `{workload}` the one that shows it, as kubectl names them with
 /// their namespace (`deployment/web -n shop`); `{namespace}` is the workload's.
-const STEPS: [(&str, &str); 18] = [
+const STEPS: [(&str, &str); 20] = [
     (
         "dependency.authentication",
         "kubewright changes no Secrets and no databases. Compare the credentials that {workload} is given (kubectl describe \
@@ -19,6 +19,15 @@ const STEPS: [(&str, &str); 18] = [
     (
         "dependency.scaled_to_zero",
         "Somebody scaled {object} to zero, maybe on purpose. If not: kubectl scale {object} --replicas=N.",
+    ),
+    (
+        "config.bad_change",
+        "Put the former values back into {object} (kubewright keeps none of them), then kubectl rollout restart {workload}.",
+    ),
+    (
+        "admission.refused",
+        "The events of {workload} say who refuses its pods and why (kubectl describe {workload}): change what is refused, or \
+         the rule.",
     ),
     (
         "config.missing_reference",

@@ -4,19 +4,26 @@ use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
 use super::Case;
-use crate::incident::{Hypothesis, ObjectRef};
+use crate::incident::{Evidence, Hypothesis, ObjectRef};
 use crate::observe::Snapshot;
 
 impl Case<'_> {
     /// The workload behind the Hypothesis: behind the object at fault, else behind what its Evidence is about, else the
     /// focus of the Snapshot.
     pub(super) fn workload(&self, hypothesis: &Hypothesis) -> Option<ObjectRef> {
-        let cited = self.evidence.iter().filter(|seen| hypothesis.evidence_for.contains(&seen.id));
-        std::iter::once(&hypothesis.object)
-            .chain(cited.map(|seen| &seen.object))
-            .chain(&self.snapshot.focus)
-            .find_map(|object| controller_of(object, self.snapshot))
+        let cited = || self.evidence.iter().filter(|seen| hypothesis.evidence_for.contains(&seen.id));
+        std::iter::once(hypothesis.object.clone())
+            .chain(cited().map(|seen| seen.object.clone()))
+            .chain(cited().filter_map(pod_of))
+            .chain(self.snapshot.focus.clone())
+            .find_map(|object| controller_of(&object, self.snapshot))
     }
+}
+
+/// The pod that a piece of Evidence about something else (a ConfigMap that is missing) was seen on.
+fn pod_of(seen: &Evidence) -> Option<ObjectRef> {
+    let namespace = seen.fields.get("pod_namespace").unwrap_or(&seen.object.namespace);
+    Some(ObjectRef::new("Pod", namespace, seen.fields.get("pod")?))
 }
 
 /// The Deployment, StatefulSet or DaemonSet that `object` is or belongs to.

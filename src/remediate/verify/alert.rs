@@ -7,8 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Look, Seen};
-use crate::incident::Signal;
+use super::{Look, Pace, Seen};
+use crate::incident::{Signal, SignalState};
+use crate::observe::Prometheus;
 
 /// Labels that say nothing about what the alert is about.
 const OWN_LABELS: [&str; 3] = ["__name__", "alertname", "alertstate"];
@@ -24,6 +25,22 @@ pub(super) async fn clear(look: &Look<'_>, alert: &str, expression: &str) -> See
     };
     let series: Vec<&BTreeMap<String, String>> = answer.iter().map(|sample| &sample.labels).collect();
     judge(&series, &alerts(look.signals, alert, expression))
+}
+
+/// The first of the firing alerts whose own expression still returns a series that is about it. Alerts without an
+/// expression, and questions that get no answer, say nothing.
+pub async fn still_firing(prometheus: &Prometheus, signals: &[Signal]) -> Option<String> {
+    let pace = Pace::default();
+    for signal in signals.iter().filter(|signal| signal.state == SignalState::Firing) {
+        let Some(expression) = signal.expression.as_deref() else { continue };
+        let answer = tokio::time::timeout(pace.call, prometheus.query(expression, None)).await;
+        let Ok(Ok(answer)) = answer else { continue };
+        let series: Vec<&BTreeMap<String, String>> = answer.iter().map(|sample| &sample.labels).collect();
+        if judge(&series, &[&signal.labels]).passed == Some(false) {
+            return Some(signal.name.clone());
+        }
+    }
+    None
 }
 
 fn alerts<'a>(signals: &'a [Signal], alert: &str, expression: &str) -> Vec<&'a BTreeMap<String, String>> {

@@ -9,6 +9,7 @@ mod pods;
 mod rollout;
 mod workload;
 
+pub use alert::still_firing;
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
@@ -122,5 +123,82 @@ fn conclude(
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
-mod tests;
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::conclude;
+    use crate::incident::{Check, CheckResult, ObjectRef, Verification};
+    use crate::settings::VerifySettings;
+
+    fn result(passed: Option<bool>) -> CheckResult {
+        let check = Check::PodsReady { workload: ObjectRef::new("Deployment", "shop", "web") };
+        CheckResult { check, passed, detail: String::new(), baseline: None }
+    }
+
+    fn alert(passed: Option<bool>) -> CheckResult {
+        let check = Check::AlertExpressionClear { alert: "Crash".to_owned(), expression: "up".to_owned() };
+        CheckResult { check, ..result(passed) }
+    }
+
+    /// Looks every 10 s with a window of 30 s and a deadline of 100 s; what each look says of the whole.
+    fn watch(looks: &[Option<bool>]) -> Vec<Option<bool>> {
+        let mut previous: Option<Verification> = None;
+        let passed = looks.iter().enumerate().map(|(at, passed)| {
+            let next = conclude(vec![result(*passed)], previous.as_ref(), true, &settings(), second(10 * at));
+            previous = Some(next.clone());
+            next.passed
+        });
+        passed.collect()
+    }
+
+    fn settings() -> VerifySettings {
+        let seconds = Duration::from_secs;
+        VerifySettings { stability_window: seconds(30), deadline: seconds(100), poll_interval: seconds(10) }
+    }
+
+    fn second(second: usize) -> Timestamp {
+        Timestamp::from_second(1_000_000 + i64::try_from(second).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_repair_is_proved_when_everything_held_for_the_whole_window() {
+        assert_eq!(watch(&[Some(true); 4]), [None, None, None, Some(true)]);
+    }
+
+    #[test]
+    fn a_break_or_an_unreadable_check_begins_the_window_anew() {
+        let looks = [
+            Some(true),
+            Some(true),
+            None,
+            Some(true),
+            Some(false),
+            Some(true),
+            Some(true),
+            Some(true),
+            Some(true),
+        ];
+        assert_eq!(watch(&looks)[..8], [None; 8]);
+        assert_eq!(watch(&looks)[8], Some(true));
+    }
+
+    #[test]
+    fn the_repair_has_failed_when_the_deadline_passes_first() {
+        let passed = watch(&[Some(false); 11]);
+        assert_eq!(passed[..10], [None; 10]);
+        assert_eq!(passed[10], Some(false));
+    }
+
+    #[test]
+    fn an_alert_check_counts_only_where_there_is_a_prometheus_to_ask() {
+        let stable = |results: Vec<CheckResult>, has_prometheus| {
+            conclude(results, None, has_prometheus, &settings(), second(0)).stable_since.is_some()
+        };
+        assert!(!stable(vec![result(Some(true)), alert(None)], true));
+        assert!(stable(vec![result(Some(true)), alert(None)], false));
+        assert!(!stable(vec![alert(None)], false), "nothing that counts proves nothing");
+        assert!(!stable(vec![], true));
+    }
+}

@@ -27,6 +27,7 @@ fn run(world: &World, bad_image: &str) {
         } else if fields::text(&pod, "/spec/containers/0/image") != bad_image {
             let ready = Condition { kind: "Ready", status: "True", reason: "", message: "" };
             world.modify(&PODS, &pod, |pod| {
+                fields::set(pod, "/spec/nodeName", "somewhere".into());
                 fields::set(pod, "/status/phase", "Running".into());
                 fields::set_condition(pod, ready, world.now(), &[]);
             });

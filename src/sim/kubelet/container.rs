@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::probe::Health;
 use super::{Environment, Place, config, logs, program, pull};
 use crate::sim::objects::meta;
-use crate::sim::scenarios::{Failure, FailureKind};
+use crate::sim::scenarios::{Failure, FailureKind, split_image};
 use crate::sim::world::fields;
 
 /// First back-off after a crash, doubled each time up to the longest (kubelet defaults).
@@ -45,6 +46,8 @@ pub(super) enum Phase {
 pub(super) struct ContainerRun {
     pub(super) name: String,
     pub(super) image: String,
+    /// The image by its digest.
+    pub(super) image_id: String,
     pub(super) phase: Phase,
     pub(super) restarts: u32,
     /// How it ended last, as its status shows it.
@@ -64,6 +67,7 @@ impl ContainerRun {
         Self {
             name: fields::text(spec, "/name").to_owned(),
             image: fields::text(spec, "/image").to_owned(),
+            image_id: image_id(fields::text(spec, "/image")),
             phase: Phase::Creating { since: now },
             restarts: 0,
             last: None,
@@ -209,6 +213,11 @@ impl ContainerRun {
             format!("Back-off restarting failed container {} in pod {}", self.name, full_name(place.pod));
         place.warning("BackOff", &message);
     }
+}
+
+fn image_id(image: &str) -> String {
+    let digest = hex::encode(Sha256::digest(image.as_bytes()));
+    format!("{}@sha256:{digest}", split_image(image).0)
 }
 
 /// The pause after the nth crash: the first restart is quick, then 10 s doubled up to 5 minutes.

@@ -45,6 +45,8 @@ struct PodRun {
     started: Timestamp,
     ends: Option<Timestamp>,
     mounted: bool,
+    /// The pod's version and state when its status was last found to be right.
+    reported: Option<(String, status::Fingerprint)>,
 }
 
 /// What is needed to work on one container: the pod it belongs to and the world around it.
@@ -142,6 +144,7 @@ impl Kubelet {
             started: now,
             ends: None,
             mounted: false,
+            reported: None,
         }
     }
 

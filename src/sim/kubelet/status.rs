@@ -1,7 +1,7 @@
 //! What kubelets report about pods.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::container::{ContainerRun, Phase, full_name, go_duration};
 use super::{PodRun, World, host_ip};
@@ -9,8 +9,35 @@ use crate::sim::kinds::PODS;
 use crate::sim::objects::meta;
 use crate::sim::world::fields::{self, Condition};
 
+/// All that a pod's status depends on, besides the pod itself.
+pub(super) type Fingerprint =
+    (bool, Vec<(u32, bool, std::mem::Discriminant<Phase>, bool, Option<Timestamp>)>);
+
+fn fingerprint(run: &PodRun) -> Fingerprint {
+    let of = |c: &ContainerRun| {
+        let (since, detail) = match &c.phase {
+            Phase::PullFailed { since, backing_off, .. } => (Some(*since), *backing_off),
+            Phase::Misconfigured { since, .. } | Phase::Running { since, .. } => (Some(*since), false),
+            Phase::BackingOff { since, .. } => (Some(*since), false),
+            Phase::Creating { .. } | Phase::Ended => (None, false),
+        };
+        (c.restarts, c.health.ready, std::mem::discriminant(&c.phase), detail, since)
+    };
+    (run.mounted, run.containers.iter().map(of).collect())
+}
+
 /// Writes the pod's status when it differs from what the API server has.
-pub(super) fn write(world: &World, pod: &Value, run: &PodRun) {
+pub(super) fn write(world: &World, pod: &Value, run: &mut PodRun) {
+    let state = (meta::resource_version(pod).to_owned(), fingerprint(run));
+    if run.reported.as_ref() == Some(&state) {
+        return;
+    }
+    if !write_if_new(world, pod, run) {
+        run.reported = Some(state);
+    }
+}
+
+fn write_if_new(world: &World, pod: &Value, run: &PodRun) -> bool {
     let now = world.now();
     let mut next = pod.get("status").cloned().map_or_else(|| json!({}), |status| json!({"status": status}));
     if next.get("status").is_none() {
@@ -30,12 +57,13 @@ pub(super) fn write(world: &World, pod: &Value, run: &PodRun) {
     }
     write_conditions(&mut next, run, now);
     let Some(status) = next.get("status").filter(|status| pod.get("status") != Some(status)).cloned() else {
-        return;
+        return false;
     };
     world.modify(&PODS, pod, |pod| fields::set(pod, "/status", status));
+    true
 }
 
-fn write_conditions(next: &mut Value, run: &PodRun, now: jiff::Timestamp) {
+fn write_conditions(next: &mut Value, run: &PodRun, now: Timestamp) {
     let unready: Vec<&str> =
         run.containers.iter().filter(|c| !c.health.ready).map(|c| c.name.as_str()).collect();
     let ended = !run.containers.is_empty() && run.containers.iter().all(|c| matches!(c.phase, Phase::Ended));
@@ -81,9 +109,7 @@ fn container_status(pod: &Value, container: &ContainerRun) -> Value {
         "state": state(pod, container), "lastState": {},
     });
     if container.ever_ran {
-        let digest = hex::encode(Sha256::digest(container.image.as_bytes()));
-        let repository = crate::sim::scenarios::split_image(&container.image).0;
-        fields::set(&mut status, "/imageID", format!("{repository}@sha256:{digest}").into());
+        fields::set(&mut status, "/imageID", container.image_id.as_str().into());
         fields::set(&mut status, "/containerID", format!("containerd://{}", container.id).into());
     }
     if let (Some(last), false) = (&container.last, matches!(container.phase, Phase::Ended)) {

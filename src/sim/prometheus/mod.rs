@@ -62,12 +62,9 @@ impl Metrics {
         let mut series = self.write();
         for sample in until {
             let start = first.get(&sample.labels).copied().unwrap_or(sample.value);
-            let mut at = from_ms;
-            while at < until_ms {
-                let value = start + (sample.value - start) * ((at - from_ms) as f64 / span);
-                series.push(at, Sample { labels: sample.labels.clone(), value });
-                at += step_ms.max(1);
-            }
+            let value = |at: i64| start + (sample.value - start) * ((at - from_ms) as f64 / span);
+            let steps = usize::try_from(step_ms.max(1)).unwrap_or(1);
+            series.fill(&sample.labels, (from_ms..until_ms).step_by(steps).map(|at| (at, value(at))));
         }
     }
 

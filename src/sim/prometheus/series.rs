@@ -113,6 +113,17 @@ impl SeriesStore {
         family.insert(sample.labels, Series { labels, points: VecDeque::from([point]) });
     }
 
+    /// Adds many points to one series, oldest first.
+    pub(crate) fn fill(&mut self, labels: &Labels, points: impl Iterator<Item = (i64, f64)>) {
+        let name = labels.get(NAME).cloned().unwrap_or_default();
+        let family = self.by_name.entry(name).or_default();
+        let new = || Series { labels: labels.clone(), points: VecDeque::new() };
+        let series = family.entry(labels.clone()).or_insert_with(new);
+        for (at_ms, value) in points {
+            series.push(Point { at_ms, value: Some(value) });
+        }
+    }
+
     /// The series that a selector names.
     pub(crate) fn select<'a>(&'a self, selector: &'a Selector) -> impl Iterator<Item = &'a Series> {
         let families: Vec<&BTreeMap<Labels, Series>> = match &selector.name {

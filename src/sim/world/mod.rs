@@ -21,7 +21,7 @@ pub(crate) use switches::Switches;
 use super::clock::Clock;
 use super::kinds::Kind;
 use super::logbook::LogBook;
-use super::objects::{ObjectStore, meta};
+use super::objects::{ObjectStore, Write, meta};
 use super::scenarios::Scenario;
 
 /// The shared state of one simulated cluster.
@@ -74,10 +74,18 @@ impl World {
         objects
     }
 
-    /// Changes an object; one that is gone meanwhile is nobody's loss.
+    /// Changes an object as it is now. One that is gone meanwhile is nobody's loss, and one that somebody else changed
+    /// at the same moment is looked at again in the next round, as real controllers do on a conflict.
     pub(crate) fn modify(&self, kind: &'static Kind, object: &Value, change: impl FnOnce(&mut Value)) {
-        if let Err(error) = self.store.modify(kind, meta::namespace(object), meta::name(object), change) {
-            tracing::debug!(%error, "an object vanished before a controller could change it");
+        let (namespace, name) = (meta::namespace(object), meta::name(object));
+        let Some(current) = self.store.get_shared(kind, namespace, name) else { return };
+        let mut next = Value::clone(&current);
+        change(&mut next);
+        if next == *current {
+            return;
+        }
+        if let Err(error) = self.store.update(kind, next, Write::Whole) {
+            tracing::debug!(%error, "an object changed before a controller could change it");
         }
     }
 }

@@ -62,14 +62,15 @@ static ACCOUNT: LazyLock<Option<Regex>> =
 impl Complaint {
     /// Reads a line of a source; `None` for lines that complain about nothing.
     pub(super) fn read(index: &Index<'_>, source: &ObjectRef, line: &str) -> Option<Self> {
-        let first = SET.as_ref()?.matches(line).into_iter().next()?;
+        // A message inside a JSON line has its quotes escaped.
+        let line = line.trim().replace("\\\"", "\"");
+        let first = SET.as_ref()?.matches(&line).into_iter().next()?;
         let (code, _) = SHAPES.get(first)?;
-        let line = || line.trim().to_owned();
         if *code == codes::LOG_FORBIDDEN {
-            return Some(Self { code: *code, dependency: account(&line()), host: None, line: line() });
+            return Some(Self { code: *code, dependency: account(&line), host: None, line });
         }
-        let (host, dependency) = host::named(index, source, &line())?;
-        Some(Self { code: *code, dependency, host, line: line() })
+        let (host, dependency) = host::named(index, source, &line)?;
+        Some(Self { code: *code, dependency, host, line })
     }
 }
 

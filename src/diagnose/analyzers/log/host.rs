@@ -13,6 +13,7 @@ static SPELLINGS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r#"[a-z][a-z0-9+.-]*://(?:[^\s@/"']*@)?([A-Za-z0-9.-]+)"#,
         r#"(?i)\bhost(?:name)?\s*[=:]\s*["']?([A-Za-z0-9.-]+)"#,
         r#"(?i)(?:server at|translate host name|host|hostname) ["']([A-Za-z0-9.-]+)["']"#,
+        r"\b([a-z0-9-]+(?:\.[a-z0-9-]+)+\.svc(?:\.[a-z0-9.-]+)?)\b",
         r"\blookup ([A-Za-z0-9.-]+)",
         r"(?:ENOTFOUND|EAI_AGAIN|UnknownHostException:) ([A-Za-z0-9.-]+)",
         r"(?:dial tcp|ECONNREFUSED|ETIMEDOUT|ECONNRESET|EHOSTUNREACH|connect to|connecting to|to) ([A-Za-z0-9.-]+):\d+",

@@ -68,12 +68,12 @@ impl<'a> Container<'a> {
     }
 
     /// Ends count while they keep the container from running, or when it has only just come back. An init container that
-    /// ended well has done its work, and what stopped while its pod was deleted was asked to.
+    /// ended well has done its work.
     fn matters(&self, end: &ContainerStateTerminated) -> bool {
         let done =
             end.exit_code == 0 && end.reason.as_deref() == Some("Completed") && !self.is_waiting_to_restart();
         let back = self.is_running() && !self.is_recent(end);
-        !(done || back || self.subject.is_being_deleted())
+        !(done || back)
     }
 
     fn is_recent(&self, end: &ContainerStateTerminated) -> bool {

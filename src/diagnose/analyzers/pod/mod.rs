@@ -38,6 +38,10 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
         // Failed pods are left behind for people to read; what made them fail is for their owner to say.
         return placement::evicted(subject).into_iter().chain(container::last_words(subject)).collect();
     }
+    if subject.is_being_deleted() {
+        // It was asked to stop, so that it stops is no news; that it does not is.
+        return placement::findings(subject);
+    }
     let mut found = container::findings(subject);
     found.extend(placement::findings(subject));
     found.extend(volume::findings(subject));

@@ -17,9 +17,6 @@ const KINDS: [(&str, Code); 3] = [
 ];
 
 pub(super) fn findings(subject: &Subject<'_>) -> Vec<Finding> {
-    if subject.is_being_deleted() {
-        return Vec::new();
-    }
     KINDS.iter().filter_map(|(kind, code)| check(subject, kind, *code)).collect()
 }
 

@@ -108,7 +108,7 @@ fn every_kind_shows_as_many_cells_as_columns_even_for_an_empty_object() {
         let shown = table(
             kind,
             &[&json!({}), &json!({"spec": 3, "status": [], "metadata": "x"})],
-            json!({}),
+            &json!({}),
             "",
             now(),
         );
