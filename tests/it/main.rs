@@ -8,6 +8,7 @@
     reason = "tests fail loudly"
 )]
 
+mod alertmanager;
 mod crash;
 mod http;
 mod layering;
