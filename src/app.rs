@@ -1,1 +1,101 @@
-//! Placeholder until its first tenant moves in.
+//! The only composition root: Settings → [`App`] → [`App::run`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::http::{self, HttpState};
+use crate::incident::IncidentId;
+use crate::remediate::Policy;
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::telemetry;
+use crate::workflow::{Clusters, Workflow};
+
+/// How long a shutdown waits for steps and requests under way. Leases of what is cut off run out by themselves.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// A server that is ready to run.
+pub struct App {
+    store: Store,
+    workflow: Workflow,
+    settings: Arc<Settings>,
+    metrics: PrometheusHandle,
+}
+
+impl App {
+    /// Opens the store, loads the policy and makes the clients. Clusters are not asked yet.
+    ///
+    /// # Errors
+    /// When the store cannot be opened, the policy does not compile, or a kubeconfig cannot be read.
+    pub async fn build(settings: Settings, metrics: PrometheusHandle) -> anyhow::Result<Self> {
+        let store = Store::open_with(&settings.store, settings.intake.correlation_window)
+            .await
+            .context("could not open the store")?;
+        let policy = Policy::load(&settings.automation).context("could not load the policy")?;
+        let clusters = Clusters::connect(&settings).await?;
+        let settings = Arc::new(settings);
+        // Random, not the host's name: two processes on one host must not take each other's leases for their own.
+        let owner = format!("kubewright-{}", IncidentId::random());
+        let workflow = Workflow::new(store.clone(), clusters, Arc::new(policy), settings.clone(), &owner);
+        Ok(Self { store, workflow, settings, metrics })
+    }
+
+    /// The store, for callers that share the process with the server (the demo, tests).
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Serves and works until `shutdown`, then drains. If the runner ends before that, so does the server.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn run(self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let tasks = TaskTracker::new();
+        let (alive, runner_alive) = watch::channel(true);
+        let (workflow, stop) = (self.workflow, shutdown.clone());
+        tasks.spawn(async move {
+            workflow.run(stop.clone()).await;
+            alive.send_replace(false);
+            stop.cancel();
+        });
+        tasks.spawn(telemetry::metrics::upkeep(self.metrics.clone(), shutdown.clone()));
+        let state = HttpState {
+            store: self.store.clone(),
+            settings: self.settings,
+            metrics: self.metrics,
+            runner_alive,
+            shutdown: shutdown.clone(),
+        };
+        info!(address = %listener.local_addr()?, "listening");
+        let served = axum::serve(listener, http::router(state))
+            .with_graceful_shutdown(shutdown.clone().cancelled_owned())
+            .into_future();
+        let result = drain(served, &shutdown).await;
+        tasks.close();
+        if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
+            warn!("steps were still running after {} s; their leases will run out", DRAIN.as_secs());
+        }
+        self.store.close().await;
+        result
+    }
+}
+
+/// Lets requests under way finish after `shutdown`, but not for ever: an event stream never ends by itself.
+async fn drain(
+    served: impl Future<Output = std::io::Result<()>>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    tokio::select! {
+        result = served => result.context("the HTTP server failed"),
+        () = async { shutdown.cancelled().await; tokio::time::sleep(DRAIN).await } => Ok(()),
+    }
+}

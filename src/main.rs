@@ -1,1 +1,43 @@
-fn main() {}
+//! The `kubewright` program: reads the command line and the environment, and runs until done or told to stop.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use kubewright::cli::{self, Cli};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let environment = std::env::vars().collect();
+    let result =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from);
+    let result = result.and_then(|runtime| {
+        runtime.block_on(async {
+            let shutdown = CancellationToken::new();
+            tokio::spawn(stop_on_signal(shutdown.clone()));
+            cli::run(cli, environment, shutdown).await
+        })
+    });
+    result.unwrap_or_else(|error| {
+        anstream::eprintln!("kubewright: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// SIGINT and SIGTERM ask for an orderly end; a second one ends the program at once.
+async fn stop_on_signal(shutdown: CancellationToken) -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    for _ in 0..2 {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if shutdown.is_cancelled() {
+            std::process::exit(130);
+        }
+        shutdown.cancel();
+    }
+    Ok(())
+}

@@ -1,1 +1,162 @@
-//! Placeholder until its first tenant moves in.
+//! The command line, one file a subcommand.
+//!
+//! Owns arguments, how results look in a terminal, and the client of our own HTTP interface. It holds no logic about
+//! incidents: `incidents` and `approvals` ask a running server, `serve`, `demo` and `sim` build the program and run it.
+
+mod approvals;
+mod check;
+mod client;
+mod completions;
+pub mod demo;
+mod incidents;
+mod narrate;
+mod openapi;
+mod output;
+pub mod serve;
+pub mod sim;
+mod sse;
+mod text;
+mod watch;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+pub use client::Client;
+pub use narrate::narrate;
+pub use output::{Format, print, story};
+pub use text::{line, lines};
+
+use crate::settings::Environment;
+
+const EXAMPLES: &str = "\
+Examples:
+  kubewright demo                         watch one incident from alert to verified repair, no cluster needed
+  kubewright check --config kubewright.toml
+  kubewright serve --config kubewright.toml
+  kubewright incidents list --open
+  kubewright incidents watch inc-7h2k     the beginning of an identifier is enough
+  kubewright approvals approve inc-7h2k   shows the plan and its diff, then asks
+
+Environment:
+  KUBEWRIGHT_SERVER   the server that incidents and approvals talk to, like --server
+  KUBEWRIGHT_TOKEN    its bearer token, like --token-file
+  KUBEWRIGHT_LOG      what is logged, for instance warn,kubewright=debug
+
+Exit codes:
+  0  done    1  failed, refused, or something is wrong    2  the command line cannot be understood";
+
+/// An incident responder for Kubernetes: from an alert to a verified repair.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubewright",
+    version,
+    about,
+    long_about = "An incident responder for Kubernetes. It takes alerts in, gathers evidence, finds the cause, plans a \
+                  repair, asks where it must, repairs, verifies, and rolls back what did not help.",
+    after_help = EXAMPLES,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// How the server is reached and how results look.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How the server is reached and how results look.
+#[derive(Debug, Clone, Args)]
+pub struct ConnectionArgs {
+    /// The running server [env: KUBEWRIGHT_SERVER] [default: http://127.0.0.1:8080]
+    #[arg(long, global = true, value_name = "URL")]
+    pub server: Option<Url>,
+    /// A file that holds the server's bearer token [env: KUBEWRIGHT_TOKEN holds the token itself]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// How results are shown
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
+    pub output: Format,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Take alerts in and work on incidents until stopped
+    Serve(serve::ServeArgs),
+    /// Play an incident from alert to verified repair in a simulated cluster
+    Demo(demo::DemoArgs),
+    /// Run the simulated cluster alone, for kubectl, Prometheus and `serve`
+    Sim(sim::SimArgs),
+    /// List, show, follow and close incidents of a running server
+    #[command(subcommand)]
+    Incidents(incidents::IncidentsCommand),
+    /// List and answer repairs that wait for a person
+    #[command(subcommand)]
+    Approvals(approvals::ApprovalsCommand),
+    /// Check a configuration and try every connection in it
+    Check(check::CheckArgs),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the OpenAPI document of the HTTP interface
+    Openapi,
+}
+
+/// Does what the command line asks. `shutdown` ends whatever would go on.
+///
+/// # Errors
+/// What went wrong, in words that say what to do next.
+pub async fn run(
+    cli: Cli,
+    environment: Environment,
+    shutdown: CancellationToken,
+) -> anyhow::Result<ExitCode> {
+    let Cli { connection, command } = cli;
+    let format = connection.output;
+    match command {
+        Command::Serve(args) => serve::run(args, environment, shutdown).await,
+        Command::Demo(args) => demo::run(args, environment, shutdown).await,
+        Command::Sim(args) => sim::run(args, environment, shutdown).await,
+        Command::Incidents(command) => {
+            let client = Client::connect(&connection, &environment)?;
+            incidents::run(command, &client, format, &environment, &shutdown).await
+        }
+        Command::Approvals(command) => {
+            let client = Client::connect(&connection, &environment)?;
+            approvals::run(command, &client, format, &environment, &shutdown).await
+        }
+        Command::Check(args) => check::run(&args, format, &environment).await,
+        Command::Completions(args) => completions::run(&args),
+        Command::Openapi => openapi::run(format),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_says_what_it_does_and_the_help_shows_examples() {
+        let help = Cli::command().term_width(100).render_long_help().to_string();
+        insta::assert_snapshot!(help);
+    }
+
+    #[test]
+    fn connection_options_may_stand_anywhere() {
+        let before = Cli::try_parse_from(["kubewright", "-o", "json", "incidents", "list"]).unwrap();
+        let after = Cli::try_parse_from(["kubewright", "incidents", "list", "-o", "json"]).unwrap();
+        assert_eq!(before.connection.output, after.connection.output);
+    }
+}

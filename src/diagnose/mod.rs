@@ -1,1 +1,64 @@
-//! Placeholder until its first tenant moves in.
+//! From a [`Snapshot`] to ranked Hypotheses: pure, deterministic, replayable.
+//!
+//! The way through, one direction: `index` looks things up, `analyzers` report what is abnormal, `evidence` numbers and
+//! bounds it, `graph` connects the objects, `rules` propose causes, `ranking` orders them. Nothing here does I/O, asks
+//! for the time, or trusts that a field is there.
+
+pub mod analyzers;
+pub mod codes;
+pub mod confidence;
+pub mod evidence;
+mod facts;
+mod finding;
+pub mod graph;
+pub mod index;
+pub mod mask;
+mod onset;
+mod ranking;
+mod rules;
+#[cfg(test)]
+mod tests;
+mod visibility;
+#[cfg(test)]
+mod world;
+
+use serde::Serialize;
+
+pub use facts::Facts;
+pub use finding::Finding;
+pub use graph::EvidenceGraph;
+pub use index::Index;
+
+use crate::incident::{Evidence, Execution, Hypothesis};
+use crate::observe::Snapshot;
+
+/// What the deterministic pass makes of a Snapshot.
+#[derive(Debug, Clone, Serialize)]
+pub struct Diagnosis {
+    /// What is abnormal, strongest first, numbered from E1; at most [`evidence::MAX_EVIDENCE`] pieces.
+    pub evidence: Vec<Evidence>,
+    /// Possible root causes, most likely first; empty where nothing explains anything.
+    pub hypotheses: Vec<Hypothesis>,
+    /// The objects and how they depend on each other. Serialized as node-link JSON.
+    #[serde(serialize_with = "graph::serialize")]
+    pub graph: EvidenceGraph,
+    /// What was not visible and matters, one sentence each.
+    pub blind: Vec<String>,
+    /// True only where nothing abnormal was found and nothing that matters was out of sight.
+    pub healthy: bool,
+}
+
+/// Finds what is wrong in a Snapshot and why. `failed` are repairs already made for this incident that did not help:
+/// they count against the hypotheses that they followed from.
+#[must_use]
+pub fn diagnose(snapshot: &Snapshot, failed: &[Execution]) -> Diagnosis {
+    let index = Index::new(snapshot);
+    let findings = analyzers::findings(&index, failed);
+    let evidence = evidence::number(findings, &index);
+    let graph = EvidenceGraph::build(&index, &evidence);
+    let blind = visibility::blind_spots(&index);
+    let facts = Facts::new(&index, &evidence, &graph);
+    let hypotheses = ranking::rank(rules::candidates(&facts), &facts);
+    let healthy = hypotheses.is_empty() && blind.is_empty() && !facts.anything_abnormal();
+    Diagnosis { evidence, hypotheses, graph, blind, healthy }
+}

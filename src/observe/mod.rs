@@ -1,1 +1,40 @@
-//! Placeholder until its first tenant moves in.
+//! Reading the world into a [`Snapshot`]: the cluster's API, metrics, logs and recent changes.
+//!
+//! Owns every read from outside and its limits (deadline, size), and what a Snapshot holds. It judges nothing: what is
+//! wrong, and why, is for `diagnose` to say.
+
+mod bound;
+mod changes;
+mod cluster;
+mod collect;
+mod dependencies;
+mod error;
+mod gaps;
+mod http;
+mod logs;
+mod loki;
+mod observer;
+mod probe;
+mod prometheus;
+mod promql;
+mod read_error;
+mod readings;
+mod references;
+mod revisions;
+mod snapshot;
+mod template_diff;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::ObserveError;
+pub use loki::Loki;
+pub use observer::Observer;
+pub use probe::Connection;
+pub use prometheus::{Answered, Prometheus, PrometheusError, Sample};
+pub use read_error::{ConnectionFailure, ReadError};
+pub use snapshot::{
+    Change, ChangeKind, FieldChange, KeyedObject, LogExcerpt, LogPattern, Objects, Reading, ReadingKind,
+    Snapshot,
+};

@@ -1,1 +1,46 @@
-//! Placeholder until its first tenant moves in.
+//! The runner and one file per step: how an incident moves by itself.
+//!
+//! Owns the loop "take the phase, call its step, save the events" with leases, heartbeats, retries and metrics. What a
+//! step decides lives in `diagnose` and `remediate`; what an event means lives in `incident`.
+
+mod backoff;
+mod clusters;
+mod drive;
+mod lease;
+mod meter;
+mod runner;
+mod step;
+mod steps;
+
+use std::sync::Arc;
+
+pub use clusters::Clusters;
+
+use crate::remediate::Policy;
+use crate::settings::Settings;
+use crate::store::Store;
+
+/// What every step works with.
+#[derive(Clone)]
+pub struct Workflow {
+    store: Store,
+    clusters: Clusters,
+    policy: Arc<Policy>,
+    settings: Arc<Settings>,
+    /// Who holds the leases: unique for this process.
+    owner: Arc<str>,
+}
+
+impl Workflow {
+    /// Puts the parts together. `owner` must differ between processes that share a store.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        clusters: Clusters,
+        policy: Arc<Policy>,
+        settings: Arc<Settings>,
+        owner: &str,
+    ) -> Self {
+        Self { store, clusters, policy, settings, owner: Arc::from(owner) }
+    }
+}

@@ -1,1 +1,16 @@
+//! Integration tests: one binary, one module a capability.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail loudly"
+)]
+
+mod http;
+mod layering;
+mod observe_sim;
 mod sim_scenarios;
+mod store;
+mod support;

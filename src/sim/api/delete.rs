@@ -1,13 +1,18 @@
 //! Deleting one object or a collection.
 
+use std::time::Duration;
+
 use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::body::RequestBody;
 use super::resource::Call;
 use super::{answer, convert, list};
-use crate::sim::kinds::Kind;
+use crate::sim::kinds::{Kind, NAMESPACES};
 use crate::sim::objects::{ApiError, Deletion, Propagation, meta};
+
+/// How long the namespace controller takes to notice.
+const NAMESPACE_DELAY: Duration = Duration::from_millis(500);
 
 /// Answers a DELETE of one object.
 pub(super) fn delete(call: &Call, body: &RequestBody) -> Result<Response, ApiError> {
@@ -19,8 +24,22 @@ pub(super) fn delete(call: &Call, body: &RequestBody) -> Result<Response, ApiErr
     } else {
         store.delete(target.kind, namespace, name, &how)?
     };
+    if target.kind == &NAMESPACES && !dry_run {
+        empty_soon(call);
+    }
     let shown = meta::is_terminating(&object) || returns_object(target.kind);
     Ok(answer::ok(if shown { list::shaped(call, &object) } else { success(target.kind, &object) }))
+}
+
+/// The content of a namespace goes a moment after its deletion, so that a client that deletes both finds it.
+fn empty_soon(call: &Call) {
+    let (api, name) = (call.api.clone(), call.target.object_name().to_owned());
+    call.api.tasks.spawn(async move {
+        tokio::select! {
+            () = api.shutdown.cancelled() => {}
+            () = tokio::time::sleep(NAMESPACE_DELAY) => api.store.empty_namespace(&name),
+        }
+    });
 }
 
 /// Answers a DELETE of a collection.

@@ -36,6 +36,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use denied::Denial;
 
@@ -54,14 +55,16 @@ pub struct ApiState {
     pub audit: Audit,
     /// Ends watches and followed logs, so that a server can stop.
     pub shutdown: CancellationToken,
+    /// Work that outlives the request that asked for it; ends with `shutdown`.
+    pub tasks: TaskTracker,
     denied: Arc<[Denial]>,
 }
 
 impl ApiState {
     /// Everything is allowed.
     pub fn new(store: ObjectStore, logs: LogBook) -> Self {
-        let (audit, shutdown) = (Audit::default(), CancellationToken::new());
-        Self { store, logs, audit, shutdown, denied: Arc::from([]) }
+        let (audit, shutdown, tasks) = (Audit::default(), CancellationToken::new(), TaskTracker::new());
+        Self { store, logs, audit, shutdown, tasks, denied: Arc::from([]) }
     }
 
     /// Answers some requests with 403, as an RBAC rule that is missing would.

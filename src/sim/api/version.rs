@@ -9,7 +9,7 @@ pub(super) async fn version() -> Json<Value> {
         "major": "1", "minor": "36",
         "emulationMajor": "1", "emulationMinor": "36",
         "minCompatibilityMajor": "1", "minCompatibilityMinor": "35",
-        "gitVersion": "v1.36.0+kubewright-sim", "gitCommit": "", "gitTreeState": "clean",
+        "gitVersion": "v1.36.2+kubewright-sim", "gitCommit": "", "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z", "goVersion": "", "compiler": "rustc", "platform": "linux/amd64",
     }))
 }

@@ -38,9 +38,9 @@ pub struct Deletion {
 }
 
 impl ObjectStore {
-    /// Deletes an object and returns its last state. A pod on a node, an object with finalizers and a namespace with
-    /// content are only marked; they go when the kubelet calls [`Self::remove`], the last finalizer is taken away or
-    /// the namespace is empty.
+    /// Deletes an object and returns its last state. A pod on a node, an object with finalizers and a namespace are
+    /// only marked; they go when the kubelet calls [`Self::remove`], the last finalizer is taken away, or
+    /// [`Self::empty_namespace`] was called and nothing is left.
     ///
     /// # Errors
     /// 404 when there is no such object, 409 when a precondition fails.
@@ -55,6 +55,16 @@ impl ObjectStore {
         let mut state = self.state();
         let current = checked(&state, kind, namespace, name, how)?;
         Ok(delete_one(&mut state, kind, &current, how, now))
+    }
+
+    /// Deletes everything in a namespace that is being deleted, and the namespace itself once that is gone: what the
+    /// namespace controller does a moment after the deletion.
+    pub fn empty_namespace(&self, name: &str) {
+        let now = self.now();
+        let mut state = self.state();
+        if state.get(&NAMESPACES, "", name).is_some_and(|object| meta::is_terminating(object)) {
+            empty_namespace(&mut state, name, now);
+        }
     }
 
     /// What would be deleted.
@@ -120,9 +130,6 @@ fn delete_one(
     }
     let stored =
         if object == **current { Value::clone(current) } else { Value::clone(&state.put(kind, object)) };
-    if kind == &NAMESPACES {
-        return terminate_namespace(state, &name, now);
-    }
     if how.propagation == Propagation::Foreground {
         delete_dependents(state, meta::uid(current), Propagation::Foreground, now);
         return state.get(kind, &namespace, &name).map_or(stored, |object| Value::clone(object));
@@ -147,7 +154,7 @@ fn grace_of(kind: &Kind, object: &Value, how: &Deletion) -> i64 {
 }
 
 fn grace_of_mark(object: &Value) -> i64 {
-    object.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(i64::MAX)
+    object.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(0)
 }
 
 /// Whether something must happen before the object can go.
@@ -294,8 +301,7 @@ fn release_owner(state: &mut State, namespace: &str, owner: &Value, now: Timesta
     put_or_finish(state, kind, next, now);
 }
 
-fn terminate_namespace(state: &mut State, name: &str, now: Timestamp) -> Value {
-    let marked = state.get(&NAMESPACES, "", name).map_or(Value::Null, |object| Value::clone(object));
+fn empty_namespace(state: &mut State, name: &str, now: Timestamp) {
     let content: Vec<_> = state
         .all()
         .filter(|(kind, object)| kind.namespaced && meta::namespace(object) == name)
@@ -308,7 +314,6 @@ fn terminate_namespace(state: &mut State, name: &str, now: Timestamp) -> Value {
         }
     }
     finish_namespace_when_empty(state, name, now);
-    marked
 }
 
 fn finish_namespace_when_empty(state: &mut State, name: &str, now: Timestamp) {

@@ -141,6 +141,7 @@ fn a_namespace_goes_when_its_last_pod_has_ended() {
     store.create(&kinds::PODS, pod).unwrap();
     let marked = store.delete(&kinds::NAMESPACES, "", "shop", &Deletion::default()).unwrap();
     assert_eq!(marked["status"]["phase"], "Terminating");
+    store.empty_namespace("shop");
     let late = store.create(&kinds::CONFIG_MAPS, json!({"metadata": {"name": "c", "namespace": "shop"}}));
     assert_eq!(
         late.unwrap_err().message,

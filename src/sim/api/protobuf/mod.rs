@@ -90,6 +90,7 @@ fn put(
             let empty = inner.is_empty();
             insert_unless(object, name, Value::Object(inner), empty);
         }
+        (Form::Inline(fields), Datum::Bytes(bytes)) => object.extend(message(fields, bytes, depth)?),
         (Form::Messages(fields), Datum::Bytes(bytes)) => {
             push(object, name, Value::Object(message(fields, bytes, depth)?));
         }

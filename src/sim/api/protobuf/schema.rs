@@ -19,6 +19,8 @@ pub(super) enum Form {
     Flag,
     FlagPointer,
     Message(&'static [Field]),
+    /// A message whose fields JSON shows among those of the message around it.
+    Inline(&'static [Field]),
     Messages(&'static [Field]),
     Map(MapValue),
     Time,
@@ -34,7 +36,7 @@ pub(super) enum MapValue {
 }
 
 use Form::{
-    Flag, FlagPointer, IntOrString, Map, Message, Messages, Number, NumberPointer, Text, Texts, Time,
+    Flag, FlagPointer, Inline, IntOrString, Map, Message, Messages, Number, NumberPointer, Text, Texts, Time,
 };
 
 const fn f(number: u32, name: &'static str, form: Form) -> Field {
@@ -189,6 +191,21 @@ static SERVICE_SPEC: &[Field] = &[
     f(10, "externalName", Text),
 ];
 static SERVICE: &[Field] = &[f(1, "metadata", Message(META)), f(2, "spec", Message(SERVICE_SPEC))];
+static BACKEND_PORT: &[Field] = &[f(1, "name", Text), f(2, "number", Number)];
+static BACKEND_SERVICE: &[Field] = &[f(1, "name", Text), f(2, "port", Message(BACKEND_PORT))];
+static BACKEND: &[Field] = &[f(4, "service", Message(BACKEND_SERVICE))];
+static HTTP_PATH: &[Field] = &[f(1, "path", Text), f(2, "backend", Message(BACKEND)), f(3, "pathType", Text)];
+static HTTP_RULE: &[Field] = &[f(1, "paths", Messages(HTTP_PATH))];
+static INGRESS_VALUE: &[Field] = &[f(1, "http", Message(HTTP_RULE))];
+static INGRESS_RULE: &[Field] = &[f(1, "host", Text), f(2, "ingressRuleValue", Inline(INGRESS_VALUE))];
+static INGRESS_TLS: &[Field] = &[f(1, "hosts", Texts), f(2, "secretName", Text)];
+static INGRESS_SPEC: &[Field] = &[
+    f(1, "defaultBackend", Message(BACKEND)),
+    f(2, "tls", Messages(INGRESS_TLS)),
+    f(3, "rules", Messages(INGRESS_RULE)),
+    f(4, "ingressClassName", Text),
+];
+static INGRESS: &[Field] = &[f(1, "metadata", Message(META)), f(2, "spec", Message(INGRESS_SPEC))];
 static BUDGET_SPEC: &[Field] = &[
     f(1, "minAvailable", IntOrString),
     f(2, "selector", Message(SELECTOR)),
@@ -255,6 +272,7 @@ pub(super) fn of(kind: &str) -> Option<&'static [Field]> {
         "Deployment" => DEPLOYMENT,
         "Eviction" => EVICTION,
         "HorizontalPodAutoscaler" => AUTOSCALER,
+        "Ingress" => INGRESS,
         "Job" => JOB,
         "Namespace" | "SelfSubjectReview" | "ServiceAccount" => METADATA_ONLY,
         "PodDisruptionBudget" => BUDGET,

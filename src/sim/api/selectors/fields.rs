@@ -80,11 +80,7 @@ impl FieldSelector {
             let field = requirement.field.as_str();
             let known = field == "metadata.name" || (field == "metadata.namespace" && kind.namespaced);
             if !known && !selectable.contains(&field) {
-                return Err(ApiError::bad_request(format!(
-                    "Unable to find \"{}\" that match label selector \"\", field selector \"{self}\": \
-                     field label not supported: {field}",
-                    kind.api_version_kind(),
-                )));
+                return Err(ApiError::bad_request(format!("field label not supported: {field}")));
             }
         }
         Ok(())
@@ -93,23 +89,6 @@ impl FieldSelector {
     /// Whether an object's fields fit; an absent field is the empty string.
     pub fn matches(&self, object: &Value) -> bool {
         self.0.iter().all(|r| (field_text(object, &r.field) == r.value) == r.equal)
-    }
-}
-
-impl Kind {
-    fn api_version_kind(&self) -> String {
-        format!("{}, Resource={}", self.api_version(), self.plural)
-    }
-}
-
-impl std::fmt::Display for FieldSelector {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let parts: Vec<String> = self
-            .0
-            .iter()
-            .map(|r| format!("{}{}{}", r.field, if r.equal { "=" } else { "!=" }, r.value))
-            .collect();
-        f.write_str(&parts.join(","))
     }
 }
 
@@ -166,8 +145,7 @@ mod tests {
     fn fields_that_a_kind_does_not_offer_are_refused() {
         let selector = FieldSelector::parse("spec.image=x").unwrap();
         let refused = selector.check(&kinds::PODS).unwrap_err();
-        assert_eq!(refused.code, 400);
-        assert!(refused.message.ends_with("field label not supported: spec.image"), "{}", refused.message);
+        assert_eq!((refused.code, refused.message.as_str()), (400, "field label not supported: spec.image"));
         assert_eq!(FieldSelector::parse("nonsense").map_err(|e| e.code), Err(400));
     }
 }

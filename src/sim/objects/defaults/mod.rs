@@ -47,6 +47,7 @@ fn common(kind: &Kind, object: &mut Value) {
         "HorizontalPodAutoscaler" => fill(spec(object), "minReplicas", json!(1)),
         "NetworkPolicy" => network::policy(object),
         "Service" => network::service(object),
+        "EndpointSlice" => network::endpoint_slice(object),
         "Pod" => pods::pod(object),
         _ => workloads::workload(kind, object),
     }

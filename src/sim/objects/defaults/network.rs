@@ -65,6 +65,15 @@ pub(super) fn keep_addresses(current: &Value, next: &mut Value) {
     }
 }
 
+/// Ports of endpoints always have a name, if only the empty one.
+pub(super) fn endpoint_slice(object: &mut Value) {
+    let ports = meta::as_map(object).get_mut("ports").and_then(Value::as_array_mut);
+    for port in ports.into_iter().flatten() {
+        fill(meta::as_map(port), "name", json!(""));
+        fill(meta::as_map(port), "protocol", json!("TCP"));
+    }
+}
+
 /// A policy without types is about what comes in, and about what goes out if it says so.
 pub(super) fn policy(object: &mut Value) {
     let spec = spec(object);

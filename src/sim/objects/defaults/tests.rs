@@ -57,7 +57,7 @@ fn services_get_addresses_of_their_own_and_keep_them() {
 #[test]
 fn a_pod_knows_its_quality_of_service() {
     let store = ObjectStore::new();
-    let mut quality = |name: &str, resources: serde_json::Value| {
+    let quality = |name: &str, resources: serde_json::Value| {
         let pod = json!({"metadata": {"name": name}, "spec": {"containers": [{"name": "c", "image": "i", "resources": resources}]}});
         store.create(&kinds::PODS, pod).unwrap()["status"]["qosClass"].clone()
     };

@@ -1,0 +1,36 @@
+# kubewright: the two commands of the README, and what maintainers run besides.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+SCENARIO ?=
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+TOOLS := $(TARGET_DIR)/tools
+export PATH := $(TOOLS)/usr/bin:$(PATH)
+
+.PHONY: help demo test lint doc bench audit setup-build setup-test
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup-build ## Break a simulated cluster and watch it being repaired (SCENARIO=oom for another one, --all for all)
+	cargo run --quiet --locked -- demo $(SCENARIO)
+
+test: setup-test ## Run all tests
+	cargo nextest run --locked --workspace
+
+lint: setup-build ## Format, clippy, documentation: no warnings
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+
+bench: setup-build ## Measure (figures live in docs/BENCHMARKS.md)
+	cargo bench --locked
+
+audit: ## Licences, bans and advisories (needs cargo-deny and a network)
+	cargo deny check
+
+setup-build:
+	@scripts/setup.sh build
+
+setup-test:
+	@scripts/setup.sh test "$(TOOLS)"

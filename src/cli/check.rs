@@ -1,0 +1,143 @@
+//! `kubewright check`: is the configuration right, and does every connection in it work?
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+use clap::Args;
+use futures::future::join_all;
+use serde::Serialize;
+
+use super::output::{Format, print, render};
+use super::text::line;
+use crate::observe::Observer;
+use crate::settings::{ClusterSettings, Environment, Settings};
+use crate::store::Store;
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+
+/// What to check.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The configuration file
+    #[arg(short, long, value_name = "FILE", default_value = "kubewright.toml")]
+    config: PathBuf,
+}
+
+/// One thing that was tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Tried {
+    /// What it belongs to: `configuration`, `store`, `policy`, `cluster NAME`.
+    area: String,
+    /// What was tried.
+    what: String,
+    /// Whether it works.
+    ok: bool,
+    /// What was found, or what to do.
+    detail: String,
+}
+
+impl Tried {
+    fn new(area: &str, what: &str, result: Result<String, String>) -> Self {
+        let ok = result.is_ok();
+        let detail = result.unwrap_or_else(|problem| problem);
+        Self { area: area.to_owned(), what: what.to_owned(), ok, detail }
+    }
+}
+
+pub(super) async fn run(
+    args: &CheckArgs,
+    format: Format,
+    environment: &Environment,
+) -> anyhow::Result<ExitCode> {
+    let tried = match Settings::load(&args.config, environment) {
+        Ok(settings) => everything(&args.config.display().to_string(), &settings).await,
+        Err(problems) => {
+            let tried = |problem: crate::settings::Problem| {
+                Tried::new("configuration", &problem.place, Err(problem.message))
+            };
+            problems.0.into_iter().map(tried).collect()
+        }
+    };
+    print(&render(format, &tried, |tried| show(tried))?)?;
+    let failed = tried.iter().any(|tried| !tried.ok);
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn everything(file: &str, settings: &Settings) -> Vec<Tried> {
+    let configuration = Tried::new("configuration", file, Ok("every key is understood".to_owned()));
+    let clusters = join_all(settings.clusters.iter().map(|cluster| probe(cluster, settings)));
+    let (store, clusters) = tokio::join!(store(settings), clusters);
+    [configuration, store].into_iter().chain(clusters.into_iter().flatten()).collect()
+}
+
+async fn store(settings: &Settings) -> Tried {
+    let reached = async {
+        let store = Store::open(&settings.store).await?;
+        store.ping().await
+    };
+    let result = reached.await.map(|()| "reachable, tables up to date".to_owned());
+    Tried::new("store", "database", result.map_err(chain))
+}
+
+async fn probe(cluster: &ClusterSettings, settings: &Settings) -> Vec<Tried> {
+    let area = format!("cluster {}", cluster.name);
+    match Observer::connect(cluster, &settings.observe).await {
+        Err(error) => vec![Tried::new(&area, "settings", Err(chain(error)))],
+        Ok(observer) => {
+            let tried = observer.probe().await.into_iter().map(|connection| {
+                let result = if connection.ok { Ok(connection.detail) } else { Err(connection.detail) };
+                Tried::new(&area, &connection.what, result)
+            });
+            tried.collect()
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: impl Into<anyhow::Error>) -> String {
+    format!("{:#}", error.into())
+}
+
+fn show(tried: &[Tried]) -> String {
+    let mut shown = String::new();
+    let mut area = "";
+    for one in tried {
+        if one.area != area {
+            area = &one.area;
+            shown += &format!("{}\n", line(area));
+        }
+        let (style, mark) = if one.ok { (GOOD, '✓') } else { (BAD, '✗') };
+        shown += &format!("  {style}{mark}{style:#} {}: {}\n", line(&one.what), line(&one.detail));
+    }
+    let failed = tried.iter().filter(|one| !one.ok).count();
+    let sum = match failed {
+        0 => "Everything works.".to_owned(),
+        failed => format!("{failed} of {} did not work.", tried.len()),
+    };
+    shown + &format!("\n{sum}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Tried, show};
+
+    #[test]
+    fn what_works_and_what_does_not_is_shown_by_area() {
+        let tried = [
+            Tried::new("configuration", "kubewright.toml", Ok("every key is understood".to_owned())),
+            Tried::new("cluster prod-eu", "Kubernetes API", Ok("version v1.36.1".to_owned())),
+            Tried::new("cluster prod-eu", "Prometheus", Err("connection refused;\ncheck the URL".to_owned())),
+        ];
+        insta::assert_snapshot!(anstream::adapter::strip_str(&show(&tried)).to_string(), @r"
+        configuration
+          ✓ kubewright.toml: every key is understood
+        cluster prod-eu
+          ✓ Kubernetes API: version v1.36.1
+          ✗ Prometheus: connection refused; check the URL
+
+        1 of 3 did not work.
+        ");
+    }
+}

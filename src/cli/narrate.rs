@@ -1,0 +1,118 @@
+//! One line for each thing that can happen to an incident.
+
+use crate::incident::{Event, Execution, ExecutionState, Hypothesis, Plan, Signal, Verdict, Verification};
+
+use super::text;
+
+/// What happened, in one clean line.
+#[must_use]
+pub fn narrate(event: &Event) -> String {
+    text::line(&told(event))
+}
+
+fn told(event: &Event) -> String {
+    match event {
+        Event::Opened { signal } => format!("opened by {}", alert(signal)),
+        Event::SignalAttached { signal } => format!("joined by {}", alert(signal)),
+        Event::SignalResolved { fingerprint } => format!("alert {fingerprint} has resolved"),
+        Event::Observed { objects, logs, readings, gaps } => {
+            let unseen: Vec<&str> = gaps.iter().map(|gap| gap.collector.as_str()).collect();
+            let gaps =
+                if unseen.is_empty() { String::new() } else { format!("; not seen: {}", unseen.join(", ")) };
+            format!("read {objects} objects, {logs} logs, {readings} metric readings{gaps}")
+        }
+        Event::Diagnosed { evidence, hypotheses } => diagnosed(evidence.len(), hypotheses),
+        Event::Planned { plan } => format!("planned: {}", actions(plan)),
+        Event::Decided { decision } => {
+            let verdict = match decision.verdict {
+                Verdict::Allow => "policy allows it",
+                Verdict::NeedsApproval => "policy asks for approval",
+                Verdict::Deny => "policy denies it",
+            };
+            format!("{verdict}: {}", decision.reasons.join(" "))
+        }
+        Event::ApprovalRequested { approval } => {
+            format!("waits for a person's approval until {}", approval.expires_at)
+        }
+        Event::ApprovalAnswered { approved, by, comment } => {
+            let comment = comment.as_deref().map(|text| format!(": {text}")).unwrap_or_default();
+            format!("{} by {by}{comment}", if *approved { "approved" } else { "denied" })
+        }
+        Event::ApprovalExpired => "nobody answered in time".to_owned(),
+        Event::ExecutionIntended { execution } => format!("about to {}", execution.action),
+        Event::ExecutionFinished { execution } => executed(execution),
+        Event::PlanOutdated { reason } => format!("the plan is out of date: {reason}"),
+        Event::VerificationLooked { verification } => looked(verification),
+        Event::RollbackFinished => "the repair is undone".to_owned(),
+        Event::StepFailed { phase, reason, retry_at } => {
+            format!("{phase} failed and is tried again at {retry_at}: {reason}")
+        }
+        Event::Escalated { reason } => format!("handed to people: {reason}"),
+        Event::Closed { outcome, reason } => {
+            format!("closed, {}: {reason}", outcome.as_str().replace('_', " "))
+        }
+    }
+}
+
+fn alert(signal: &Signal) -> String {
+    format!("{} ({}): {}", signal.name, signal.severity.as_str(), signal.summary)
+}
+
+fn diagnosed(evidence: usize, hypotheses: &[Hypothesis]) -> String {
+    let Some(cause) = hypotheses.first() else {
+        return format!("no cause found in {evidence} pieces of evidence");
+    };
+    let others = hypotheses.len() - 1;
+    let percent = cause.confidence.value() * 100.0;
+    let rest = if others == 0 { String::new() } else { format!(" (and {others} less likely)") };
+    format!("{} on {}, {percent:.0} %: {}{rest}", cause.code, cause.object, cause.statement)
+}
+
+fn actions(plan: &Plan) -> String {
+    plan.actions.iter().map(|planned| planned.action.to_string()).collect::<Vec<_>>().join(", then ")
+}
+
+fn executed(execution: &Execution) -> String {
+    let state = match execution.state {
+        ExecutionState::Intended => "journaled",
+        ExecutionState::Applied => "applied",
+        ExecutionState::Failed => "refused, nothing changed",
+        ExecutionState::RolledBack => "undone",
+        ExecutionState::RollbackFailed => "could not be undone",
+    };
+    let note = execution.message.as_deref().map(|text| format!(" ({text})")).unwrap_or_default();
+    format!("{}: {state}{note}", execution.action)
+}
+
+fn looked(verification: &Verification) -> String {
+    let all = verification.results.len();
+    let holding = verification.results.iter().filter(|result| result.passed == Some(true)).count();
+    let open = verification.results.iter().find(|result| result.passed != Some(true));
+    let open = open.map(|result| format!("; {}: {}", result.check, result.detail)).unwrap_or_default();
+    match verification.passed {
+        Some(true) => format!("verified: {all} of {all} checks held for the whole stability window"),
+        Some(false) => format!("did not help: {holding} of {all} checks hold{open}"),
+        None => format!("{holding} of {all} checks hold{open}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::incident::{Event, Gap, Outcome};
+
+    use super::narrate;
+
+    #[test]
+    fn what_could_not_be_seen_is_named() {
+        let gaps = vec![Gap { collector: "loki".to_owned(), reason: "timed out".to_owned() }];
+        let event = Event::Observed { objects: 34, logs: 2, readings: 9, gaps };
+        assert_eq!(narrate(&event), "read 34 objects, 2 logs, 9 metric readings; not seen: loki");
+    }
+
+    #[test]
+    fn text_of_the_cluster_stays_on_its_line() {
+        let event =
+            Event::Closed { outcome: Outcome::NothingWrong, reason: "fine\n\u{1b}[2Jreally".to_owned() };
+        assert_eq!(narrate(&event), "closed, nothing wrong: fine [2Jreally");
+    }
+}

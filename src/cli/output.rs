@@ -1,0 +1,145 @@
+//! How results look: a table for people, JSON and YAML for programs.
+
+use std::io::{ErrorKind, Write};
+
+use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
+use comfy_table::{Table, presets};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::text;
+use crate::incident::Story;
+
+const BOLD: Style = Style::new().bold();
+const HEADING: Style = AnsiColor::Cyan.on_default().bold();
+
+/// How results are shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables and prose, for people
+    #[default]
+    Table,
+    /// JSON, indented
+    Json,
+    /// YAML
+    Yaml,
+}
+
+/// Shows `value` in `format`; `table` makes the text for people, which must have passed [`text`] already.
+pub(super) fn render<T: Serialize>(
+    format: Format,
+    value: &T,
+    table: impl FnOnce(&T) -> String,
+) -> anyhow::Result<String> {
+    Ok(match format {
+        Format::Table => table(value),
+        Format::Json => text::json(&serde_json::to_string_pretty(value)?) + "\n",
+        Format::Yaml => text::lines(&serde_saphyr::to_string(value)?),
+    })
+}
+
+/// Prints to standard output. Colours are kept only on a terminal that wants them (`NO_COLOR`, `CLICOLOR`). A reader
+/// that has gone away (`| head`) is no error.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+/// A table in the manner of kubectl: no lines, upper-case headings. Every cell becomes one clean line.
+pub(super) fn table<const N: usize>(
+    headings: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(headings.to_vec());
+    for row in rows {
+        table.add_row(row.map(|cell| text::line(&cell)).to_vec());
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 3));
+    }
+    let lines = table.lines().map(|line| format!("{}\n", line.trim_end()));
+    lines.collect()
+}
+
+/// A story for a terminal.
+#[must_use]
+pub fn story(story: &Story) -> String {
+    let mut shown = format!("{BOLD}{}{BOLD:#}\n", text::line(&story.headline));
+    for (heading, lines) in story.sections() {
+        shown.push_str(&format!("\n{HEADING}{heading}{HEADING:#}\n"));
+        lines.iter().for_each(|line| shown.push_str(&format!("  {}\n", text::line(line))));
+    }
+    shown
+}
+
+/// A heading for a terminal.
+pub(super) fn heading(title: &str) -> String {
+    format!("{HEADING}{title}{HEADING:#}\n")
+}
+
+/// A unified diff for a terminal: what goes in red, what comes in green.
+pub(super) fn diff(diff: &str) -> String {
+    let coloured = |line: &str| {
+        let style = match line.as_bytes().first() {
+            Some(b'+') => AnsiColor::Green.on_default(),
+            Some(b'-') => AnsiColor::Red.on_default(),
+            _ => Style::new(),
+        };
+        format!("    {style}{}{style:#}\n", text::line(line))
+    };
+    diff.lines().map(coloured).collect()
+}
+
+/// How long ago, as kubectl writes it: `45s`, `12m`, `3h`, `9d`.
+pub(super) fn age(then: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(then).as_secs().max(0);
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7_200 => format!("{}m", seconds / 60),
+        7_200..172_800 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::{Format, age, render, table};
+
+    #[test]
+    fn tables_look_like_those_of_kubectl() {
+        let rows =
+            [["inc-a".to_owned(), "verify".to_owned()], ["inc-bcdef".to_owned(), "a\nb\u{1b}[0m".to_owned()]];
+        insta::assert_snapshot!(table(["ID", "PHASE"], rows), @r"
+        ID          PHASE
+        inc-a       verify
+        inc-bcdef   a b[0m
+        ");
+    }
+
+    #[test]
+    fn the_same_value_is_shown_in_every_format() {
+        let value = serde_json::json!({ "phase": "verify", "attempt": 1 });
+        let shown = |format| render(format, &value, |_| "table\n".to_owned()).unwrap();
+        assert_eq!(shown(Format::Table), "table\n");
+        assert_eq!(shown(Format::Json), "{\n  \"attempt\": 1,\n  \"phase\": \"verify\"\n}\n");
+        assert_eq!(shown(Format::Yaml), "attempt: 1\nphase: verify\n");
+    }
+
+    #[test]
+    fn ages_have_one_unit() {
+        let now = Timestamp::UNIX_EPOCH;
+        let ages =
+            [-5, 45, 150, 7_300, 200_000].map(|seconds| age(now - SignedDuration::from_secs(seconds), now));
+        assert_eq!(ages, ["0s", "45s", "2m", "2h", "2d"]);
+    }
+}

@@ -1,0 +1,109 @@
+//! HorizontalPodAutoscalers: held back by their maximum, without a target, without metrics.
+
+use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerCondition};
+
+use crate::diagnose::codes;
+use crate::diagnose::finding::Finding;
+use crate::diagnose::index::{Index, object_ref};
+
+pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
+    index.snapshot.objects.autoscalers.iter().flat_map(|autoscaler| check(index, autoscaler)).collect()
+}
+
+fn check(index: &Index<'_>, autoscaler: &HorizontalPodAutoscaler) -> Vec<Finding> {
+    if index
+        .scale_target(autoscaler)
+        .and_then(|target| index.template(&target))
+        .is_some_and(|t| t.replicas == 0)
+    {
+        // Somebody switched the target off; autoscaling stands still by design.
+        return Vec::new();
+    }
+    [at_maximum(index, autoscaler), target_missing(index, autoscaler), metrics_unavailable(autoscaler)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn condition<'a>(
+    autoscaler: &'a HorizontalPodAutoscaler,
+    kind: &str,
+) -> Option<&'a HorizontalPodAutoscalerCondition> {
+    let conditions = autoscaler.status.as_ref()?.conditions.as_ref()?;
+    conditions.iter().find(|condition| condition.type_ == kind)
+}
+
+/// Running at the maximum is normal under load; strong only where the metric is also above its target.
+fn at_maximum(index: &Index<'_>, autoscaler: &HorizontalPodAutoscaler) -> Option<Finding> {
+    let maximum = autoscaler.spec.max_replicas;
+    let desired = autoscaler.status.as_ref()?.desired_replicas;
+    let limited = condition(autoscaler, "ScalingLimited")
+        .filter(|limited| limited.status == "True" && limited.reason.as_deref() == Some("TooManyReplicas"));
+    let load = load(autoscaler);
+    let over = load.is_some_and(|(now, target)| now > target);
+    if desired < maximum || maximum <= 0 || !(limited.is_some() || over) {
+        return None;
+    }
+    let strength = if over { 0.75 } else { 0.4 };
+    let name = object_ref(autoscaler);
+    let load_text =
+        load.map(|(now, target)| format!("; load is {now}% of the request, the target {target}%"));
+    let statement =
+        format!("{name} runs at its maximum of {maximum} replicas{}", load_text.unwrap_or_default());
+    let target = index.scale_target(autoscaler);
+    let since = limited.and_then(|limited| limited.last_transition_time.as_ref()).map(|time| time.0);
+    let finding = Finding::new(codes::HPA_AT_MAXIMUM, name, statement).strength(strength).at(since);
+    Some(
+        finding
+            .field("max_replicas", maximum)
+            .field("desired_replicas", desired)
+            .field_if("reason", limited.and_then(|limited| limited.reason.as_ref()))
+            .field_if("utilisation", load.map(|(now, _)| now))
+            .field_if("target_utilisation", load.map(|(_, target)| target))
+            .field_if("target", target.map(|target| target.to_string())),
+    )
+}
+
+/// The utilisation now and its target, percent of the request, of the first resource metric that has both.
+fn load(autoscaler: &HorizontalPodAutoscaler) -> Option<(i32, i32)> {
+    let wanted = autoscaler.spec.metrics.iter().flatten();
+    let current = autoscaler.status.as_ref()?.current_metrics.as_ref()?;
+    let mut loads = wanted.filter_map(|metric| {
+        let resource = metric.resource.as_ref()?;
+        let target = resource.target.average_utilization?;
+        let now =
+            current.iter().filter_map(|now| now.resource.as_ref()).find(|now| now.name == resource.name)?;
+        Some((now.current.average_utilization?, target))
+    });
+    let first = loads.next()?;
+    Some(loads.fold(first, |worst, load| if load.0 - load.1 > worst.0 - worst.1 { load } else { worst }))
+}
+
+fn target_missing(index: &Index<'_>, autoscaler: &HorizontalPodAutoscaler) -> Option<Finding> {
+    let target = index.scale_target(autoscaler)?;
+    let unable = condition(autoscaler, "AbleToScale")
+        .filter(|able| able.status == "False" && able.reason.as_deref() == Some("FailedGetScale"))?;
+    let message = unable.message.as_deref().unwrap_or_default();
+    if !message.contains("not found") || index.template(&target).is_some() {
+        return None;
+    }
+    let name = object_ref(autoscaler);
+    let statement = format!("{name} is to scale {target}, which does not exist");
+    let since = unable.last_transition_time.as_ref().map(|time| time.0);
+    let finding = Finding::new(codes::HPA_TARGET_MISSING, name, statement).at(since);
+    Some(finding.field("spec.scaleTargetRef", target).field("message", message))
+}
+
+fn metrics_unavailable(autoscaler: &HorizontalPodAutoscaler) -> Option<Finding> {
+    let inactive = condition(autoscaler, "ScalingActive").filter(|active| active.status == "False")?;
+    let reason = inactive.reason.as_deref().unwrap_or_default();
+    if !(reason.starts_with("FailedGet") && reason.ends_with("Metric")) {
+        return None;
+    }
+    let name = object_ref(autoscaler);
+    let message = inactive.message.as_deref().unwrap_or_default();
+    let statement = format!("{name} cannot read its metrics: {message}");
+    let since = inactive.last_transition_time.as_ref().map(|time| time.0);
+    let finding = Finding::new(codes::HPA_METRICS_UNAVAILABLE, name, statement).at(since);
+    Some(finding.field("reason", reason))
+}

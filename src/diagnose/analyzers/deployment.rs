@@ -1,0 +1,50 @@
+//! Deployments: too few replicas, stuck rollouts.
+
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentCondition};
+
+use super::replica_set::refusal;
+use crate::diagnose::codes;
+use crate::diagnose::finding::Finding;
+use crate::diagnose::index::{Index, object_ref};
+
+pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
+    let deployments = index.snapshot.objects.deployments.iter();
+    deployments
+        .flat_map(|deployment| [unavailable(deployment), stuck(deployment), refused(index, deployment)])
+        .flatten()
+        .collect()
+}
+
+fn condition<'a>(deployment: &'a Deployment, kind: &str, status: &str) -> Option<&'a DeploymentCondition> {
+    let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
+    conditions.iter().find(|condition| condition.type_ == kind && condition.status == status)
+}
+
+fn since(condition: &DeploymentCondition) -> Option<jiff::Timestamp> {
+    condition.last_transition_time.as_ref().map(|time| time.0)
+}
+
+fn unavailable(deployment: &Deployment) -> Option<Finding> {
+    let wanted = deployment.spec.as_ref()?.replicas.unwrap_or(1);
+    let condition = condition(deployment, "Available", "False").filter(|_| wanted > 0)?;
+    let available = deployment.status.as_ref()?.available_replicas.unwrap_or(0);
+    let name = object_ref(deployment);
+    let statement = format!("{name} has {available} of {wanted} replicas available");
+    let finding = Finding::new(codes::DEPLOYMENT_UNAVAILABLE, name, statement).at(since(condition));
+    Some(finding.field("status.availableReplicas", available).field("spec.replicas", wanted))
+}
+
+fn stuck(deployment: &Deployment) -> Option<Finding> {
+    let condition = condition(deployment, "Progressing", "False")
+        .filter(|condition| condition.reason.as_deref() == Some("ProgressDeadlineExceeded"))?;
+    let name = object_ref(deployment);
+    let statement = format!("The rollout of {name} makes no progress");
+    let finding = Finding::new(codes::DEPLOYMENT_STUCK, name, statement).at(since(condition));
+    Some(finding.field("reason", "ProgressDeadlineExceeded").field_if("message", condition.message.as_ref()))
+}
+
+fn refused(index: &Index<'_>, deployment: &Deployment) -> Option<Finding> {
+    let condition = condition(deployment, "ReplicaFailure", "True")?;
+    let message = condition.message.as_deref().unwrap_or_default();
+    Some(refusal(index, &object_ref(deployment), message).at(since(condition)))
+}

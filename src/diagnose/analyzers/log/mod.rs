@@ -1,0 +1,124 @@
+//! Logs: who the callers complain about, what a program says before it ends.
+//!
+//! Log text is untrusted: it is matched line by line, bounded, and quoted only through `mask`. A complaint by itself is
+//! weak Evidence; that its writer or the one it names is in trouble is for rules to see.
+
+mod complaint;
+mod host;
+mod last_words;
+
+use std::collections::BTreeMap;
+
+use crate::diagnose::codes::{self, Code};
+use crate::diagnose::finding::Finding;
+use crate::diagnose::index::Index;
+use crate::incident::ObjectRef;
+use crate::observe::LogExcerpt;
+use complaint::Complaint;
+
+/// Most lines read of one excerpt, from its end.
+const MAX_LINES: usize = 2_000;
+
+/// Longest line looked at, bytes.
+const MAX_LINE: usize = 4_096;
+
+type Complaints = BTreeMap<(ObjectRef, &'static str, Option<ObjectRef>), Seen>;
+
+/// Complaints of one kind by one source about one dependency.
+struct Seen {
+    complaint: Complaint,
+    count: u64,
+    container: Option<String>,
+}
+
+pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
+    let mut complaints = Complaints::new();
+    let mut found = Vec::new();
+    for excerpt in index.snapshot.logs.iter().filter(|excerpt| still_matters(index, excerpt)) {
+        let source = ObjectRef::new("Pod", excerpt.namespace.as_str(), excerpt.pod.as_str());
+        for line in lines(&excerpt.text) {
+            collect(index, &mut complaints, &source, line, (1, Some(&excerpt.container)));
+        }
+        found.extend(last_words::finding(index, excerpt, &source));
+    }
+    for pattern in &index.snapshot.log_patterns {
+        let line = pattern.sample.get(..MAX_LINE).unwrap_or(&pattern.sample);
+        collect(index, &mut complaints, &pattern.source, line, (pattern.count, None));
+        found.extend(stack_trace(pattern));
+    }
+    found.extend(complaints.into_iter().map(|((source, ..), seen)| finding(index, &source, seen)));
+    found
+}
+
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.lines().rev().take(MAX_LINES);
+    lines.map(|line| {
+        if line.len() <= MAX_LINE {
+            line
+        } else {
+            line.get(..line.floor_char_boundary(MAX_LINE)).unwrap_or("")
+        }
+    })
+}
+
+/// The log of the run before tells something only while that run's end still matters: not of a pod that recovered, and not
+/// of one that has done its work.
+fn still_matters(index: &Index<'_>, excerpt: &LogExcerpt) -> bool {
+    let pod = ObjectRef::new("Pod", excerpt.namespace.as_str(), excerpt.pod.as_str());
+    let Some(status) = index.pod(&pod).and_then(|pod| pod.status.as_ref()) else { return !excerpt.previous };
+    if status.phase.as_deref() == Some("Succeeded") {
+        return false;
+    }
+    let containers = status.container_statuses.iter().chain(&status.init_container_statuses).flatten();
+    let own = containers.into_iter().find(|container| container.name == excerpt.container);
+    !excerpt.previous || own.is_some_and(|container| last_words::ended_lately(index, container))
+}
+
+fn collect(
+    index: &Index<'_>,
+    complaints: &mut Complaints,
+    source: &ObjectRef,
+    line: &str,
+    (count, container): (u64, Option<&str>),
+) {
+    let Some(complaint) = Complaint::read(index, source, line) else { return };
+    let key = (source.clone(), complaint.code.name, complaint.dependency.clone());
+    let container = container.map(str::to_owned);
+    let seen = complaints.entry(key).or_insert(Seen { complaint, count: 0, container });
+    seen.count += count;
+}
+
+fn finding(index: &Index<'_>, source: &ObjectRef, seen: Seen) -> Finding {
+    let Complaint { code, dependency, host, line } = seen.complaint;
+    let times = seen.count;
+    let about = dependency.as_ref().map(|dependency| format!(" about {dependency}")).unwrap_or_default();
+    let statement = format!("{source} complains{about} ({times} lines): {line}");
+    let strength = if times >= 3 { code.strength } else { code.strength * 0.8 };
+    let finding = Finding::new(code, source.clone(), statement).strength(strength).field("lines", times);
+    let finding = finding.field_if("container", seen.container).field_if("dependency", host);
+    let finding = if source.kind == "Pod" { finding.field("pod", &source.name) } else { finding };
+    match dependency {
+        Some(dependency) => with_dependency(index, finding, &dependency),
+        None => finding,
+    }
+}
+
+fn with_dependency(index: &Index<'_>, finding: Finding, dependency: &ObjectRef) -> Finding {
+    let behind: Vec<_> = index.behind(dependency).iter().map(ToString::to_string).collect();
+    finding
+        .field("dependency_kind", &dependency.kind)
+        .field("dependency_namespace", &dependency.namespace)
+        .field("dependency_name", &dependency.name)
+        .field("behind", behind.join(", "))
+}
+
+fn stack_trace(pattern: &crate::observe::LogPattern) -> Option<Finding> {
+    let language = pattern.stack_trace.as_ref()?;
+    let code: Code = codes::LOG_STACK_TRACE;
+    let quoted = pattern.trace_excerpt.as_deref().unwrap_or(&pattern.sample);
+    let statement =
+        format!("{} logs a {language} stack trace {} times: {quoted}", pattern.source, pattern.count);
+    // Programs log traces of errors that they handle; by itself this is context.
+    let finding = Finding::new(code, pattern.source.clone(), statement).strength(0.4).at(pattern.first_seen);
+    Some(finding.field("language", language).field("lines", pattern.count))
+}

@@ -1,0 +1,54 @@
+//! Analyzers: what is abnormal about each kind of object, one file a kind.
+//!
+//! They report only what is wrong or unusual now. What healthy clusters also show gives nothing: restarts that lie back,
+//! completed jobs, zero replicas on purpose, conditions whose `True` means health.
+
+mod alert;
+mod autoscaler;
+mod change;
+mod claim;
+mod config;
+mod daemon_set;
+mod deployment;
+mod job;
+mod log;
+mod metric;
+mod missing;
+mod node;
+mod pod;
+mod repair;
+mod replica_set;
+mod service;
+mod stateful_set;
+
+pub(super) use change::{code as change_code, describe as describe_change};
+
+use super::finding::Finding;
+use super::index::Index;
+use crate::incident::Execution;
+
+/// Everything abnormal in a Snapshot, in no particular order.
+#[must_use]
+pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
+    let analyzers: [fn(&Index<'_>) -> Vec<Finding>; 14] = [
+        pod::findings,
+        config::findings,
+        deployment::findings,
+        replica_set::findings,
+        stateful_set::findings,
+        daemon_set::findings,
+        job::findings,
+        service::findings,
+        autoscaler::findings,
+        node::findings,
+        claim::findings,
+        log::findings,
+        metric::findings,
+        alert::findings,
+    ];
+    let mut found: Vec<_> = analyzers.iter().flat_map(|analyzer| analyzer(index)).collect();
+    found.extend(repair::findings(failed));
+    let changes = change::findings(index, &found);
+    found.extend(changes);
+    found
+}

@@ -1,0 +1,91 @@
+//! Probes that fail now.
+
+use jiff::SignedDuration;
+use k8s_openapi::api::core::v1::{Container, Event, Probe};
+
+use super::Subject;
+use crate::diagnose::codes::{self, Code};
+use crate::diagnose::finding::Finding;
+
+/// A probe that has not failed for this long has recovered: twice the time in which the kubelet repeats such an event.
+const RECENT: SignedDuration = SignedDuration::from_mins(10);
+
+const KINDS: [(&str, Code); 3] = [
+    ("Readiness", codes::READINESS_FAILING),
+    ("Liveness", codes::LIVENESS_FAILING),
+    ("Startup", codes::STARTUP_FAILING),
+];
+
+pub(super) fn findings(subject: &Subject<'_>) -> Vec<Finding> {
+    KINDS.iter().filter_map(|(kind, code)| check(subject, kind, *code)).collect()
+}
+
+fn check(subject: &Subject<'_>, kind: &str, code: Code) -> Option<Finding> {
+    let unhealthy = subject.index.events(&subject.name).filter(|event| {
+        let told = event.message.as_deref().unwrap_or_default();
+        event.reason.as_deref() == Some("Unhealthy") && told.starts_with(kind) && is_recent(subject, event)
+    });
+    let event = unhealthy.max_by_key(|event| event.last_timestamp.as_ref().map(|time| time.0))?;
+    let restarting = subject.statuses().any(|(status, _)| status.restart_count > 0);
+    // A failing readiness probe of a pod that is Ready again, or a liveness probe that killed nothing, is over.
+    let harmless = subject.is_ready() && !(code != codes::READINESS_FAILING && restarting);
+    let message = event.message.as_deref().unwrap_or_default();
+    let finding = subject.finding(code, format!("{}: {message}", subject.name));
+    let finding = if harmless { finding.strength(0.2) } else { finding };
+    let finding =
+        finding.at(event.first_timestamp.as_ref().map(|time| time.0)).field_if("times", event.count);
+    Some(match probed(subject, kind, event) {
+        Some((container, probe)) => {
+            finding.field("container", &container.name).field("probe", describe(probe))
+        }
+        None => finding,
+    })
+}
+
+fn is_recent(subject: &Subject<'_>, event: &Event) -> bool {
+    let last = event.last_timestamp.as_ref().or(event.first_timestamp.as_ref()).map(|time| time.0);
+    last.is_none_or(|last| subject.taken_at.duration_since(last) <= RECENT)
+}
+
+/// The container that the event names in its field path, else the only one that has such a probe.
+fn probed<'a>(subject: &Subject<'a>, kind: &str, event: &Event) -> Option<(&'a Container, &'a Probe)> {
+    let containers = &subject.pod.spec.as_ref()?.containers;
+    let probe = |container: &'a Container| {
+        let probe = match kind {
+            "Readiness" => container.readiness_probe.as_ref(),
+            "Liveness" => container.liveness_probe.as_ref(),
+            _ => container.startup_probe.as_ref(),
+        };
+        probe.map(|probe| (container, probe))
+    };
+    let path = event.involved_object.field_path.as_deref().unwrap_or_default();
+    let named = containers.iter().filter(|container| path.ends_with(&format!("{{{}}}", container.name)));
+    named.filter_map(probe).next().or_else(|| containers.iter().find_map(probe))
+}
+
+fn describe(probe: &Probe) -> String {
+    let port = |port: &k8s_openapi::apimachinery::pkg::util::intstr::IntOrString| match port {
+        k8s_openapi::apimachinery::pkg::util::intstr::IntOrString::Int(number) => number.to_string(),
+        k8s_openapi::apimachinery::pkg::util::intstr::IntOrString::String(name) => name.clone(),
+    };
+    let what = if let Some(http) = &probe.http_get {
+        format!("GET {} on port {}", http.path.as_deref().unwrap_or("/"), port(&http.port))
+    } else if let Some(tcp) = &probe.tcp_socket {
+        format!("TCP port {}", port(&tcp.port))
+    } else if let Some(grpc) = &probe.grpc {
+        format!("gRPC port {}", grpc.port)
+    } else {
+        "a command".to_owned()
+    };
+    // The API's defaults: 0 s initial delay, every 10 s, 3 failures, 1 s.
+    let numbers = (
+        probe.initial_delay_seconds.unwrap_or(0),
+        probe.period_seconds.unwrap_or(10),
+        probe.failure_threshold.unwrap_or(3),
+        probe.timeout_seconds.unwrap_or(1),
+    );
+    format!(
+        "{what} after {} s, every {} s, {} failures, timeout {} s",
+        numbers.0, numbers.1, numbers.2, numbers.3
+    )
+}

@@ -1,0 +1,116 @@
+//! The one table of what analyzers can find: a stable code, where such a finding is read, how strongly it speaks, and
+//! what it means.
+//!
+//! Strengths are starting values on the project's 0-to-1 scale: about 0.9 where the object itself says that it has failed,
+//! about 0.6 where it says that something is unusual, about 0.3 where it is context for a rule.
+
+use crate::incident::EvidenceSource;
+
+/// One kind of finding.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Code {
+    /// Stable name, for instance `pod.container.oom_killed`.
+    pub name: &'static str,
+    /// Where it is read.
+    pub source: EvidenceSource,
+    /// Signal strength unless the analyzer knows better, 0 to 1.
+    pub strength: f64,
+    /// What it means, for documentation.
+    pub meaning: &'static str,
+}
+
+macro_rules! codes {
+    ($($constant:ident = $name:literal, $source:ident, $strength:literal, $meaning:literal;)*) => {
+        $(#[doc = $meaning] pub const $constant: Code = Code {
+            name: $name, source: EvidenceSource::$source, strength: $strength, meaning: $meaning,
+        };)*
+        /// Every code, in the order of the table.
+        pub const ALL: &[Code] = &[$($constant),*];
+    };
+}
+
+codes! {
+    CRASH_LOOP = "pod.container.crash_loop", Object, 0.9, "The kubelet waits before starting a container again that keeps ending.";
+    RESTARTED = "pod.container.restarted", Object, 0.6, "A container ended and was started again within the last minutes.";
+    OOM_KILLED = "pod.container.oom_killed", Object, 0.95, "The kernel killed a container that reached its memory limit.";
+    KILLED = "pod.container.killed", Object, 0.6, "A container ended with 137 (SIGKILL) without being out of memory.";
+    TERMINATED = "pod.container.terminated", Object, 0.5, "A container ended with 143 (SIGTERM): it was asked to stop.";
+    SEGMENTATION_FAULT = "pod.container.segmentation_fault", Object, 0.85, "A container ended with 139 (SIGSEGV).";
+    NOT_EXECUTABLE = "pod.container.not_executable", Object, 0.9, "The command of a container cannot be executed (126).";
+    COMMAND_NOT_FOUND = "pod.container.command_not_found", Object, 0.9, "The command of a container does not exist in its image (127).";
+    EXITED = "pod.container.exited", Object, 0.7, "A container ended with an error of its own.";
+    CREATE_FAILED = "pod.container.create_failed", Object, 0.85, "The container runtime could not create or start a container.";
+    IMAGE_NOT_FOUND = "pod.image.not_found", Object, 0.95, "The registry does not know the image or its tag.";
+    IMAGE_UNAUTHORIZED = "pod.image.unauthorized", Object, 0.95, "The registry refuses the credentials, or asks for some.";
+    IMAGE_REGISTRY_UNREACHABLE = "pod.image.registry_unreachable", Object, 0.9, "The registry cannot be reached.";
+    IMAGE_INVALID_NAME = "pod.image.invalid_name", Object, 0.95, "The image reference cannot be parsed.";
+    IMAGE_PULL_FAILED = "pod.image.pull_failed", Object, 0.9, "The image cannot be pulled, for a reason that is not told apart further.";
+    UNSCHEDULABLE = "pod.unschedulable", Object, 0.85, "The scheduler finds no node for a pod.";
+    NOT_READY = "pod.not_ready", Object, 0.6, "A pod runs and is not Ready.";
+    TERMINATING_STUCK = "pod.terminating_stuck", Object, 0.5, "A pod is being deleted for longer than its grace period.";
+    EVICTED = "pod.evicted", Object, 0.6, "A node threw a pod out to save itself.";
+    ON_BAD_NODE = "pod.on_unhealthy_node", Object, 0.7, "A pod sits on a node that is not Ready.";
+    MOUNT_FAILED = "pod.volume.mount_failed", Event, 0.8, "A volume of a pod cannot be attached or mounted.";
+    READINESS_FAILING = "pod.probe.readiness_failing", Event, 0.6, "The readiness probe of a container fails.";
+    LIVENESS_FAILING = "pod.probe.liveness_failing", Event, 0.7, "The liveness probe of a container fails, so the kubelet kills it.";
+    STARTUP_FAILING = "pod.probe.startup_failing", Event, 0.7, "The startup probe of a container fails, so the kubelet kills it.";
+    DEPLOYMENT_UNAVAILABLE = "deployment.unavailable", Object, 0.6, "A Deployment has fewer available replicas than it promises.";
+    DEPLOYMENT_STUCK = "deployment.progress_deadline_exceeded", Object, 0.7, "A rollout makes no progress.";
+    STATEFUL_SET_UNAVAILABLE = "stateful_set.unavailable", Object, 0.6, "A StatefulSet has fewer ready replicas than wanted.";
+    DAEMON_SET_UNAVAILABLE = "daemon_set.unavailable", Object, 0.6, "A DaemonSet misses ready pods on some nodes.";
+    CREATE_PODS_FAILED = "replica_set.create_failed", Object, 0.8, "A controller is refused when it creates pods.";
+    QUOTA_EXCEEDED = "quota.exceeded", Object, 0.9, "A ResourceQuota refuses new pods.";
+    WEBHOOK_FAILED = "admission.webhook_failed", Object, 0.9, "An admission webhook cannot be called, so objects are refused.";
+    JOB_FAILED = "job.failed", Object, 0.85, "A Job gave up.";
+    SCALED_TO_ZERO = "workload.scaled_to_zero", Object, 0.3, "A workload that a Service selects wants no replicas.";
+    SELECTOR_MATCHES_NOTHING = "service.selector.matches_nothing", Object, 0.8, "The selector of a Service matches no pod and no pod template.";
+    NO_READY_ENDPOINTS = "service.endpoints.none_ready", Object, 0.6, "A Service has pods and none of them is ready.";
+    HPA_AT_MAXIMUM = "autoscaler.at_maximum", Object, 0.5, "An autoscaler wants more replicas than its maximum.";
+    HPA_TARGET_MISSING = "autoscaler.target_missing", Object, 0.85, "An autoscaler points at a workload that does not exist.";
+    HPA_METRICS_UNAVAILABLE = "autoscaler.metrics_unavailable", Object, 0.6, "An autoscaler cannot read its metrics.";
+    NODE_NOT_READY = "node.not_ready", Object, 0.9, "A node is not Ready, or its kubelet has stopped reporting.";
+    NODE_PRESSURE = "node.pressure", Object, 0.7, "A node is short of memory, disk or process ids.";
+    NODE_NETWORK = "node.network_unavailable", Object, 0.8, "The network of a node is not set up.";
+    CLAIM_PENDING = "claim.pending", Object, 0.7, "A PersistentVolumeClaim is not bound.";
+    CLAIM_LOST = "claim.lost", Object, 0.9, "A PersistentVolumeClaim has lost its volume.";
+    CONFIG_MAP_MISSING = "config_map.missing", Object, 0.95, "A pod needs a ConfigMap that does not exist.";
+    CONFIG_MAP_KEY_MISSING = "config_map.key_missing", Object, 0.95, "A pod needs a key that its ConfigMap does not have.";
+    SECRET_MISSING = "secret.missing", Object, 0.95, "A pod needs a Secret that does not exist.";
+    SECRET_KEY_MISSING = "secret.key_missing", Object, 0.95, "A pod needs a key that its Secret does not have.";
+    PULL_SECRET_MISSING = "secret.pull_secret_missing", Object, 0.7, "A pod names a pull secret that does not exist.";
+    ROLLOUT = "change.rollout", Change, 0.6, "A workload got a new pod template shortly before the trouble.";
+    CONFIGURATION = "change.configuration", Change, 0.5, "A ConfigMap or Secret was written shortly before the trouble.";
+    LOG_REFUSED = "log.dependency.connection_refused", Log, 0.6, "A log says that a dependency refuses connections.";
+    LOG_TIMEOUT = "log.dependency.timeout", Log, 0.55, "A log says that a dependency does not answer in time.";
+    LOG_DNS = "log.dependency.name_not_found", Log, 0.6, "A log says that the name of a dependency does not resolve.";
+    LOG_TLS = "log.dependency.tls", Log, 0.6, "A log says that TLS with a dependency fails.";
+    LOG_AUTHENTICATION = "log.dependency.authentication", Log, 0.7, "A log says that a dependency refuses the credentials.";
+    LOG_TOO_MANY = "log.dependency.too_many_connections", Log, 0.65, "A log says that a dependency has no connection left.";
+    LOG_UPSTREAM = "log.dependency.server_error", Log, 0.5, "A log says that a dependency answers with server errors.";
+    LOG_FORBIDDEN = "log.api.forbidden", Log, 0.7, "A log says that the Kubernetes API forbids what a service account asks.";
+    LOG_STACK_TRACE = "log.stack_trace", Log, 0.5, "A log holds a stack trace.";
+    LOG_FATAL = "log.fatal_error", Log, 0.5, "The last words of a container that failed.";
+    LOG_OUT_OF_MEMORY = "log.out_of_memory", Log, 0.8, "A language runtime says that it has no memory left.";
+    METRIC_RESTARTS = "metric.restarts", Metric, 0.6, "Containers restarted in the last minutes.";
+    METRIC_MEMORY = "metric.memory_of_limit", Metric, 0.6, "Memory use is close to its limit.";
+    METRIC_THROTTLING = "metric.cpu_throttling", Metric, 0.5, "A container is kept from using CPU time.";
+    METRIC_ERRORS = "metric.error_rate", Metric, 0.7, "Many requests are answered with 5xx.";
+    METRIC_LATENCY = "metric.latency_p99", Metric, 0.6, "The slowest requests have become much slower.";
+    METRIC_HPA = "metric.hpa_utilisation", Metric, 0.4, "An autoscaler runs as many replicas as it may.";
+    ALERT = "alert.firing", Alert, 0.5, "An alert fires.";
+    REPAIR_FAILED = "repair.did_not_help", Repair, 0.7, "A repair was made for this incident and did not help.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::ALL;
+
+    #[test]
+    fn every_code_is_unique_and_speaks_between_nothing_and_certainty() {
+        let names: BTreeSet<_> = ALL.iter().map(|code| code.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        assert!(ALL.iter().all(|code| code.strength > 0.0 && code.strength < 1.0));
+    }
+}

@@ -1,0 +1,74 @@
+//! The one table of causes: a stable code, the confidence that a rule starts from, and how specific the cause is.
+
+/// How much a cause says: a more specific one about the same workloads makes a less specific one superfluous.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Specificity {
+    /// That something fails, not why.
+    Symptom,
+    /// What set it off.
+    Trigger,
+    /// The mechanism itself, as the cluster states it.
+    Mechanism,
+}
+
+/// One kind of root cause.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cause {
+    /// Stable code; playbooks and runbooks are keyed by it.
+    pub code: &'static str,
+    /// Starting confidence, 0 to 1.
+    pub confidence: f64,
+    /// How much it says.
+    pub specificity: Specificity,
+    /// What it means, for documentation.
+    pub meaning: &'static str,
+}
+
+macro_rules! causes {
+    ($($constant:ident = $code:literal, $confidence:literal, $specificity:ident, $meaning:literal;)*) => {
+        $(#[doc = $meaning] pub const $constant: Cause = Cause {
+            code: $code, confidence: $confidence, specificity: Specificity::$specificity, meaning: $meaning,
+        };)*
+        /// Every cause, in the order in which equals are ranked.
+        pub const ALL: &[Cause] = &[$($constant),*];
+    };
+}
+
+causes! {
+    MEMORY_EXHAUSTED = "memory.exhausted", 0.95, Mechanism, "A container needs more memory than its limit.";
+    IMAGE_PULL_FAILED = "image.pull_failed", 0.95, Mechanism, "An image cannot be pulled.";
+    CONFIG_MISSING = "config.missing_reference", 0.93, Mechanism, "A pod refers to a ConfigMap, a Secret or a key that does not exist.";
+    BAD_ROLLOUT = "deploy.bad_rollout", 0.90, Trigger, "The newest revision of a workload does not run.";
+    QUOTA_EXCEEDED = "quota.exceeded", 0.90, Mechanism, "A ResourceQuota refuses pods.";
+    WEBHOOK_FAILED = "admission.webhook_failed", 0.90, Mechanism, "An admission webhook that cannot be called refuses pods.";
+    SELECTOR_MISMATCH = "service.selector_mismatch", 0.88, Mechanism, "The selector of a Service matches no pod.";
+    NODE_NOT_READY = "node.not_ready", 0.85, Mechanism, "A node does not work, and what runs on it fails.";
+    AUTOSCALER_TARGET = "scaling.target_missing", 0.85, Mechanism, "An autoscaler points at a workload that does not exist.";
+    CLAIM_PENDING = "storage.claim_pending", 0.85, Mechanism, "A volume claim is not bound, so its pods cannot start.";
+    UNSCHEDULABLE = "scheduling.unschedulable", 0.85, Mechanism, "No node fits a pod.";
+    SCALING_LIMIT = "scaling.limit_reached", 0.80, Mechanism, "An autoscaler may not add the replicas that the load needs.";
+    JOB_FAILED = "job.failed", 0.80, Trigger, "A Job gave up.";
+    SCALED_TO_ZERO = "dependency.scaled_to_zero", 0.80, Mechanism, "A dependency that is called has no replicas.";
+    NETWORK_DENIED = "network.policy_denies", 0.78, Mechanism, "A NetworkPolicy keeps a caller from its dependency.";
+    DEPENDENCY_AUTHENTICATION = "dependency.authentication", 0.75, Trigger, "A dependency refuses the credentials of its callers.";
+    DEPENDENCY_UNAVAILABLE = "dependency.unavailable", 0.75, Trigger, "A dependency does not answer its callers.";
+    CREATION_REFUSED = "admission.refused", 0.75, Mechanism, "The API server refuses pods of a workload.";
+    CONFIG_CHANGED = "config.bad_change", 0.70, Trigger, "A program fails since configuration that it reads was written.";
+    ACCESS_FORBIDDEN = "access.forbidden", 0.75, Trigger, "A service account may not do what its program asks.";
+    PROBE_FAILING = "probe.failing", 0.65, Symptom, "A probe fails although the program runs.";
+    CRASH_LOOP = "workload.crash_loop", 0.60, Symptom, "A program keeps ending, and nothing shows what set it off.";
+    POD_EVICTED = "node.pressure", 0.70, Mechanism, "A node short of resources evicts pods.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::ALL;
+
+    #[test]
+    fn every_cause_has_a_code_of_its_own() {
+        let codes: BTreeSet<_> = ALL.iter().map(|cause| cause.code).collect();
+        assert_eq!(codes.len(), ALL.len());
+    }
+}

@@ -1,0 +1,76 @@
+//! Whom a workload is configured to call: host names in its environment and arguments that are Services.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::core::v1::{EnvVar, PodSpec};
+
+use super::{Index, namespace_of};
+use crate::incident::ObjectRef;
+
+static NOBODY: BTreeSet<ObjectRef> = BTreeSet::new();
+
+impl<'a> Index<'a> {
+    /// The Services that a workload is configured to call, those in front of itself left out.
+    #[must_use]
+    pub fn called_by(&self, workload: &ObjectRef) -> &BTreeSet<ObjectRef> {
+        self.calls.get(workload).unwrap_or(&NOBODY)
+    }
+
+    /// Every workload once, with its template, or its first pod where the workload itself was not read.
+    #[must_use]
+    pub fn specs(&self) -> Vec<(ObjectRef, &'a PodSpec)> {
+        let mut workloads: BTreeSet<_> = self.templates().map(|(workload, _)| workload.clone()).collect();
+        workloads.extend(self.workloads_with_pods().map(|(workload, _)| workload.clone()));
+        let spec = |workload: ObjectRef| self.spec_of(&workload).map(|spec| (workload, spec));
+        workloads.into_iter().filter_map(spec).collect()
+    }
+
+    /// The workload that an autoscaler scales, whether or not it exists.
+    #[must_use]
+    pub fn scale_target(&self, autoscaler: &HorizontalPodAutoscaler) -> Option<ObjectRef> {
+        let target = &autoscaler.spec.scale_target_ref;
+        Some(ObjectRef::new(&target.kind, namespace_of(&autoscaler.metadata), &target.name))
+    }
+}
+
+pub(super) fn calls(index: &Index<'_>) -> BTreeMap<ObjectRef, BTreeSet<ObjectRef>> {
+    let specs = index.specs().into_iter();
+    let called = specs.map(|(workload, spec)| {
+        let called = called(index, &workload, spec);
+        (workload, called)
+    });
+    called.filter(|(_, called)| !called.is_empty()).collect()
+}
+
+fn called(index: &Index<'_>, workload: &ObjectRef, spec: &PodSpec) -> BTreeSet<ObjectRef> {
+    let containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+    let mut hosts = BTreeSet::new();
+    for container in containers {
+        hosts.extend(container.env.iter().flatten().flat_map(hosts_in_variable));
+        let arguments = container.args.iter().flatten().chain(container.command.iter().flatten());
+        hosts.extend(arguments.filter(|text| looks_like_address(text)).flat_map(|text| host_names(text)));
+    }
+    let service = |host: &str| index.service_named(host, &workload.namespace);
+    let other = |service: &ObjectRef| !index.behind(service).contains(workload);
+    hosts.iter().filter_map(|host| service(host)).filter(other).collect()
+}
+
+fn hosts_in_variable(variable: &EnvVar) -> Vec<&str> {
+    let name = variable.name.to_ascii_uppercase();
+    let named = ["HOST", "URL", "URI", "ADDR", "ENDPOINT", "SERVER", "DSN", "SERVICE", "UPSTREAM", "BROKER"];
+    let Some(value) = variable.value.as_deref() else { return Vec::new() };
+    let address = looks_like_address(value) || named.iter().any(|word| name.contains(word));
+    if address { host_names(value) } else { Vec::new() }
+}
+
+/// A plain word may happen to be a Service's name; with a scheme, a port or a cluster domain it is meant as one.
+fn looks_like_address(text: &str) -> bool {
+    let port = |(_, rest): (&str, &str)| rest.starts_with(|letter: char| letter.is_ascii_digit());
+    text.contains("://") || text.contains(".svc") || text.split_once(':').is_some_and(port)
+}
+
+fn host_names(text: &str) -> Vec<&str> {
+    let part = |letter: char| !(letter.is_ascii_alphanumeric() || letter == '-' || letter == '.');
+    text.split(part).filter(|word| !word.is_empty() && word.len() <= 253).collect()
+}

@@ -1,0 +1,173 @@
+//! From candidates to ranked Hypotheses: what passes on hearsay gives way to what is found behind it, the specific absorbs
+//! the general, what did not help before counts less, and what the alert is not about comes later.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use super::codes;
+use super::confidence::{self, Cause, Specificity};
+use super::facts::Facts;
+use super::rules::Candidate;
+use crate::incident::{ActionKind, Evidence, Hypothesis, ObjectRef};
+
+/// Most Hypotheses given.
+const MAX_HYPOTHESES: usize = 20;
+
+/// Nothing that rules find is certain.
+const CEILING: f64 = 0.98;
+
+/// Factor for a cause whose repair was tried and did not help.
+const TRIED: f64 = 0.5;
+
+/// Factor for a cause that has nothing to do with what the alerts are about.
+const ELSEWHERE: f64 = 0.6;
+
+/// Each further object that a cause explains adds this much, up to four times.
+const EXPLAINS_MORE: f64 = 0.005;
+
+/// Ranks what the rules propose.
+pub(super) fn rank(candidates: Vec<Candidate>, facts: &Facts<'_>) -> Vec<Hypothesis> {
+    let candidates = merge_same(candidates);
+    let candidates = follow_hearsay(candidates);
+    let candidates = absorb_general(candidates);
+    let reach = reach(facts);
+    let mut ranked: Vec<_> =
+        candidates.into_iter().map(|candidate| weigh(candidate, facts, reach.as_ref())).collect();
+    ranked.sort_by(order);
+    ranked.truncate(MAX_HYPOTHESES);
+    ranked.into_iter().map(Candidate::into_hypothesis).collect()
+}
+
+fn order(left: &Candidate, right: &Candidate) -> Ordering {
+    let place = |cause: &Cause| confidence::ALL.iter().position(|known| known.code == cause.code);
+    let by_confidence = right.confidence.total_cmp(&left.confidence);
+    let by_reach = || right.explains.len().cmp(&left.explains.len());
+    let by_name = || (place(&left.cause), &left.object).cmp(&(place(&right.cause), &right.object));
+    by_confidence.then_with(by_reach).then_with(by_name)
+}
+
+/// Two rules that name the same cause of the same object have found one thing.
+fn merge_same(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    candidates.sort_by(order);
+    let mut merged: Vec<Candidate> = Vec::new();
+    for candidate in candidates {
+        let same = |known: &&mut Candidate| {
+            known.cause.code == candidate.cause.code && known.object == candidate.object
+        };
+        match merged.iter_mut().find(same) {
+            Some(known) => known.absorb(&candidate),
+            None => merged.push(candidate),
+        }
+    }
+    merged
+}
+
+/// Callers say that an object fails. If something else explains that object's trouble, it explains the callers' too: the
+/// chain of complaints is followed to its end. A circle of complaints keeps its most likely member.
+fn follow_hearsay(candidates: Vec<Candidate>) -> Vec<Candidate> {
+    let mut kept = candidates;
+    let mut position = kept.len();
+    while position > 0 {
+        position -= 1;
+        let Some(candidate) = kept.get(position).filter(|candidate| candidate.hearsay).cloned() else {
+            continue;
+        };
+        if let Some(deeper) = deeper(&kept, position, &candidate) {
+            if let Some(found) = kept.get_mut(deeper) {
+                found.absorb(&candidate);
+            }
+            kept.remove(position);
+            // What was absorbed may now explain what earlier looked like the end of a chain.
+            position = kept.len();
+        }
+    }
+    kept
+}
+
+/// The best of what explains the candidate's object: what says why before what says that, what the cluster shows before what
+/// others say, then the more likely.
+fn deeper(kept: &[Candidate], position: usize, candidate: &Candidate) -> Option<usize> {
+    let explains =
+        |other: &Candidate| other.object == candidate.object || other.explains.contains(&candidate.object);
+    let found = kept.iter().enumerate().filter(|(place, other)| *place != position && explains(other));
+    let tells_why = |other: &Candidate| other.cause.specificity > Specificity::Symptom;
+    let better = found.max_by(|(_, left), (_, right)| {
+        let by_telling = tells_why(left).cmp(&tells_why(right)).then(right.hearsay.cmp(&left.hearsay));
+        by_telling.then_with(|| order(right, left))
+    });
+    better.map(|(place, _)| place)
+}
+
+/// Drops a candidate when more specific ones explain all that it explains; they take over its Evidence.
+fn absorb_general(candidates: Vec<Candidate>) -> Vec<Candidate> {
+    let all = candidates.clone();
+    let mut kept = Vec::new();
+    let mut dropped = Vec::new();
+    for candidate in candidates {
+        let specific = all.iter().filter(|other| other.cause.specificity > candidate.cause.specificity);
+        let covered: BTreeSet<_> = specific.flat_map(|other| &other.explains).collect();
+        let superfluous = candidate.explains.iter().all(|object| covered.contains(object));
+        if superfluous { dropped.push(candidate) } else { kept.push(candidate) }
+    }
+    for general in dropped {
+        let takes = |other: &&mut Candidate| {
+            other.cause.specificity > general.cause.specificity
+                && !other.explains.is_disjoint(&general.explains)
+        };
+        if let Some(heir) = kept.iter_mut().find(takes) {
+            heir.supporting.extend(&general.supporting);
+        }
+    }
+    kept
+}
+
+/// Everything that what the alerts are about depends on; `None` where nothing in particular was asked about.
+fn reach(facts: &Facts<'_>) -> Option<BTreeSet<ObjectRef>> {
+    let snapshot = facts.index.snapshot;
+    let focus = snapshot.focus.as_ref().filter(|_| !snapshot.signals.is_empty())?;
+    let mut reach = facts.graph.depends_on(focus);
+    reach.extend(facts.graph.depends_on(&facts.index.workload_of(focus)));
+    Some(reach)
+}
+
+fn weigh(mut candidate: Candidate, facts: &Facts<'_>, reach: Option<&BTreeSet<ObjectRef>>) -> Candidate {
+    let more = candidate.explains.len().saturating_sub(1).min(4);
+    candidate.confidence += EXPLAINS_MORE * f64::from(u8::try_from(more).unwrap_or(4));
+    let related = |reach: &BTreeSet<ObjectRef>| {
+        let explained = candidate.explains.iter().any(|object| reach.contains(object));
+        explained || candidate.explains.iter().any(|object| facts.is_asked_about(object))
+    };
+    if !reach.is_none_or(related) {
+        candidate.confidence *= ELSEWHERE;
+    }
+    let failed: Vec<_> =
+        facts.with(&[codes::REPAIR_FAILED]).filter(|piece| was_tried_for(piece, &candidate)).collect();
+    let mut candidate = candidate.despite(failed, TRIED);
+    candidate.confidence = candidate.confidence.clamp(0.01, CEILING);
+    candidate
+}
+
+/// Whether a repair that failed is one that this cause would lead to.
+fn was_tried_for(piece: &Evidence, candidate: &Candidate) -> bool {
+    let about = candidate.object == piece.object || candidate.explains.contains(&piece.object);
+    let action = piece.fields.get("action").map(String::as_str).unwrap_or_default();
+    about && remedies(candidate.cause.code).iter().any(|kind| kind.as_str() == action)
+}
+
+/// The actions by which a cause is usually repaired.
+fn remedies(cause: &str) -> &'static [ActionKind] {
+    use ActionKind::{
+        Cordon, DeletePod, RaiseHpaMaximum, RestartWorkload, RollBack, Scale, SetResources, Uncordon,
+    };
+    match cause {
+        "memory.exhausted" => &[SetResources, RollBack],
+        "scaling.limit_reached" => &[RaiseHpaMaximum, Scale],
+        "node.not_ready" | "node.pressure" => &[Cordon, Uncordon, DeletePod],
+        "dependency.scaled_to_zero" => &[Scale],
+        "deploy.bad_rollout"
+        | "image.pull_failed"
+        | "config.missing_reference"
+        | "scheduling.unschedulable" => &[RollBack],
+        _ => &[RestartWorkload, DeletePod, RollBack],
+    }
+}

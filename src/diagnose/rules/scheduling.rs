@@ -1,0 +1,60 @@
+//! Pods that fit no node, and volume claims that keep them from being placed.
+
+use super::candidate::Candidate;
+use super::rollout::Rollout;
+use crate::diagnose::codes;
+use crate::diagnose::confidence;
+use crate::diagnose::facts::Facts;
+use crate::diagnose::graph::EdgeKind;
+use crate::incident::{Evidence, ObjectRef};
+
+/// `scheduling.unschedulable` about the workload; `storage.claim_pending` about the claim that its pods wait for.
+pub(super) fn unschedulable(facts: &Facts<'_>) -> Vec<Candidate> {
+    let claims = facts.with(&[codes::CLAIM_PENDING, codes::CLAIM_LOST]).map(|piece| claim(facts, piece));
+    let waiting = facts.by_workload(&[codes::UNSCHEDULABLE]).into_iter();
+    let waiting = waiting.filter_map(|(workload, evidence)| no_node(facts, &workload, &evidence));
+    claims.chain(waiting).collect()
+}
+
+fn claim(facts: &Facts<'_>, piece: &Evidence) -> Candidate {
+    let users = facts.graph.sources(&piece.object, EdgeKind::Mounts);
+    let sure = if piece.strength.value() > 0.5 { 1.0 } else { 0.6 };
+    Candidate::new(confidence::CLAIM_PENDING, piece.object.clone(), piece.statement.as_str())
+        .times(sure)
+        .because([piece])
+        .because(users.iter().flat_map(|user| facts.about(user, &[codes::UNSCHEDULABLE])))
+        .explaining(users.clone())
+}
+
+/// A pod that waits for its claim is explained by the claim. A node that is down takes its capacity away: then the node is
+/// nearer the cause than what the pods ask for.
+fn no_node(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) -> Option<Candidate> {
+    let first = evidence.first()?;
+    let predicates =
+        first.fields.iter().filter(|(name, _)| name.starts_with("predicate_")).map(|(_, text)| text.as_str());
+    let predicates: Vec<_> = predicates.collect();
+    if predicates.iter().any(|text| text.contains("unbound immediate PersistentVolumeClaims"))
+        && claims_wait(facts, workload)
+    {
+        return None;
+    }
+    let rollout = Rollout::behind(facts, workload, evidence);
+    let brought = rollout.as_ref().map(|rollout| {
+        let placement = ["resources.requests", "nodeSelector", "toleration", "affinity", "topologySpread"];
+        let what = rollout.what(|field| placement.iter().any(|part| field.path.contains(part)));
+        format!(" {} brought it: {what}.", rollout.name())
+    });
+    let why = if predicates.is_empty() { first.statement.clone() } else { predicates.join("; ") };
+    let statement = format!("Pods of {workload} fit no node: {why}.{}", brought.unwrap_or_default());
+    Some(
+        Candidate::new(confidence::UNSCHEDULABLE, workload.clone(), statement)
+            .because(evidence.iter().copied())
+            .because_of(rollout.and_then(|rollout| rollout.shown))
+            .despite(facts.with(&[codes::NODE_NOT_READY]), 0.6),
+    )
+}
+
+fn claims_wait(facts: &Facts<'_>, workload: &ObjectRef) -> bool {
+    let claims = facts.graph.targets(workload, EdgeKind::Mounts);
+    claims.iter().any(|claim| !facts.about(claim, &[codes::CLAIM_PENDING, codes::CLAIM_LOST]).is_empty())
+}

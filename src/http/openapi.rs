@@ -1,0 +1,63 @@
+//! The OpenAPI document, generated from the handlers.
+
+use axum::Json;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi as _};
+
+use super::ErrorBody;
+
+/// The OpenAPI document of everything that [`super::router`] serves.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    super::open().merge(super::guarded(0)).into_openapi()
+}
+
+/// The document before the routes are added.
+pub(super) fn frame() -> OpenApi {
+    Frame::openapi()
+}
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "kubewright",
+        description = "An incident responder for Kubernetes: from an alert to a verified repair. Every error has the \
+                       shape of ErrorBody.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    tags(
+        (name = "webhooks", description = "Where alerts are sent."),
+        (name = "incidents", description = "What is and was going on."),
+        (name = "approvals", description = "Repairs that wait for a person."),
+        (name = "operations", description = "Health, metrics, this document."),
+    ),
+    components(schemas(ErrorBody)),
+    security(("bearer" = []), ("api_key" = [])),
+    modifiers(&Schemes),
+)]
+struct Frame;
+
+struct Schemes;
+
+impl Modify for Schemes {
+    fn modify(&self, document: &mut OpenApi) {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let key = ApiKey::Header(ApiKeyValue::new("X-API-Key"));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        components.add_security_scheme("api_key", SecurityScheme::ApiKey(key));
+    }
+}
+
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", operation_id = "openapi", tag = "operations", responses((status = 200, body = Object)))]
+pub(super) async fn document() -> Json<OpenApi> {
+    Json(openapi())
+}
+
+/// This document.
+#[utoipa::path(get, path = "/api/v1/openapi.json", operation_id = "openapi_v1", tag = "operations", responses((status = 200, body = Object)))]
+pub(super) async fn document_v1() -> Json<OpenApi> {
+    Json(openapi())
+}

@@ -1,0 +1,43 @@
+//! The runbook of an incident: what is known, how to look for oneself, and what can be done, as Markdown.
+
+mod commands;
+mod document;
+mod markdown;
+mod queries;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use url::Url;
+
+use super::error::ApiError;
+use super::extract::PathOf;
+use super::incidents::find;
+use super::{ErrorBody, HttpState};
+use document::Material;
+
+/// The runbook of an incident: what is known, commands with their real names, queries, the plan, links.
+#[utoipa::path(
+    get,
+    path = "/api/v1/incidents/{id}/runbook",
+    operation_id = "show_runbook",
+    tag = "incidents",
+    params(("id" = String, Path, description = "identifier, or its beginning")),
+    responses(
+        (status = 200, body = String, content_type = "text/markdown"),
+        (status = 404, body = ErrorBody)
+    )
+)]
+pub(super) async fn show(
+    State(state): State<HttpState>,
+    PathOf(id): PathOf<String>,
+) -> Result<impl IntoResponse, ApiError> {
+    let incident = find(&state.store, &id).await?;
+    let snapshot = state.store.snapshot(&incident.id).await?;
+    let readings = snapshot.map(|snapshot| snapshot.readings).unwrap_or_default();
+    let server = &state.settings.server;
+    let listening = || Url::parse(&format!("http://{}/", server.listen)).ok();
+    let base = server.external_url.clone().or_else(listening);
+    let text = Material { incident: &incident, readings: &readings, base: base.as_ref() }.markdown();
+    Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], text))
+}

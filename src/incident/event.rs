@@ -1,0 +1,165 @@
+//! What can happen to an incident.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    Approval, Decision, Evidence, Execution, Fingerprint, Gap, Hypothesis, Outcome, Phase, Plan, Signal,
+    Verification,
+};
+
+/// Something that happened to an incident. The list of these is the incident's history; the current state follows from
+/// it by [`super::Incident::apply`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The first Signal arrived.
+    Opened {
+        /// The Signal.
+        signal: Box<Signal>,
+    },
+    /// A further Signal about the same thing arrived, or one that had resolved fires again.
+    SignalAttached {
+        /// The Signal.
+        signal: Box<Signal>,
+    },
+    /// The sender says that an alert is over.
+    SignalResolved {
+        /// Which alert.
+        fingerprint: Fingerprint,
+    },
+    /// A Snapshot was taken.
+    Observed {
+        /// Number of Kubernetes objects read.
+        objects: usize,
+        /// Number of log excerpts read.
+        logs: usize,
+        /// Number of metric readings.
+        readings: usize,
+        /// What could not be read.
+        gaps: Vec<Gap>,
+    },
+    /// The deterministic pass over the Snapshot is done. `hypotheses` is ranked, best first; empty means that no cause
+    /// was found.
+    Diagnosed {
+        /// What was seen.
+        evidence: Vec<Evidence>,
+        /// Possible causes.
+        hypotheses: Vec<Hypothesis>,
+    },
+    /// A repair was planned.
+    Planned {
+        /// The Plan.
+        plan: Box<Plan>,
+    },
+    /// Policy has spoken.
+    Decided {
+        /// What it said.
+        decision: Decision,
+    },
+    /// People are asked.
+    ApprovalRequested {
+        /// The request.
+        approval: Approval,
+    },
+    /// A person answered.
+    ApprovalAnswered {
+        /// `true` is approved.
+        approved: bool,
+        /// Who.
+        by: String,
+        /// What they wrote.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+    },
+    /// Nobody answered in time.
+    ApprovalExpired,
+    /// An Action is about to be applied.
+    ExecutionIntended {
+        /// The journal entry.
+        execution: Box<Execution>,
+    },
+    /// The journal entry moved on: applied, failed, undone.
+    ExecutionFinished {
+        /// The journal entry, whole.
+        execution: Box<Execution>,
+    },
+    /// The target has changed since the Plan was made; it is planned anew.
+    PlanOutdated {
+        /// What changed.
+        reason: String,
+    },
+    /// The Checks were looked at.
+    VerificationLooked {
+        /// What they showed.
+        verification: Verification,
+    },
+    /// Undoing is done (as far as it could be).
+    RollbackFinished,
+    /// A step could not be done and will be tried again.
+    StepFailed {
+        /// Which step.
+        phase: Phase,
+        /// Why, safe for people.
+        reason: String,
+        /// When it is tried again.
+        retry_at: Timestamp,
+    },
+    /// Handed to people.
+    Escalated {
+        /// Why, and what they can do.
+        reason: String,
+    },
+    /// Over.
+    Closed {
+        /// How it ended.
+        outcome: Outcome,
+        /// One sentence for people.
+        reason: String,
+    },
+}
+
+/// The name of an [`Event`] without its content.
+pub type EventKind = &'static str;
+
+impl Event {
+    /// The name used in JSON (`type`), streams and metric labels.
+    #[must_use]
+    pub const fn kind(&self) -> EventKind {
+        match self {
+            Self::Opened { .. } => "opened",
+            Self::SignalAttached { .. } => "signal_attached",
+            Self::SignalResolved { .. } => "signal_resolved",
+            Self::Observed { .. } => "observed",
+            Self::Diagnosed { .. } => "diagnosed",
+            Self::Planned { .. } => "planned",
+            Self::Decided { .. } => "decided",
+            Self::ApprovalRequested { .. } => "approval_requested",
+            Self::ApprovalAnswered { .. } => "approval_answered",
+            Self::ApprovalExpired => "approval_expired",
+            Self::ExecutionIntended { .. } => "execution_intended",
+            Self::ExecutionFinished { .. } => "execution_finished",
+            Self::PlanOutdated { .. } => "plan_outdated",
+            Self::VerificationLooked { .. } => "verification_looked",
+            Self::RollbackFinished => "rollback_finished",
+            Self::StepFailed { .. } => "step_failed",
+            Self::Escalated { .. } => "escalated",
+            Self::Closed { .. } => "closed",
+        }
+    }
+}
+
+/// An [`Event`] with its place in the history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Recorded {
+    /// Place in the incident's history, from 1 without holes.
+    pub seq: i64,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The phase that the incident was in afterwards.
+    pub phase: Phase,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}

@@ -1,0 +1,21 @@
+//! Reading the Kubernetes API: connecting, listing with limits, and finding what an alert means among live objects.
+//!
+//! Owns all requests to API servers that only read. Values of ConfigMaps and Secrets never enter a type of this program.
+
+mod connect;
+mod fetch;
+mod focus;
+mod keyed;
+mod list;
+mod names;
+mod objects;
+mod owners;
+mod prune;
+
+pub(super) use connect::connect;
+pub(super) use fetch::{Asked, fetch};
+pub(super) use focus::resolve;
+pub(super) use list::{Limits, list};
+pub(super) use names::{is_label, is_subdomain};
+pub(super) use objects::{Kept, Part, Reader, append};
+pub(super) use owners::{pods_of, selector_text, template_of, top_owner};

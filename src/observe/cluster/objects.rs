@@ -1,0 +1,208 @@
+//! Which kinds are read, and into which list of [`Objects`] each goes.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Event, LimitRange, Node, PersistentVolume, PersistentVolumeClaim, Pod, ResourceQuota, Secret,
+    Service, ServiceAccount,
+};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::storage::v1::StorageClass;
+use kube::api::ListParams;
+use kube::{Client, Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
+
+use super::super::{KeyedObject, Objects, ReadError};
+use super::fetch::Asked;
+use super::keyed::Keyed;
+use super::list::{Limits, list};
+use super::prune::prune;
+
+/// What one collector brought.
+#[derive(Debug, Default)]
+pub(in super::super) struct Part {
+    pub(in super::super) objects: Objects,
+    /// The collector's name and why it did not bring all.
+    pub(in super::super) failures: Vec<(String, ReadError)>,
+}
+
+/// A kind of object with its place in [`Objects`].
+pub(in super::super) trait Kept: Sized {
+    fn place(objects: &mut Objects) -> &mut Vec<Self>;
+}
+
+macro_rules! kept {
+    ($($kind:ty => $place:ident,)*) => {
+        $(impl Kept for $kind {
+            fn place(objects: &mut Objects) -> &mut Vec<Self> {
+                &mut objects.$place
+            }
+        })*
+
+        /// Adds `more`'s objects to `objects`, each once.
+        pub(in super::super) fn append(objects: &mut Objects, more: Objects) {
+            $(append_kind(&mut objects.$place, more.$place, |object| (object.namespace(), object.name_any()));)*
+            let id = |keyed: &KeyedObject| (keyed.namespace.clone(), keyed.name.clone());
+            append_kind(&mut objects.config_maps, more.config_maps, id);
+            append_kind(&mut objects.secrets, more.secrets, id);
+        }
+    };
+}
+
+kept! {
+    Pod => pods,
+    Deployment => deployments,
+    ReplicaSet => replica_sets,
+    StatefulSet => stateful_sets,
+    DaemonSet => daemon_sets,
+    Job => jobs,
+    CronJob => cron_jobs,
+    Service => services,
+    EndpointSlice => endpoint_slices,
+    Node => nodes,
+    HorizontalPodAutoscaler => autoscalers,
+    PersistentVolumeClaim => claims,
+    PersistentVolume => volumes,
+    StorageClass => storage_classes,
+    Ingress => ingresses,
+    NetworkPolicy => network_policies,
+    ResourceQuota => quotas,
+    LimitRange => limit_ranges,
+    PodDisruptionBudget => disruption_budgets,
+    ServiceAccount => service_accounts,
+    Event => events,
+}
+
+fn append_kind<T, I: Eq + Hash>(known: &mut Vec<T>, more: Vec<T>, id: impl Fn(&T) -> I) {
+    let ids: HashSet<I> = known.iter().map(&id).collect();
+    known.extend(more.into_iter().filter(|object| !ids.contains(&id(object))));
+}
+
+/// Reads kinds of objects from one cluster.
+#[derive(Clone, Copy)]
+pub(in super::super) struct Reader<'a> {
+    pub(in super::super) client: &'a Client,
+    pub(in super::super) limits: Limits,
+}
+
+impl<'a> Reader<'a> {
+    /// Everything in a namespace that an incident may touch, one collector a kind.
+    pub(in super::super) fn namespace(self, namespace: &'a str) -> Vec<BoxFuture<'a, Part>> {
+        let mut collectors = self.neighbours(namespace);
+        collectors.extend([
+            self.kind::<Job>(namespace),
+            self.kind::<CronJob>(namespace),
+            self.kind::<HorizontalPodAutoscaler>(namespace),
+            self.kind::<Ingress>(namespace),
+            self.kind::<ResourceQuota>(namespace),
+            self.kind::<LimitRange>(namespace),
+            self.kind::<PodDisruptionBudget>(namespace),
+            self.kind::<ServiceAccount>(namespace),
+        ]);
+        collectors
+    }
+
+    /// What tells how things go in a namespace that the focus depends on.
+    pub(in super::super) fn neighbours(self, namespace: &'a str) -> Vec<BoxFuture<'a, Part>> {
+        vec![
+            self.kind::<Pod>(namespace),
+            self.kind::<Deployment>(namespace),
+            self.kind::<ReplicaSet>(namespace),
+            self.kind::<StatefulSet>(namespace),
+            self.kind::<DaemonSet>(namespace),
+            self.kind::<Service>(namespace),
+            self.kind::<EndpointSlice>(namespace),
+            self.kind::<PersistentVolumeClaim>(namespace),
+            self.kind::<NetworkPolicy>(namespace),
+            self.kind::<Event>(namespace),
+            self.keyed::<ConfigMap>(namespace, |objects| &mut objects.config_maps),
+            self.keyed::<Secret>(namespace, |objects| &mut objects.secrets),
+        ]
+    }
+
+    /// The owners of pods in a namespace and what happened there.
+    pub(in super::super) fn owners(self, namespace: &'a str) -> Vec<BoxFuture<'a, Part>> {
+        vec![
+            self.kind::<Deployment>(namespace),
+            self.kind::<ReplicaSet>(namespace),
+            self.kind::<StatefulSet>(namespace),
+            self.kind::<DaemonSet>(namespace),
+            self.kind::<Job>(namespace),
+            self.kind::<PodDisruptionBudget>(namespace),
+            self.kind::<Event>(namespace),
+        ]
+    }
+
+    /// What belongs to no namespace.
+    pub(in super::super) fn cluster_wide(self) -> Vec<BoxFuture<'a, Part>> {
+        vec![
+            self.select::<Node>(None, ListParams::default()),
+            self.select::<PersistentVolume>(None, ListParams::default()),
+            self.select::<StorageClass>(None, ListParams::default()),
+        ]
+    }
+
+    fn kind<K>(self, namespace: &'a str) -> BoxFuture<'a, Part>
+    where
+        K: Kept + Resource<DynamicType = ()> + DeserializeOwned + Send + 'static,
+    {
+        self.select::<K>(Some(namespace), ListParams::default())
+    }
+
+    /// One kind, restricted by selectors; `None` reads all namespaces.
+    pub(in super::super) fn select<K>(
+        self,
+        namespace: Option<&'a str>,
+        params: ListParams,
+    ) -> BoxFuture<'a, Part>
+    where
+        K: Kept + Resource<DynamicType = ()> + DeserializeOwned + Send + 'static,
+    {
+        async move {
+            let asked = asked::<K>(namespace);
+            let listing =
+                list::<K>(self.client, &K::url_path(&(), namespace), params, &asked, self.limits).await;
+            let mut part = Part::default();
+            *K::place(&mut part.objects) = listing.items;
+            K::place(&mut part.objects).iter_mut().for_each(|object| prune(object.meta_mut()));
+            part.failures.extend(listing.error.map(|error| (K::plural(&()).into_owned(), error)));
+            part
+        }
+        .boxed()
+    }
+
+    fn keyed<K>(
+        self,
+        namespace: &'a str,
+        place: fn(&mut Objects) -> &mut Vec<KeyedObject>,
+    ) -> BoxFuture<'a, Part>
+    where
+        K: Resource<DynamicType = ()> + 'static,
+    {
+        async move {
+            let asked = asked::<K>(Some(namespace));
+            let path = K::url_path(&(), Some(namespace));
+            let listing = list::<Keyed>(self.client, &path, ListParams::default(), &asked, self.limits).await;
+            let mut part = Part::default();
+            *place(&mut part.objects) = listing.items.into_iter().map(KeyedObject::from).collect();
+            part.failures.extend(listing.error.map(|error| (K::plural(&()).into_owned(), error)));
+            part
+        }
+        .boxed()
+    }
+}
+
+fn asked<K: Resource<DynamicType = ()>>(namespace: Option<&str>) -> Asked {
+    let group = K::group(&());
+    let plural = K::plural(&());
+    let resource = if group.is_empty() { plural.into_owned() } else { format!("{plural}.{group}") };
+    Asked { verb: "list", resource, namespace: namespace.map(str::to_owned) }
+}

@@ -1,0 +1,146 @@
+//! Trying every connection of a cluster, for `kubewright check`.
+
+use std::future::Future;
+use std::time::Duration;
+
+use futures::future::{join_all, join3};
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+};
+use kube::api::{Api, PostParams};
+
+use super::{Observer, ReadError};
+
+/// What was tried and how it went.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Connection {
+    /// What was tried: `Kubernetes API`, `RBAC list pods`, `Prometheus`, `Loki`.
+    pub what: String,
+    /// Whether it works.
+    pub ok: bool,
+    /// The version where it works; what to do where it does not.
+    pub detail: String,
+}
+
+/// What is needed: verb, API group, resource, subresource.
+type Permission = (&'static str, &'static str, &'static str, &'static str);
+
+/// What reading needs everywhere, then what the repairs of the catalog need.
+const PERMISSIONS: [Permission; 32] = [
+    ("list", "", "pods", ""),
+    ("get", "", "pods", "log"),
+    ("list", "", "services", ""),
+    ("list", "", "configmaps", ""),
+    ("list", "", "secrets", ""),
+    ("list", "", "events", ""),
+    ("list", "", "nodes", ""),
+    ("list", "", "persistentvolumeclaims", ""),
+    ("list", "", "persistentvolumes", ""),
+    ("list", "", "resourcequotas", ""),
+    ("list", "", "limitranges", ""),
+    ("list", "", "serviceaccounts", ""),
+    ("list", "apps", "deployments", ""),
+    ("list", "apps", "replicasets", ""),
+    ("list", "apps", "statefulsets", ""),
+    ("list", "apps", "daemonsets", ""),
+    ("list", "apps", "controllerrevisions", ""),
+    ("list", "batch", "jobs", ""),
+    ("list", "batch", "cronjobs", ""),
+    ("list", "autoscaling", "horizontalpodautoscalers", ""),
+    ("list", "discovery.k8s.io", "endpointslices", ""),
+    ("list", "networking.k8s.io", "ingresses", ""),
+    ("list", "networking.k8s.io", "networkpolicies", ""),
+    ("list", "policy", "poddisruptionbudgets", ""),
+    ("list", "storage.k8s.io", "storageclasses", ""),
+    ("patch", "apps", "deployments", ""),
+    ("patch", "apps", "statefulsets", ""),
+    ("patch", "apps", "daemonsets", ""),
+    ("patch", "apps", "deployments", "scale"),
+    ("patch", "autoscaling", "horizontalpodautoscalers", ""),
+    ("delete", "", "pods", ""),
+    ("patch", "", "nodes", ""),
+];
+
+pub(super) async fn probe(observer: &Observer) -> Vec<Connection> {
+    let api = api_version(observer).await;
+    if !api.ok {
+        let (prometheus, loki) = tokio::join!(prometheus(observer), loki(observer));
+        return std::iter::once(api).chain(prometheus).chain(loki).collect();
+    }
+    let permissions = join_all(PERMISSIONS.map(|permission| permitted(observer, permission)));
+    let (permissions, prometheus, loki) = join3(permissions, prometheus(observer), loki(observer)).await;
+    std::iter::once(api).chain(permissions).chain(prometheus).chain(loki).collect()
+}
+
+/// Runs one trial under the collectors' deadline and words its result.
+async fn tried<E: Into<ReadError>>(
+    what: String,
+    deadline: Duration,
+    trial: impl Future<Output = Result<String, E>>,
+) -> Connection {
+    let result = match tokio::time::timeout(deadline, trial).await {
+        Ok(result) => result.map_err(Into::into),
+        Err(_) => Err(ReadError::TimedOut { after: deadline }),
+    };
+    match result {
+        Ok(detail) => Connection { what, ok: true, detail },
+        Err(error) => Connection { what, ok: false, detail: error.to_string() },
+    }
+}
+
+async fn api_version(observer: &Observer) -> Connection {
+    let trial = async {
+        let info = observer.client().apiserver_version().await.map_err(ReadError::from_kube)?;
+        Ok::<_, ReadError>(format!("version {}", info.git_version))
+    };
+    tried("Kubernetes API".to_owned(), observer.settings().collector_deadline, trial).await
+}
+
+async fn permitted(observer: &Observer, (verb, group, resource, subresource): Permission) -> Connection {
+    let name =
+        [resource, subresource].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("/");
+    let name = if group.is_empty() { name } else { format!("{name}.{group}") };
+    let what = format!("RBAC {verb} {name}");
+    let attributes = ResourceAttributes {
+        verb: Some(verb.to_owned()),
+        group: Some(group.to_owned()),
+        resource: Some(resource.to_owned()),
+        subresource: (!subresource.is_empty()).then(|| subresource.to_owned()),
+        ..ResourceAttributes::default()
+    };
+    let review = SelfSubjectAccessReview {
+        spec: SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() },
+        ..SelfSubjectAccessReview::default()
+    };
+    let reviews: Api<SelfSubjectAccessReview> = Api::all(observer.client());
+    let trial = async {
+        let review = reviews.create(&PostParams::default(), &review).await.map_err(ReadError::from_kube)?;
+        if review.status.is_some_and(|status| status.allowed) {
+            return Ok("allowed in all namespaces".to_owned());
+        }
+        Err(ReadError::Forbidden { verb, resource: name, namespace: None })
+    };
+    tried(what, observer.settings().collector_deadline, trial).await
+}
+
+async fn prometheus(observer: &Observer) -> Option<Connection> {
+    let prometheus = observer.prometheus()?;
+    // Proxies in front of Prometheus often let only the query API through, hence no `/-/ready`.
+    let deadline = observer.settings().collector_deadline;
+    let answer = tokio::time::timeout(deadline, prometheus.query("1", None)).await;
+    let (ok, detail) = match answer {
+        Ok(Ok(_)) => (true, prometheus.url()),
+        Ok(Err(error)) => (false, error.to_string()),
+        Err(_) => (false, ReadError::TimedOut { after: deadline }.to_string()),
+    };
+    Some(Connection { what: "Prometheus".to_owned(), ok, detail })
+}
+
+async fn loki(observer: &Observer) -> Option<Connection> {
+    let loki = observer.loki()?;
+    let trial = async {
+        loki.labels().await?;
+        Ok::<_, ReadError>(loki.url())
+    };
+    Some(tried("Loki".to_owned(), observer.settings().collector_deadline, trial).await)
+}

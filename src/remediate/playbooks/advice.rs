@@ -1,0 +1,119 @@
+//! What people can do where kubewright has no repair: concrete steps for somebody who was just woken up.
+
+use crate::incident::{Hypothesis, ObjectRef};
+
+/// Steps by cause. `{object}` is the object at fault and `{workload}` the one that shows it, as kubectl names them with
+/// their namespace (`deployment/web -n shop`); `{namespace}` is the workload's.
+const STEPS: [(&str, &str); 20] = [
+    (
+        "dependency.authentication",
+        "kubewright changes no Secrets and no databases. Compare the credentials that {workload} is given (kubectl describe \
+         {workload}) with those that the dependency accepts, put the right ones into the Secret, then kubectl rollout restart \
+         {workload}.",
+    ),
+    (
+        "dependency.unavailable",
+        "kubewright does not repair dependencies that it cannot see into. Look at {object} first (is it up, reachable, out of \
+         connections?); {workload} recovers by itself once it answers.",
+    ),
+    (
+        "dependency.scaled_to_zero",
+        "Somebody scaled {object} to zero, maybe on purpose. If not: kubectl scale {object} --replicas=N.",
+    ),
+    (
+        "config.bad_change",
+        "Put the former values back into {object} (kubewright keeps none of them), then kubectl rollout restart {workload}.",
+    ),
+    (
+        "admission.refused",
+        "The events of {workload} say who refuses its pods and why (kubectl describe {workload}): change what is refused, or \
+         the rule.",
+    ),
+    (
+        "config.missing_reference",
+        "Create the missing ConfigMap, Secret or key, or take the reference out of {workload}; kubectl describe {workload} and \
+         the events of its pods name it. Pods that wait for it start by themselves.",
+    ),
+    (
+        "image.pull_failed",
+        "Check that the image and tag exist and that the pull secret is right: kubectl describe {workload}; then kubectl set \
+         image {workload} CONTAINER=IMAGE, or repair the registry.",
+    ),
+    (
+        "memory.exhausted",
+        "Find out what {workload} needs (kubectl top pod -n {namespace} --containers) and why; raise it with kubectl set \
+         resources {workload} --limits=memory=AMOUNT, or mend the leak.",
+    ),
+    (
+        "scaling.limit_reached",
+        "More replicas need room: raise the maximum (kubectl edit {object}), the ResourceQuota of {namespace} or the size of the \
+         cluster, or shed load.",
+    ),
+    (
+        "node.not_ready",
+        "kubectl describe {object}: is the machine on, does its kubelet run, is its disk full? Bring it back, or kubectl drain it \
+         and replace it.",
+    ),
+    (
+        "node.pressure",
+        "Free disk or memory on {object} or add nodes; give the evicted pods of {workload} requests that match what they use.",
+    ),
+    (
+        "scheduling.unschedulable",
+        "kubectl describe the pending pods in {namespace}: their events say what no node has. Add nodes, lower the requests of \
+         {workload}, or change its node selector, affinity or tolerations.",
+    ),
+    (
+        "quota.exceeded",
+        "Raise the quota (kubectl describe quota -n {namespace}) or lower what {workload} asks for.",
+    ),
+    (
+        "admission.webhook_failed",
+        "Bring the webhook's own service back ({object}); until then nothing can be created. Deleting its configuration is the last \
+         resort.",
+    ),
+    (
+        "service.selector_mismatch",
+        "Make the selector of {object} match the labels of the pods it should reach (kubectl get pods -n {namespace} \
+         --show-labels).",
+    ),
+    (
+        "storage.claim_pending",
+        "kubectl describe {object} says why it is not bound: storage class, size, zone or quota.",
+    ),
+    (
+        "network.policy_denies",
+        "Allow the traffic in the NetworkPolicy ({object}), or delete the policy if it is wrong.",
+    ),
+    (
+        "access.forbidden",
+        "Grant the service account of {workload} what its log asks for, with a Role and a RoleBinding; kubectl auth can-i --list \
+         --as system:serviceaccount:{namespace}:NAME shows what it may do now.",
+    ),
+    (
+        "job.failed",
+        "Read its log (kubectl logs {object}), repair the cause, delete the Job and create it again.",
+    ),
+    ("scaling.target_missing", "Point {object} at a workload that exists, or delete it."),
+];
+
+/// For every other cause.
+const OTHERWISE: &str = "Look at the newest change and the last words of the containers: kubectl rollout history {workload}; \
+                         kubectl logs {workload} --all-containers --previous.";
+
+/// What happened and the next steps for it. `workload` is the one that shows the trouble, where it is known.
+pub(super) fn next_steps(hypothesis: &Hypothesis, workload: Option<&ObjectRef>) -> String {
+    let workload = workload.unwrap_or(&hypothesis.object);
+    let known = STEPS.iter().find(|(code, _)| *code == hypothesis.code);
+    let steps = known
+        .map_or(OTHERWISE, |(_, steps)| steps)
+        .replace("{object}", &in_kubectl(&hypothesis.object))
+        .replace("{workload}", &in_kubectl(workload))
+        .replace("{namespace}", &workload.namespace);
+    format!("{} {steps}", hypothesis.statement.trim_end())
+}
+
+fn in_kubectl(object: &ObjectRef) -> String {
+    let name = format!("{}/{}", object.kind.to_lowercase(), object.name);
+    if object.namespace.is_empty() { name } else { format!("{name} -n {}", object.namespace) }
+}

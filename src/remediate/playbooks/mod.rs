@@ -1,0 +1,166 @@
+//! From ranked Hypotheses to what should be done about the best of them: pure functions of what was seen.
+//!
+//! Owns which Actions suit which cause, their arguments, the Checks that will prove success, and the words for people
+//! where kubewright has no repair. Arguments come from live objects in the Snapshot, never from text that a program wrote.
+//! Whether it may be done is for `policy` to say; how it is done is for `catalog`.
+
+mod advice;
+mod checks;
+mod memory;
+mod node;
+mod restart;
+mod rollout;
+mod scaling;
+mod workload;
+
+pub(super) use workload::{controller_of, pods};
+
+use crate::incident::{Action, Check, Evidence, Hypothesis, ObjectRef, Signal};
+use crate::observe::Snapshot;
+
+/// A lesser Hypothesis is acted on only from this confidence.
+const LEAST_CONFIDENCE: f64 = 0.5;
+
+/// What should be done and how it will be proved; not yet tried against the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// Code of the Hypothesis that it acts on.
+    pub hypothesis: String,
+    /// Why this should help, for people.
+    pub rationale: String,
+    /// What to do, in order; never empty.
+    pub actions: Vec<Action>,
+    /// What must hold afterwards; never empty.
+    pub checks: Vec<Check>,
+}
+
+/// There is nothing that kubewright can do; what people can do instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct NoPlaybook {
+    /// Why, with concrete next steps.
+    pub reason: String,
+}
+
+/// What the playbooks look at.
+struct Case<'a> {
+    snapshot: &'a Snapshot,
+    evidence: &'a [Evidence],
+    signals: &'a [Signal],
+    excluded: &'a [&'a Action],
+}
+
+/// One way to repair, before its Checks are chosen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Repair {
+    rationale: String,
+    actions: Vec<Action>,
+    /// Workloads whose rollout, pods and restarts are watched.
+    workloads: Vec<ObjectRef>,
+    /// An autoscaler to be watched.
+    autoscaler: Option<ObjectRef>,
+    /// A node that the repair leaves broken: alerts about the node itself prove nothing.
+    given_up_node: Option<String>,
+}
+
+/// Why a Hypothesis leads to no repair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Pass {
+    /// kubewright does not repair such causes. Acting on a lesser suspicion instead would be a guess.
+    ForPeople(String),
+    /// It would, but not in this case: the next Hypothesis may be looked at.
+    NotHere(String),
+}
+
+/// Chooses the repair for the best Hypothesis that has one. `excluded` are Actions that people denied or that did not
+/// help; the same kind of change to the same object is not proposed again, whatever its arguments, because revisions are
+/// renumbered by a roll-back and its undo.
+///
+/// # Errors
+/// [`NoPlaybook`] with the next steps for people.
+pub fn draft(
+    hypotheses: &[Hypothesis],
+    snapshot: &Snapshot,
+    evidence: &[Evidence],
+    signals: &[Signal],
+    excluded: &[&Action],
+) -> Result<Draft, NoPlaybook> {
+    let case = Case { snapshot, evidence, signals, excluded };
+    let mut reasons = Vec::new();
+    for (rank, hypothesis) in hypotheses.iter().enumerate() {
+        if rank > 0 && hypothesis.confidence.value() < LEAST_CONFIDENCE {
+            break;
+        }
+        match case.repair(hypothesis) {
+            Ok(repair) => return Ok(case.finish(hypothesis, repair)),
+            Err(Pass::NotHere(reason)) => reasons.push(reason),
+            Err(Pass::ForPeople(reason)) => {
+                reasons.push(reason);
+                break;
+            }
+        }
+    }
+    if reasons.is_empty() {
+        reasons
+            .push("no cause was found, so nothing is changed; look at the evidence and its gaps".to_owned());
+    }
+    Err(NoPlaybook { reason: reasons.join("; ") })
+}
+
+impl Case<'_> {
+    fn repair(&self, hypothesis: &Hypothesis) -> Result<Repair, Pass> {
+        let repairs = match hypothesis.code.as_str() {
+            "deploy.bad_rollout" | "probe.failing" => self.roll_back(hypothesis, |_| true),
+            "image.pull_failed" => self.roll_back(hypothesis, rollout::touches_image),
+            "config.missing_reference" => self.roll_back(hypothesis, rollout::touches_configuration),
+            "memory.exhausted" => self.give_memory(hypothesis),
+            "scaling.limit_reached" => self.raise_maximum(hypothesis),
+            "node.not_ready" => self.leave_node(hypothesis),
+            "workload.crash_loop" => self.restart(hypothesis),
+            _ => {
+                return Err(Pass::ForPeople(advice::next_steps(
+                    hypothesis,
+                    self.workload(hypothesis).as_ref(),
+                )));
+            }
+        };
+        let mut repairs = repairs?;
+        repairs.retain(|repair| !repair.actions.iter().any(|action| self.is_excluded(action)));
+        repairs.into_iter().next().ok_or_else(|| {
+            let steps = advice::next_steps(hypothesis, self.workload(hypothesis).as_ref());
+            Pass::NotHere(format!(
+                "what kubewright knows against {} was denied or did not help: {steps}",
+                hypothesis.code
+            ))
+        })
+    }
+
+    fn finish(&self, hypothesis: &Hypothesis, repair: Repair) -> Draft {
+        let checks = checks::after(&repair, self.signals);
+        Draft {
+            hypothesis: hypothesis.code.clone(),
+            rationale: repair.rationale,
+            actions: repair.actions,
+            checks,
+        }
+    }
+
+    fn is_excluded(&self, action: &Action) -> bool {
+        self.excluded.iter().any(|excluded| is_same_change(excluded, action))
+    }
+
+    /// There is a playbook and it does not apply: the advice for the cause, after what stands in its way.
+    fn not_here(&self, hypothesis: &Hypothesis, obstacle: &str) -> Pass {
+        let steps = advice::next_steps(hypothesis, self.workload(hypothesis).as_ref());
+        Pass::NotHere(format!("{obstacle}: {steps}"))
+    }
+}
+
+/// The same kind of change to the same object (and container).
+fn is_same_change(one: &Action, other: &Action) -> bool {
+    let container = |action: &Action| match action {
+        Action::SetResources { container, .. } => Some(container.clone()),
+        _ => None,
+    };
+    one.kind() == other.kind() && one.target() == other.target() && container(one) == container(other)
+}

@@ -1,0 +1,98 @@
+//! An autoscaler that may not add the replicas that the load needs: a higher maximum, within the namespace's quota.
+
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::core::v1::{Container, ResourceQuota};
+
+use super::workload::{controller_of, reference, template};
+use super::{Case, Pass, Repair};
+use crate::incident::{Action, Hypothesis, ObjectRef};
+use crate::observe::Snapshot;
+use crate::remediate::quantity::Quantity;
+
+impl Case<'_> {
+    /// Half as many replicas again, at least two more, at most three times as many.
+    pub(super) fn raise_maximum(&self, hypothesis: &Hypothesis) -> Result<Vec<Repair>, Pass> {
+        let workload = self.workload(hypothesis);
+        let Some((hpa, maximum)) = self.autoscaler(hypothesis, workload.as_ref()) else {
+            return Err(self.not_here(hypothesis, "the autoscaler behind this was not found"));
+        };
+        let wanted = raised(maximum);
+        let room = room(&hpa.namespace, workload.as_ref(), self.snapshot);
+        let more = room.map_or(wanted - maximum, |room| room.min(wanted - maximum));
+        if more < 1 {
+            return Err(self
+                .not_here(hypothesis, "the ResourceQuota of the namespace leaves no room for another pod"));
+        }
+        let max_replicas = maximum.saturating_add(more);
+        let bounded = if max_replicas < wanted { "; the ResourceQuota leaves no room for more" } else { "" };
+        Ok(vec![Repair {
+            rationale: format!(
+                "{hpa} wants more than its maximum of {maximum} replicas; {max_replicas} lets it follow the load{bounded}."
+            ),
+            actions: vec![Action::RaiseHpaMaximum { hpa: hpa.clone(), max_replicas }],
+            workloads: workload.into_iter().collect(),
+            autoscaler: Some(hpa),
+            ..Repair::default()
+        }])
+    }
+
+    fn autoscaler(&self, hypothesis: &Hypothesis, workload: Option<&ObjectRef>) -> Option<(ObjectRef, i32)> {
+        let named = |hpa: &&HorizontalPodAutoscaler| {
+            reference("HorizontalPodAutoscaler", &hpa.metadata) == hypothesis.object
+        };
+        let scales = |hpa: &&HorizontalPodAutoscaler| {
+            let hpa = reference("HorizontalPodAutoscaler", &hpa.metadata);
+            workload.is_some() && controller_of(&hpa, self.snapshot).as_ref() == workload
+        };
+        let all = &self.snapshot.objects.autoscalers;
+        let found = all.iter().find(named).or_else(|| all.iter().find(scales))?;
+        Some((reference("HorizontalPodAutoscaler", &found.metadata), found.spec.max_replicas))
+    }
+}
+
+fn raised(maximum: i32) -> i32 {
+    let half_again = maximum.saturating_mul(3).saturating_add(1) / 2;
+    half_again.max(maximum.saturating_add(2)).min(maximum.saturating_mul(3))
+}
+
+/// How many more pods the quotas of the namespace allow; `None` where none is visible.
+fn room(namespace: &str, workload: Option<&ObjectRef>, snapshot: &Snapshot) -> Option<i32> {
+    let containers = workload
+        .and_then(|workload| template(workload, snapshot)?.spec.as_ref())
+        .map_or(&[][..], |spec| spec.containers.as_slice());
+    let quotas = snapshot.objects.quotas.iter();
+    let here = quotas.filter(|quota| quota.metadata.namespace.as_deref() == Some(namespace));
+    here.flat_map(|quota| rooms(quota, containers)).min()
+}
+
+fn rooms(quota: &ResourceQuota, containers: &[Container]) -> Vec<i32> {
+    let Some(status) = &quota.status else { return Vec::new() };
+    let used = |resource: &str| {
+        status
+            .used
+            .as_ref()
+            .and_then(|used| Quantity::parse(&used.get(resource)?.0))
+            .unwrap_or(Quantity::whole(0))
+    };
+    let room = |resource: &str, hard: &str| {
+        let left = Quantity::parse(hard)?.minus(used(resource));
+        let each = match resource {
+            "pods" | "count/pods" => Quantity::whole(1),
+            _ => pod_needs(containers, resource)?,
+        };
+        Some(i32::try_from(left.fits(each)?).unwrap_or(i32::MAX))
+    };
+    status.hard.iter().flatten().filter_map(|(resource, hard)| room(resource, &hard.0)).collect()
+}
+
+/// What one more pod of this template asks of a quota: the sum over its containers.
+fn pod_needs(containers: &[Container], resource: &str) -> Option<Quantity> {
+    let (side, name) = resource.split_once('.').unwrap_or(("requests", resource));
+    let mut sum = Quantity::whole(0);
+    for container in containers {
+        let resources = container.resources.as_ref()?;
+        let amounts = if side == "limits" { &resources.limits } else { &resources.requests };
+        sum = sum.plus(Quantity::parse(&amounts.as_ref()?.get(name)?.0)?);
+    }
+    Some(sum)
+}

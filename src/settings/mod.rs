@@ -1,0 +1,165 @@
+//! Files and environment into one validated [`Settings`].
+//!
+//! Owns the configuration file's shape, its defaults and every message about it. The environment arrives as a map:
+//! nothing else in the program reads it. A secret is never in the file itself, only the name of a file or variable that
+//! holds it.
+
+mod duration;
+mod load;
+mod problem;
+mod raw;
+mod secret;
+mod validate;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+pub use load::Environment;
+pub use problem::{Problem, Problems};
+use secrecy::SecretString;
+use url::Url;
+
+/// Everything that can be set, checked. Built by [`Settings::load`] or, for the demo and tests, from its parts.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The HTTP interface.
+    pub server: ServerSettings,
+    /// Where the truth is kept.
+    pub store: StoreSettings,
+    /// How alerts become incidents.
+    pub intake: IntakeSettings,
+    /// How evidence is read.
+    pub observe: ObserveSettings,
+    /// What may be done without asking.
+    pub automation: AutomationSettings,
+    /// How a repair is proved.
+    pub verify: VerifySettings,
+    /// The clusters, at least one; the first is the default for alerts without a `cluster` label.
+    pub clusters: Vec<ClusterSettings>,
+}
+
+/// The HTTP interface.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Where to listen. Anything but loopback needs `token`.
+    pub listen: SocketAddr,
+    /// The bearer token that clients must show for everything but health; `None` only on loopback.
+    pub token: Option<SecretString>,
+    /// Base URL under which people reach this server, for links; defaults to the listen address.
+    pub external_url: Option<Url>,
+}
+
+/// Where the truth is kept.
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    /// `sqlite:///path/file.db` or `postgres://user@host/database`. May hold a password.
+    pub url: SecretString,
+}
+
+/// How alerts become incidents.
+#[derive(Debug, Clone)]
+pub struct IntakeSettings {
+    /// A firing alert about the same workload joins an open incident whose last alert is not older than this.
+    pub correlation_window: Duration,
+    /// Largest accepted request body, bytes.
+    pub max_body_bytes: usize,
+}
+
+/// How evidence is read.
+#[derive(Debug, Clone)]
+pub struct ObserveSettings {
+    /// Deadline of each collector.
+    pub collector_deadline: Duration,
+    /// Largest log excerpt per container, bytes.
+    pub max_log_bytes: usize,
+    /// Most containers whose logs are read for one Snapshot.
+    pub max_log_containers: usize,
+    /// Most objects of one kind in a Snapshot.
+    pub max_objects_per_kind: usize,
+    /// Changes older than this before the alert are not called recent.
+    pub change_window: Duration,
+}
+
+/// What may be done without asking.
+#[derive(Debug, Clone)]
+pub struct AutomationSettings {
+    /// 0 observe only, 1 ask for everything, 2 small repairs alone, 3 all that policy allows alone.
+    pub level: u8,
+    /// Namespaces in which nothing is changed; glob patterns (`kube-*`).
+    pub protected_namespaces: Vec<String>,
+    /// Times in which nothing is changed without approval.
+    pub freeze_windows: Vec<FreezeWindow>,
+    /// How long people have to answer.
+    pub approval_ttl: Duration,
+    /// A Rego file that replaces the built-in policy.
+    pub policy: Option<PathBuf>,
+}
+
+/// A time in which nothing is changed without approval.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FreezeWindow {
+    /// Why, for people.
+    pub reason: String,
+    /// First moment.
+    pub from: Timestamp,
+    /// First moment after it.
+    pub until: Timestamp,
+}
+
+/// How a repair is proved.
+#[derive(Debug, Clone)]
+pub struct VerifySettings {
+    /// How long all checks must hold without a break.
+    pub stability_window: Duration,
+    /// How long after the repair they may take to hold that long.
+    pub deadline: Duration,
+    /// Time between two looks.
+    pub poll_interval: Duration,
+}
+
+/// One cluster with its metrics and logs.
+#[derive(Debug, Clone)]
+pub struct ClusterSettings {
+    /// Its name: what alerts carry in their `cluster` label.
+    pub name: String,
+    /// How its API server is reached.
+    pub api: ClusterApi,
+    /// `production`, `staging`, … : what policy sees.
+    pub environment: String,
+    /// Prometheus or anything that speaks its API.
+    pub prometheus: Option<Endpoint>,
+    /// Loki.
+    pub loki: Option<Endpoint>,
+}
+
+/// How an API server is reached.
+#[derive(Debug, Clone)]
+pub enum ClusterApi {
+    /// A kubeconfig file (`None`: `$KUBECONFIG` or `~/.kube/config`) and a context (`None`: the current one).
+    Kubeconfig {
+        /// Path of the file.
+        path: Option<PathBuf>,
+        /// Name of the context.
+        context: Option<String>,
+    },
+    /// The service account of the pod that this program runs in.
+    InCluster,
+    /// A plain URL, for a local proxy or the simulator.
+    Url(Url),
+}
+
+/// An HTTP service with what it needs to be let in.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Base URL.
+    pub url: Url,
+    /// Sent as `Authorization: Bearer …`.
+    pub bearer_token: Option<SecretString>,
+    /// Further headers, for instance `X-Scope-OrgID`.
+    pub headers: Vec<(String, SecretString)>,
+}
+
+#[cfg(test)]
+mod tests;

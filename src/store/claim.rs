@@ -1,0 +1,108 @@
+//! Row leases: which worker has an incident to itself, and until when.
+//!
+//! A lease is two columns of the incident's own row, so that whoever commits proves it in the same transaction. A worker
+//! that dies simply stops renewing.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
+
+use super::sql::{json, micros, plain};
+use super::{Store, StoreError, answered, list};
+use crate::incident::{Incident, IncidentId};
+
+impl Store {
+    /// Takes up to `limit` incidents that are due and that nobody else holds, for `lease` from `now`; the worst and
+    /// longest waiting first. They belong to `owner` until released or until the lease runs out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<Incident>, StoreError> {
+        let sql = format!(
+            "WITH due AS MATERIALIZED (SELECT id FROM incidents WHERE wake_at IS NOT NULL AND wake_at <= $1 \
+             AND (lease_until IS NULL OR lease_until <= $2) ORDER BY severity DESC, wake_at LIMIT $3{}) \
+             UPDATE incidents SET lease_owner = $4, lease_until = $5 WHERE id IN (SELECT id FROM due) \
+             RETURNING wake_at, state",
+            self.inner.engine.for_update_skip_locked()
+        );
+        let query = sqlx::query_as::<sqlx::Any, (i64, String)>(AssertSqlSafe(sql))
+            .bind(micros(now))
+            .bind(micros(now))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .bind(plain(owner))
+            .bind(until(now, lease));
+        let rows = answered(query.fetch_all(&self.inner.writers));
+        let mut claimed = rows
+            .await?
+            .into_iter()
+            .map(|(wake_at, state)| Ok((wake_at, json::<Incident>(&state, || "incident".to_owned())?)))
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        claimed.sort_by_key(|(wake_at, incident)| (-list::rank(incident.severity), *wake_at));
+        Ok(claimed.into_iter().map(|(_, incident)| incident).collect())
+    }
+
+    /// Prolongs a lease to `lease` from now. `false`: it is lost, stop working on the incident.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn renew(&self, id: &IncidentId, owner: &str, lease: Duration) -> Result<bool, StoreError> {
+        let now = Timestamp::now();
+        let query = sqlx::query::<sqlx::Any>(
+            "UPDATE incidents SET lease_until = $1 WHERE id = $2 AND lease_owner = $3 AND lease_until > $4",
+        )
+        .bind(until(now, lease))
+        .bind(plain(id.as_str()))
+        .bind(plain(owner))
+        .bind(micros(now));
+        let done = answered(query.execute(&self.inner.writers));
+        Ok(done.await?.rows_affected() == 1)
+    }
+
+    /// Gives an incident back. `wake_at` sets when it is due next (an open incident only); `None` leaves what the last
+    /// commit set. Without effect when `owner` no longer holds it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn release(
+        &self,
+        id: &IncidentId,
+        owner: &str,
+        wake_at: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let query = sqlx::query::<sqlx::Any>(
+            "UPDATE incidents SET lease_owner = NULL, lease_until = NULL, \
+             wake_at = CASE WHEN closed_at IS NULL THEN COALESCE($1, wake_at) END \
+             WHERE id = $2 AND lease_owner = $3",
+        )
+        .bind(wake_at.map(micros))
+        .bind(plain(id.as_str()))
+        .bind(plain(owner));
+        answered(query.execute(&self.inner.writers)).await?;
+        Ok(())
+    }
+
+    /// Gives back everything that `owner` holds, due at once: for a worker that shuts down.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn release_all(&self, owner: &str) -> Result<u64, StoreError> {
+        let query = sqlx::query::<sqlx::Any>(
+            "UPDATE incidents SET lease_owner = NULL, lease_until = NULL WHERE lease_owner = $1",
+        )
+        .bind(plain(owner));
+        let done = answered(query.execute(&self.inner.writers));
+        Ok(done.await?.rows_affected())
+    }
+}
+
+fn until(now: Timestamp, lease: Duration) -> i64 {
+    let lease = i64::try_from(lease.as_micros()).unwrap_or(i64::MAX);
+    micros(now).saturating_add(lease)
+}

@@ -1,0 +1,164 @@
+//! Every metric of the program: its name, what it says, and the one function that records it.
+//!
+//! Labels take their values from names that are fixed in the program (`&'static str`: `Phase::as_str` and the like),
+//! never from text of the outside world, so that the number of series is bounded.
+
+use std::time::Duration;
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use tokio_util::sync::CancellationToken;
+
+/// Alerts taken in, by source and result.
+pub const ALERTS_RECEIVED: &str = "kubewright_alerts_received_total";
+/// Incidents now, by phase.
+pub const INCIDENTS: &str = "kubewright_incidents";
+/// Incidents closed, by outcome.
+pub const INCIDENTS_CLOSED: &str = "kubewright_incidents_closed_total";
+/// How long collectors took, seconds, by collector and result.
+pub const COLLECTOR_DURATION: &str = "kubewright_collector_duration_seconds";
+/// How long steps took, seconds, by phase and result.
+pub const STEP_DURATION: &str = "kubewright_step_duration_seconds";
+/// Hypotheses put forward, by code.
+pub const HYPOTHESES: &str = "kubewright_hypotheses_total";
+/// Actions carried out, by action and result.
+pub const REPAIRS: &str = "kubewright_repairs_total";
+/// HTTP requests answered, by method, route and status.
+pub const HTTP_REQUESTS: &str = "kubewright_http_requests_total";
+/// How long HTTP requests took, seconds, by method and route.
+pub const HTTP_DURATION: &str = "kubewright_http_request_duration_seconds";
+
+/// Upper bounds of the duration buckets, seconds: from one durable write to a collector's deadline.
+const BUCKETS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// How often histograms are drained; the exporter's own default.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Makes a recorder that nobody else sees, with every metric described. Tests use it as a local recorder.
+///
+/// # Errors
+/// [`BuildError`] only if the bucket bounds above were made empty.
+pub fn recorder() -> Result<PrometheusRecorder, BuildError> {
+    let recorder = PrometheusBuilder::new().set_buckets(&BUCKETS)?.build_recorder();
+    metrics::with_local_recorder(&recorder, describe);
+    Ok(recorder)
+}
+
+/// Makes the recorder of this process and installs it.
+///
+/// # Errors
+/// When a recorder was installed before.
+pub fn install() -> anyhow::Result<PrometheusHandle> {
+    let recorder = recorder()?;
+    let handle = recorder.handle();
+    metrics::set_global_recorder(recorder)
+        .map_err(|_| anyhow::anyhow!("metrics were already started in this process"))?;
+    Ok(handle)
+}
+
+/// Keeps histograms from growing while nobody scrapes, until `shutdown`.
+pub async fn upkeep(handle: PrometheusHandle, shutdown: CancellationToken) {
+    let mut ticks = tokio::time::interval(UPKEEP_INTERVAL);
+    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        handle.run_upkeep();
+    }
+}
+
+fn describe() {
+    describe_counter!(ALERTS_RECEIVED, "Alerts taken in, by source and result.");
+    describe_gauge!(INCIDENTS, "Incidents now, by phase.");
+    describe_counter!(INCIDENTS_CLOSED, "Incidents closed, by outcome.");
+    describe_histogram!(COLLECTOR_DURATION, "How long collectors took, by collector and result.");
+    describe_histogram!(STEP_DURATION, "How long workflow steps took, by phase and result.");
+    describe_counter!(HYPOTHESES, "Hypotheses put forward, by code.");
+    describe_counter!(REPAIRS, "Actions carried out, by action and result.");
+    describe_counter!(HTTP_REQUESTS, "HTTP requests answered, by method, route and status.");
+    describe_histogram!(HTTP_DURATION, "How long HTTP requests took, by method and route.");
+}
+
+/// Counts an alert at intake. `source` is a `SignalSource`, `result` what the store made of it, or `rejected`.
+pub fn alert_received(source: &'static str, result: &'static str) {
+    counter!(ALERTS_RECEIVED, "source" => source, "result" => result).increment(1);
+}
+
+/// Sets the number of incidents in a `Phase`.
+pub fn incidents_in(phase: &'static str, count: u64) {
+    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 incidents")]
+    gauge!(INCIDENTS, "phase" => phase).set(count as f64);
+}
+
+/// Counts a closed incident by its `Outcome`.
+pub fn incident_closed(outcome: &'static str) {
+    counter!(INCIDENTS_CLOSED, "outcome" => outcome).increment(1);
+}
+
+/// Records one run of a collector.
+pub fn collector_finished(collector: &'static str, succeeded: bool, took: Duration) {
+    histogram!(COLLECTOR_DURATION, "collector" => collector, "result" => result(succeeded)).record(took);
+}
+
+/// Records one run of the step of a `Phase`.
+pub fn step_finished(phase: &'static str, succeeded: bool, took: Duration) {
+    histogram!(STEP_DURATION, "phase" => phase, "result" => result(succeeded)).record(took);
+}
+
+/// Counts a hypothesis. `code` comes from the rules' table, which is finite.
+pub fn hypothesis_proposed(code: &str) {
+    counter!(HYPOTHESES, "code" => code.to_owned()).increment(1);
+}
+
+/// Counts an Action that was carried out. `action` is an `ActionKind`; `result` is one of `applied`, `failed`,
+/// `rolled_back`, `rollback_failed`.
+pub fn repair_finished(action: &'static str, result: &'static str) {
+    counter!(REPAIRS, "action" => action, "result" => result).increment(1);
+}
+
+/// Records one answered HTTP request. `method` and `route` come from the route table, which is finite.
+pub fn http_answered(method: &'static str, route: &str, status: u16, took: Duration) {
+    let route = route.to_owned();
+    counter!(HTTP_REQUESTS, "method" => method, "route" => route.clone(), "status" => status.to_string())
+        .increment(1);
+    histogram!(HTTP_DURATION, "method" => method, "route" => route).record(took);
+}
+
+const fn result(succeeded: bool) -> &'static str {
+    if succeeded { "ok" } else { "error" }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn every_metric_is_shown_with_its_labels_and_description() {
+        let recorder = recorder().unwrap();
+        metrics::with_local_recorder(&recorder, || {
+            alert_received("grafana", "opened");
+            incidents_in("verify", 3);
+            incident_closed("repaired");
+            collector_finished("pods", false, Duration::from_millis(20));
+            step_finished("triage", true, Duration::from_millis(20));
+            hypothesis_proposed("deploy.crash_loop");
+            repair_finished("roll_back", "applied");
+            http_answered("GET", "/readyz", 200, Duration::from_millis(20));
+        });
+        let page = recorder.handle().render();
+        for line in [
+            "# TYPE kubewright_alerts_received_total counter",
+            "# HELP kubewright_incidents Incidents now, by phase.",
+            r#"kubewright_alerts_received_total{source="grafana",result="opened"} 1"#,
+            r#"kubewright_incidents{phase="verify"} 3"#,
+            r#"kubewright_incidents_closed_total{outcome="repaired"} 1"#,
+            r#"kubewright_collector_duration_seconds_bucket{collector="pods",result="error",le="0.025"} 1"#,
+            r#"kubewright_step_duration_seconds_count{phase="triage",result="ok"} 1"#,
+            r#"kubewright_hypotheses_total{code="deploy.crash_loop"} 1"#,
+            r#"kubewright_repairs_total{action="roll_back",result="applied"} 1"#,
+            r#"kubewright_http_requests_total{method="GET",route="/readyz",status="200"} 1"#,
+            r#"kubewright_http_request_duration_seconds_count{method="GET",route="/readyz"} 1"#,
+        ] {
+            assert!(page.lines().any(|shown| shown == line), "{line} is missing from:\n{page}");
+        }
+    }
+}

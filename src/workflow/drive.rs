@@ -1,0 +1,109 @@
+//! One incident, step by step, until it has to wait.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, info, info_span, warn};
+
+use super::step::{Step, escalated};
+use super::{Workflow, backoff};
+use crate::incident::{Event, Incident};
+use crate::store::{Commit, CommitError};
+
+/// No step may take longer; a collector or an apply has shorter limits of its own.
+const STEP_LIMIT: Duration = Duration::from_secs(120);
+
+impl Workflow {
+    /// Drives a claimed incident until it closes, waits, fails, or is lost to another process.
+    pub(super) async fn drive(&self, incident: Incident, shutdown: &CancellationToken) {
+        let id = incident.id.clone();
+        let stop = CancellationToken::new();
+        let lost = CancellationToken::new();
+        let work = async {
+            tokio::select! {
+                () = lost.cancelled() => {}
+                () = self.advance(incident, shutdown) => {}
+            }
+            stop.cancel();
+        };
+        tokio::join!(work, self.heartbeat(&id, stop.clone(), lost.clone()));
+    }
+
+    async fn advance(&self, mut incident: Incident, shutdown: &CancellationToken) {
+        loop {
+            let phase = incident.phase;
+            let span = info_span!("step", incident = %incident.id, phase = phase.as_str());
+            let began = Instant::now();
+            let result =
+                tokio::time::timeout(STEP_LIMIT, self.step(&incident).instrument(span.clone())).await;
+            let step = match result {
+                Ok(Ok(step)) => step,
+                Ok(Err(error)) => failed(&incident, &error),
+                Err(_) => failed(&incident, &anyhow::anyhow!("took longer than {} s", STEP_LIMIT.as_secs())),
+            };
+            super::meter::step(phase, &step, began.elapsed());
+            let wake = step.wait.map(|wait| Timestamp::now() + wait);
+            match self.save(&incident, step, wake).await {
+                Some(saved) if wake.is_none() && due(&saved) && !shutdown.is_cancelled() => incident = saved,
+                _ => return self.let_go(&incident, wake).await,
+            }
+        }
+    }
+
+    /// Saves a step's events; `None` when the incident is no longer ours or has moved on.
+    async fn save(&self, incident: &Incident, step: Step, wake_at: Option<Timestamp>) -> Option<Incident> {
+        if step.events.is_empty() {
+            return Some(incident.clone());
+        }
+        let events = step.events.clone();
+        let commit = Commit { wake_at, snapshot: step.snapshot };
+        match self.store.commit(&incident.id, &self.owner, step.events, commit).await {
+            Ok(saved) => {
+                super::meter::events(&events, &saved);
+                info!(incident = %saved.id, phase = saved.phase.as_str(), events = kinds(&events), "moved on");
+                Some(saved)
+            }
+            Err(CommitError::Transition(error)) => {
+                info!(incident = %incident.id, %error, "the incident moved on while a step ran; its result is dropped");
+                self.store.incident(&incident.id).await.ok().flatten()
+            }
+            Err(error) => {
+                warn!(incident = %incident.id, %error, "could not save a step; it will be repeated");
+                None
+            }
+        }
+    }
+
+    async fn let_go(&self, incident: &Incident, wake_at: Option<Timestamp>) {
+        if let Err(error) = self.store.release(&incident.id, &self.owner, wake_at).await {
+            warn!(incident = %incident.id, %error, "could not give the incident back; its lease will run out");
+        }
+    }
+}
+
+/// Whether there is something to do for it right now.
+fn due(incident: &Incident) -> bool {
+    let now = Timestamp::now();
+    incident.wake_at(now).is_some_and(|wake| wake <= now)
+}
+
+fn kinds(events: &[Event]) -> String {
+    events.iter().map(Event::kind).collect::<Vec<_>>().join(",")
+}
+
+/// A step that could not be done: tried again later, and after a while handed to people.
+fn failed(incident: &Incident, error: &anyhow::Error) -> Step {
+    let failures = incident.step_failures;
+    warn!(incident = %incident.id, phase = incident.phase.as_str(), failures, error = format!("{error:#}"), "step failed");
+    let reason = format!("{error:#}");
+    if failures + 1 >= backoff::MAX_STEP_FAILURES {
+        let tries = failures + 1;
+        return Step::events([escalated(format!(
+            "The {} step failed {tries} times: {reason}",
+            incident.phase
+        ))]);
+    }
+    let delay = backoff::delay(failures, rand::random::<f64>());
+    Step::events([Event::StepFailed { phase: incident.phase, reason, retry_at: Timestamp::now() + delay }])
+}

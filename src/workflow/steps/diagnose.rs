@@ -1,0 +1,49 @@
+//! Diagnose: the deterministic pass over the Snapshot.
+
+use anyhow::Context;
+
+use crate::diagnose::{Diagnosis, diagnose};
+use crate::incident::{Event, Incident, Outcome};
+use crate::workflow::Workflow;
+use crate::workflow::step::{Step, closed, escalated};
+
+impl Workflow {
+    pub(super) async fn diagnose(&self, incident: &Incident) -> anyhow::Result<Step> {
+        let snapshot = self.store.snapshot(&incident.id).await?.context("no Snapshot is stored")?;
+        let failed = incident.executions.clone();
+        let diagnosis = tokio::task::spawn_blocking(move || diagnose(&snapshot, &failed)).await?;
+        let ending = self.ending(incident, &diagnosis).await;
+        let diagnosed = Event::Diagnosed { evidence: diagnosis.evidence, hypotheses: diagnosis.hypotheses };
+        Ok(Step::events(std::iter::once(diagnosed).chain(ending)))
+    }
+
+    /// How the incident ends when no cause was found: as nothing wrong only if that could be seen.
+    async fn ending(&self, incident: &Incident, diagnosis: &Diagnosis) -> Option<Event> {
+        if !diagnosis.hypotheses.is_empty() {
+            return None;
+        }
+        if !diagnosis.healthy {
+            let reason = no_cause(diagnosis);
+            return Some(escalated(reason));
+        }
+        if let Some(alert) = self.still_firing(incident).await {
+            return Some(escalated(format!(
+                "Everything that was read is healthy, but the expression of alert {alert} still returns series: look \
+                 at what it measures."
+            )));
+        }
+        Some(closed(
+            Outcome::NothingWrong,
+            "No cause was found: everything that was read is healthy, and no alert expression returns anything.",
+        ))
+    }
+}
+
+fn no_cause(diagnosis: &Diagnosis) -> String {
+    let seen = diagnosis.evidence.len();
+    if diagnosis.blind.is_empty() {
+        format!("No rule explains what was seen ({seen} pieces of evidence are listed).")
+    } else {
+        format!("No cause was found, and not everything could be seen: {}.", diagnosis.blind.join("; "))
+    }
+}

@@ -1,0 +1,11 @@
+//! The HTTP interface over a real store in a temporary SQLite file.
+
+mod approvals;
+mod document;
+mod guards;
+mod incidents;
+mod operations;
+mod payload;
+mod stage;
+mod streams;
+mod webhooks;

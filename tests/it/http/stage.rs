@@ -1,0 +1,207 @@
+//! A router over a store in a temporary folder, and incidents brought into a phase.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use jiff::{SignedDuration, Timestamp};
+use kubewright::http::{HttpState, router};
+use kubewright::incident::{
+    Action, Approval, Check, Decision, Event, Evidence, EvidenceId, EvidenceSource, Hypothesis, Incident,
+    IncidentId, ObjectRef, Plan, PlannedAction, Proposer, Score, Verdict,
+};
+use kubewright::observe::Snapshot;
+use kubewright::settings::{Environment, Settings};
+use kubewright::store::{Commit, Store};
+use kubewright::telemetry::metrics;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::payload::crash;
+
+/// Everything a test of the interface needs.
+pub(super) struct Stage {
+    _folder: TempDir,
+    pub(super) store: Store,
+    pub(super) runner: watch::Sender<bool>,
+    pub(super) shutdown: CancellationToken,
+    pub(super) router: Router,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    /// The status with the code of the error.
+    pub(super) fn error(&self) -> (u16, String) {
+        let code = self.json().pointer("/error/code").and_then(Value::as_str).unwrap().to_owned();
+        (self.status.as_u16(), code)
+    }
+}
+
+impl Stage {
+    pub(super) async fn new() -> Self {
+        Self::with("", metrics::recorder().unwrap().handle()).await
+    }
+
+    pub(super) async fn with_token(token: &str) -> Self {
+        let mut environment = Environment::new();
+        environment.insert("TOKEN".to_owned(), token.to_owned());
+        let server = "[server]\ntoken = { env = \"TOKEN\" }\n";
+        Self::build(server, &environment, metrics::recorder().unwrap().handle()).await
+    }
+
+    pub(super) async fn with(server: &str, metrics: metrics_exporter_prometheus::PrometheusHandle) -> Self {
+        Self::build(server, &Environment::new(), metrics).await
+    }
+
+    async fn build(
+        server: &str,
+        environment: &Environment,
+        metrics: metrics_exporter_prometheus::PrometheusHandle,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("kubewright.db");
+        let text = format!(
+            "{server}[store]\nurl = \"sqlite://{}\"\n[[clusters]]\nname = \"prod-eu\"\nurl = \"http://127.0.0.1:1\"\n",
+            file.display()
+        );
+        let settings = Settings::parse(&text, "test.toml", environment).unwrap();
+        let store = Store::open(&settings.store).await.unwrap();
+        let (runner, runner_alive) = watch::channel(true);
+        let shutdown = CancellationToken::new();
+        let state = HttpState {
+            store: store.clone(),
+            settings: Arc::new(settings),
+            metrics,
+            runner_alive,
+            shutdown: shutdown.clone(),
+        };
+        Self { _folder: folder, store, runner, shutdown, router: router(state) }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send_text(Method::POST, path, body.to_string()).await
+    }
+
+    pub(super) async fn send_text(&self, method: Method, path: &str, body: impl Into<Body>) -> Answer {
+        let request =
+            Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
+    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = axum::body::to_bytes(response.into_body(), 64 << 20).await.unwrap();
+        Answer { status, headers, body: String::from_utf8(body.to_vec()).unwrap() }
+    }
+
+    /// Opens the incident of the crashing pod.
+    pub(super) async fn crash(&self) -> IncidentId {
+        let answer = self.post("/api/v1/webhooks/alertmanager", &crash()).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+        let id = answer.json().pointer("/incidents/0").and_then(Value::as_str).unwrap().to_owned();
+        IncidentId::from_text(id)
+    }
+
+    /// Plays the workflow's part: applies `events` to the incident.
+    pub(super) async fn advance(&self, id: &IncidentId, events: Vec<Event>, snapshot: Option<Snapshot>) -> Incident {
+        let lease = Duration::from_secs(30);
+        self.store.claim("test", Timestamp::now(), lease, 10).await.unwrap();
+        let with = Commit { wake_at: None, snapshot };
+        let incident = self.store.commit(id, "test", events, with).await.unwrap();
+        self.store.release(id, "test", None).await.unwrap();
+        incident
+    }
+
+    /// An incident whose repair waits for a person until `ttl` from now.
+    pub(super) async fn waiting(&self, ttl: SignedDuration) -> Incident {
+        let id = self.crash().await;
+        let now = Timestamp::now();
+        let plan = plan();
+        let approval = Approval {
+            digest: plan.digest(),
+            requested_at: now,
+            expires_at: now + ttl,
+            approved: None,
+            answered_by: None,
+            answered_at: None,
+            comment: None,
+        };
+        let decision = Decision {
+            verdict: Verdict::NeedsApproval,
+            reasons: vec!["Production asks first.".to_owned()],
+            policy: "p".to_owned(),
+        };
+        let events = vec![
+            Event::Observed { objects: 12, logs: 1, readings: 2, gaps: Vec::new() },
+            diagnosed(),
+            Event::Planned { plan: Box::new(plan) },
+            Event::Decided { decision },
+            Event::ApprovalRequested { approval },
+        ];
+        self.advance(&id, events, None).await
+    }
+}
+
+fn checkout() -> ObjectRef {
+    ObjectRef::new("Deployment", "shop", "checkout")
+}
+
+fn diagnosed() -> Event {
+    let evidence = Evidence {
+        id: EvidenceId(1),
+        source: EvidenceSource::Object,
+        code: "pod.container.crash_loop".to_owned(),
+        object: ObjectRef::new("Pod", "shop", "checkout-7d9f8b6c5-abcde"),
+        statement: "Container app has restarted 7 times.".to_owned(),
+        strength: Score::new(0.9),
+        at: "2026-11-21T03:29:47Z".parse().unwrap(),
+        fields: std::collections::BTreeMap::new(),
+    };
+    let hypothesis = Hypothesis {
+        code: "deploy.crash_loop".to_owned(),
+        object: checkout(),
+        statement: "Revision 5 crashes since it was rolled out.".to_owned(),
+        confidence: Score::new(0.9),
+        evidence_for: vec![EvidenceId(1)],
+        evidence_against: Vec::new(),
+        proposer: Proposer::Rule("bad_deploy".to_owned()),
+    };
+    Event::Diagnosed { evidence: vec![evidence], hypotheses: vec![hypothesis] }
+}
+
+fn plan() -> Plan {
+    Plan {
+        hypothesis: "deploy.crash_loop".to_owned(),
+        rationale: "Revision 4 ran without restarts.".to_owned(),
+        actions: vec![PlannedAction {
+            action: Action::RollBack { workload: checkout(), to_revision: 4 },
+            target_uid: "u-1".to_owned(),
+            target_generation: Some(5),
+            diff: "-image: shop:2\n+image: shop:1\n".to_owned(),
+            undo: "roll forward to revision 5".to_owned(),
+            pods_affected: 3,
+        }],
+        checks: vec![Check::RolloutComplete { workload: checkout() }],
+    }
+}
