@@ -12,6 +12,7 @@ mod crash;
 mod http;
 mod layering;
 mod observe_sim;
+mod remediate_sim;
 mod sim_scenarios;
 mod store;
 mod support;
