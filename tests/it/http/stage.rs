@@ -124,11 +124,7 @@ impl Stage {
     }
 
     /// Plays the workflow's part: applies `events` to the incident.
-<<<<<<< HEAD
     pub(crate) async fn advance(
-=======
-    pub(super) async fn advance(
->>>>>>> remediate
         &self,
         id: &IncidentId,
         events: Vec<Event>,
