@@ -9,6 +9,7 @@
 )]
 
 mod alertmanager;
+mod cli;
 mod http;
 mod layering;
 mod observe_sim;
