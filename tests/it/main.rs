@@ -10,6 +10,7 @@
 
 mod alertmanager;
 mod cli;
+mod crash;
 mod http;
 mod layering;
 mod observe_sim;

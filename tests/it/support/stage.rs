@@ -38,7 +38,7 @@ impl Stage {
     /// The `[[clusters]]` section that names this cluster, with its API server at `url`.
     pub(crate) fn cluster(&self, url: &str) -> String {
         format!(
-            "[[clusters]]\nname = \"sim\"\nurl = \"{url}\"\nenvironment = \"staging\"\nprometheus = {{ url = \"{}\" }}\nloki = {{ url = \"{}\" }}\n",
+            "[[clusters]]\nname = \"northwind\"\nurl = \"{url}\"\nenvironment = \"staging\"\nprometheus = {{ url = \"{}\" }}\nloki = {{ url = \"{}\" }}\n",
             self.sim.prometheus_url(),
             self.sim.loki_url()
         )
@@ -54,8 +54,7 @@ impl Stage {
             .json()
             .await
             .unwrap();
-        let firing =
-            answer["data"]["alerts"].as_array().unwrap().iter().filter(|alert| alert["state"] == "firing");
+        let firing = answer["data"]["alerts"].as_array().unwrap().iter().filter(|alert| alert["state"] == "firing");
         let alerts: Vec<Value> = firing
             .map(|alert| {
                 json!({
