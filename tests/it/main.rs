@@ -14,6 +14,8 @@ mod crash;
 mod http;
 mod layering;
 mod observe_sim;
+mod remediate_sim;
+mod sim_kubectl;
 mod sim_scenarios;
 mod store;
 mod support;

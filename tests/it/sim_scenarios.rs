@@ -312,10 +312,11 @@ async fn the_callers_of_a_failing_dependency_answer_with_errors() {
     let stage = broken("database-password", "payments-api", "CrashLoopBackOff").await;
     let query = r#"sum(rate(http_requests_total{service="checkout",code=~"5.."}[2m])) / sum(rate(http_requests_total{service="checkout"}[2m])) > 0.9"#;
     let url = format!("{}/api/v1/query", stage.sim.prometheus_url());
+    let form = url::form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();
     let deadline = Instant::now() + PATIENCE;
     loop {
         let answer: Value =
-            stage.http.post(&url).form(&[("query", query)]).send().await.unwrap().json().await.unwrap();
+            stage.http.post(&url).body(form.clone()).send().await.unwrap().json().await.unwrap();
         if answer["data"]["result"].as_array().is_some_and(|all| !all.is_empty()) {
             break;
         }

@@ -48,15 +48,15 @@ fn sync(world: &World, deployment: &Value) {
 
 /// Whether a ReplicaSet was made from the Deployment's present template.
 fn is_of_template(set: &Value, deployment: &Value) -> bool {
-    let mut template = set.pointer("/spec/template").cloned().unwrap_or_default();
-    fields::unset(&mut template, &format!("/metadata/labels/{HASH}"));
-    let mut wanted = deployment.pointer("/spec/template").cloned().unwrap_or_default();
-    for side in [&mut template, &mut wanted] {
-        if side.pointer("/metadata/creationTimestamp").is_some_and(Value::is_null) {
-            fields::unset(side, "/metadata/creationTimestamp");
-        }
-    }
-    template == wanted
+    let same = |part: &str| set.pointer(part) == deployment.pointer(part);
+    let labels = |object| labels_of_template(object).filter(|(key, _)| key.as_str() != HASH);
+    same("/spec/template/spec")
+        && same("/spec/template/metadata/annotations")
+        && labels(set).eq(labels(deployment))
+}
+
+fn labels_of_template(object: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    object.pointer("/spec/template/metadata/labels").and_then(Value::as_object).into_iter().flatten()
 }
 
 fn create_set(world: &World, deployment: &Value, old: &[Arc<Value>]) -> Option<Arc<Value>> {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::sim::kinds::PODS;
 use crate::sim::objects::{ApiError, Deletion, meta};
@@ -122,9 +121,12 @@ pub(super) fn delete(world: &World, owner: &Value, pod: &Value, component: &str)
     }
 }
 
-/// A short hash of a template, in the alphabet that names use.
+/// A short hash of a template as the real controllers make it: FNV-1a of 32 bits, its decimal digits written in the
+/// alphabet that names use.
 pub(super) fn template_hash(template: &Value, collisions: i64) -> String {
-    let digest = Sha256::digest(format!("{template}{collisions}").as_bytes());
-    let letters = digest.iter().take(10).filter_map(|byte| SAFE.get(usize::from(*byte) % SAFE.len()));
-    letters.map(|byte| char::from(*byte)).collect()
+    let text = format!("{template}{collisions}");
+    let hash =
+        text.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let letter = |digit: u8| SAFE.get(usize::from(digit) % SAFE.len()).map(|byte| char::from(*byte));
+    hash.to_string().bytes().filter_map(letter).collect()
 }
