@@ -11,6 +11,7 @@
 mod http;
 mod layering;
 mod observe_sim;
+mod sim_prometheus;
 mod sim_scenarios;
 mod store;
 mod support;

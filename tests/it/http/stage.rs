@@ -124,7 +124,12 @@ impl Stage {
     }
 
     /// Plays the workflow's part: applies `events` to the incident.
-    pub(super) async fn advance(&self, id: &IncidentId, events: Vec<Event>, snapshot: Option<Snapshot>) -> Incident {
+    pub(super) async fn advance(
+        &self,
+        id: &IncidentId,
+        events: Vec<Event>,
+        snapshot: Option<Snapshot>,
+    ) -> Incident {
         let lease = Duration::from_secs(30);
         self.store.claim("test", Timestamp::now(), lease, 10).await.unwrap();
         let with = Commit { wake_at: None, snapshot };

@@ -54,7 +54,8 @@ impl Stage {
             .json()
             .await
             .unwrap();
-        let firing = answer["data"]["alerts"].as_array().unwrap().iter().filter(|alert| alert["state"] == "firing");
+        let firing =
+            answer["data"]["alerts"].as_array().unwrap().iter().filter(|alert| alert["state"] == "firing");
         let alerts: Vec<Value> = firing
             .map(|alert| {
                 json!({
