@@ -48,7 +48,7 @@ pub(crate) async fn run(
 ) {
     // Only the first installation in a process counts; a second one is refused and changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = match reqwest::Client::builder().timeout(TIMEOUT).build() {
+    let client = match reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build() {
         Ok(client) => client,
         Err(error) => return tracing::error!(%error, "no alerts will be delivered"),
     };

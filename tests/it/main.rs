@@ -16,6 +16,7 @@ mod layering;
 mod observe_sim;
 mod remediate_sim;
 mod sim_kubectl;
+mod sim_prometheus;
 mod sim_scenarios;
 mod store;
 mod support;
