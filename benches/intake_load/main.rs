@@ -40,6 +40,8 @@ async fn main() -> Result<()> {
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
+    // The first one wins; a second is no harm.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir()?;
     let server = Server::start(folder.path()).await?;
     let ready = server.ready_after;

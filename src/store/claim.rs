@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 
 use super::sql::{json, micros, plain};
-use super::{Store, StoreError, answered, list};
+use super::{Store, StoreError, list, within_deadline};
 use crate::incident::{Incident, IncidentId};
 
 /// A worker's wish to leave an incident alone for a while.
@@ -48,7 +48,7 @@ impl Store {
             .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .bind(plain(owner))
             .bind(until(now, lease));
-        let rows = answered(query.fetch_all(&self.inner.writers));
+        let rows = self.in_turn(query.fetch_all(&self.inner.writers));
         let mut claimed = rows
             .await?
             .into_iter()
@@ -71,7 +71,7 @@ impl Store {
         .bind(plain(id.as_str()))
         .bind(plain(owner))
         .bind(micros(now));
-        let done = answered(query.execute(&self.inner.writers));
+        let done = self.in_turn(query.execute(&self.inner.writers));
         Ok(done.await?.rows_affected() == 1)
     }
 
@@ -91,7 +91,7 @@ impl Store {
         .bind(rest.map(|rest| micros(rest.until)))
         .bind(plain(id.as_str()))
         .bind(plain(owner));
-        answered(query.execute(&self.inner.writers)).await?;
+        self.in_turn(query.execute(&self.inner.writers)).await?;
         Ok(())
     }
 
@@ -104,8 +104,19 @@ impl Store {
             "UPDATE incidents SET lease_owner = NULL, lease_until = NULL WHERE lease_owner = $1",
         )
         .bind(plain(owner));
-        let done = answered(query.execute(&self.inner.writers));
+        let done = self.in_turn(query.execute(&self.inner.writers));
         Ok(done.await?.rows_affected())
+    }
+
+    async fn in_turn<T>(
+        &self,
+        statement: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, StoreError> {
+        within_deadline(async {
+            let _turn = self.turn().await?;
+            Ok(statement.await?)
+        })
+        .await
     }
 }
 

@@ -44,6 +44,7 @@ impl Store {
         events: Vec<Event>,
         with: Commit,
     ) -> Result<Incident, CommitError> {
+        let _turn = self.turn().await?;
         let mut transaction = self.inner.writers.begin_with(self.inner.engine.begin()).await?;
         let now = Timestamp::now();
         let mut held =
@@ -83,6 +84,7 @@ impl Store {
         id: &IncidentId,
         decide: impl FnOnce(&Incident) -> Result<Vec<Event>, R>,
     ) -> Result<Incident, ActError<R>> {
+        let _turn = self.turn().await?;
         let mut transaction = self.inner.writers.begin_with(self.inner.engine.begin()).await?;
         let now = Timestamp::now();
         let mut held =

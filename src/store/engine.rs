@@ -100,6 +100,15 @@ impl Engine {
             .map_err(unreachable)
     }
 
+    /// How many may write at a time beside the intake of alerts: one queues behind SQLite's single writer, and on
+    /// PostgreSQL some connections stay free for alerts and readers.
+    pub(super) fn turns(&self) -> usize {
+        match self {
+            Self::Sqlite(_) => 1,
+            Self::Postgres(_) => 6,
+        }
+    }
+
     /// How a transaction that writes begins. SQLite takes its write lock at once: a lock taken later could fail midway.
     pub(super) fn begin(&self) -> &'static str {
         match self {

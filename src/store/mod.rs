@@ -30,7 +30,7 @@ pub use error::{ActError, CommitError, FindError, StoreError};
 pub use list::{IncidentFilter, IncidentSummary, MAX_PAGE, Page};
 pub use received::Received;
 use sqlx::AnyPool;
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, SemaphorePermit, broadcast};
 
 use crate::incident::IncidentId;
 use engine::Engine;
@@ -54,6 +54,9 @@ struct Inner {
     readers: AnyPool,
     /// Connections for transactions that write; on SQLite exactly one, so that writers queue instead of colliding.
     writers: AnyPool,
+    /// Who may write beside the intake of alerts. Taken before a connection, so that the queue for the connections holds
+    /// no more than these, and a delivery waits for few others however many workers commit.
+    turns: Semaphore,
     intake: Writer,
     feed: broadcast::Sender<IncidentId>,
 }
@@ -70,6 +73,11 @@ impl Store {
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<IncidentId> {
         self.inner.feed.subscribe()
+    }
+
+    /// Waits for a turn to write.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        self.inner.turns.acquire().await.map_err(|_| StoreError::Closed)
     }
 
     fn announce(&self, id: &IncidentId) {

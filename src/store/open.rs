@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 
 use super::engine::Engine;
 use super::writer::{Intake, Writer};
@@ -46,12 +46,22 @@ impl Store {
             feed: feed.clone(),
             correlation_window,
         });
-        Ok(Self { inner: Arc::new(Inner { engine, readers, writers, intake, feed }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                turns: Semaphore::new(engine.turns()),
+                engine,
+                readers,
+                writers,
+                intake,
+                feed,
+            }),
+        })
     }
 
     /// Writes the alerts that are still waiting, then lets go of the database. Calls made later answer
     /// [`StoreError::Closed`].
     pub async fn close(&self) {
+        self.inner.turns.close();
         self.inner.intake.finish().await;
         self.inner.readers.close().await;
         self.inner.writers.close().await;
