@@ -12,6 +12,7 @@ use super::catalog::{self, Request};
 use super::error::ClusterError;
 use super::pace::Pace;
 use super::preview::{self, PreviewError, Rehearsal};
+use super::prior::Prior;
 use super::target::{self, Mode, Target};
 use super::{EXECUTION_ANNOTATION, diff, fields};
 use crate::incident::{Action, Execution, ExecutionState, PlannedAction};
@@ -64,18 +65,22 @@ pub async fn intend(
     now: Timestamp,
 ) -> Result<Execution, ApplyError> {
     let pace = Pace::default();
-    let rehearsal = (|| rehearse_planned(client, planned, now, pace))
+    let rehearsed = (|| rehearse_planned(client, planned, now, pace))
         .retry(pace.schedule())
         .when(|error| matches!(error, ApplyError::Cluster(ClusterError::Conflict { .. })))
         .await?;
+    let (prior, diff) = match rehearsed {
+        Some(rehearsal) => (rehearsal.change.prior, rehearsal.diff),
+        None => (Prior::nothing(), planned.diff.clone()),
+    };
     Ok(Execution {
         id: id.to_owned(),
         attempt,
         index,
         action: planned.action.clone(),
         state: ExecutionState::Intended,
-        prior: serde_json::to_value(&rehearsal.change.prior).unwrap_or_default(),
-        diff: rehearsal.diff,
+        prior: serde_json::to_value(&prior).unwrap_or_default(),
+        diff,
         intended_at: now,
         finished_at: None,
         generation_after: None,
@@ -83,6 +88,7 @@ pub async fn intend(
     })
 }
 
+/// `None`: the pod that is to be deleted is gone already, which [`apply`] will find too.
 async fn rehearse_planned(
     client: &kube::Client,
     planned: &PlannedAction,

@@ -85,7 +85,8 @@ impl ClusterError {
             401 => Self::Forbidden { verb, target, message },
             403 if is_rbac(&status.message) => Self::Forbidden { verb, target, message },
             409 if status.reason != "AlreadyExists" => Self::Conflict { target },
-            429 if verb == "evict" => Self::Refused { verb, target, message },
+            // A server that is merely busy answers 429 as well.
+            429 if message.contains("disruption budget") => Self::Refused { verb, target, message },
             408 | 429 | 500..=599 => {
                 let reason = format!("status {}: {message}", status.code);
                 Self::Unreachable { verb, target, reason, source: Some(Box::new(kube::Error::Api(status))) }
@@ -148,6 +149,13 @@ mod tests {
         assert!(matches!(rbac, ClusterError::Forbidden { verb: "update", .. }), "{rbac:?}");
         assert!(matches!(quota, ClusterError::Refused { .. }), "{quota:?}");
         assert!(matches!(webhook, ClusterError::Refused { .. }), "{webhook:?}");
+    }
+
+    #[test]
+    fn a_disruption_budget_is_a_refusal_and_a_busy_server_is_not() {
+        let budget = sorted(429, "Cannot evict pod as it would violate the pod's disruption budget.");
+        assert!(matches!(budget, ClusterError::Refused { .. }), "{budget:?}");
+        assert!(sorted(429, "too many requests").is_retryable());
     }
 
     #[test]

@@ -36,7 +36,10 @@ impl Case<'_> {
              it leak, it will be back later: find out why it needs more.",
             container.name
         );
-        Ok(vec![set_resources(rationale, &workload, &container.name, ResourceAmounts::default(), limits)])
+        let mut repairs =
+            vec![set_resources(rationale, &workload, &container.name, ResourceAmounts::default(), limits)];
+        repairs.extend(self.roll_back(hypothesis, rollout::touches_resources).unwrap_or_default());
+        Ok(repairs)
     }
 
     fn restored(

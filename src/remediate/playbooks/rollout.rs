@@ -56,6 +56,11 @@ pub(super) fn touches_configuration(rollout: &Change) -> bool {
     touches(rollout, &["env", "volume", "configMap", "secret"])
 }
 
+/// Whether a rollout changed what a container may use.
+pub(super) fn touches_resources(rollout: &Change) -> bool {
+    touches(rollout, &["resources"])
+}
+
 fn touches(rollout: &Change, words: &[&str]) -> bool {
     rollout.fields.iter().any(|field| words.iter().any(|word| field.path.contains(word)))
 }

@@ -302,6 +302,8 @@ async fn a_pod_that_is_gone_or_has_a_successor_counts_as_deleted() {
         let api = pods(there, "True");
         let found = reconcile_at(&api.client, &execution, &planned, hurried()).await;
         assert!(matches!(found, Reconciled::AlreadyApplied(_)), "{found:?}");
+        let journaled = intend(&api.client, &planned, "x-3", 1, 0, NOW).await.unwrap();
+        assert_eq!((journaled.state, &journaled.diff), (ExecutionState::Intended, &planned.diff));
         assert_eq!(
             apply_at(&api.client, &execution, &planned, hurried()).await.state,
             ExecutionState::Applied

@@ -188,6 +188,24 @@ fn an_autoscalers_maximum_is_raised_by_half_within_the_quota() {
 }
 
 #[test]
+fn an_autoscalers_maximum_follows_the_load_up_to_three_times_as_many() {
+    let under_load = |utilisation: i64| {
+        let mut snapshot = snapshot();
+        let cpu = |key: &str, value: Value| json!([{ "type": "Resource", "resource": { "name": "cpu", key: value } }]);
+        let hpa = json!({ "metadata": { "name": "web", "namespace": "shop" },
+            "spec": { "maxReplicas": 4, "scaleTargetRef": { "kind": "Deployment", "name": "web" },
+                "metrics": cpu("target", json!({ "type": "Utilization", "averageUtilization": 50 })) },
+            "status": { "currentReplicas": 4, "desiredReplicas": 4,
+                "currentMetrics": cpu("current", json!({ "averageUtilization": utilisation })) } });
+        snapshot.objects.autoscalers = read(vec![hpa]);
+        planned("scaling.limit_reached", &snapshot, &[])
+    };
+    assert_eq!(under_load(60), Ok(vec![raise(6)]), "half as many again");
+    assert_eq!(under_load(101), Ok(vec![raise(9)]), "4 × 101 / 50, rounded up");
+    assert_eq!(under_load(900), Ok(vec![raise(12)]), "three times as many");
+}
+
+#[test]
 fn a_dead_node_is_cordoned_and_its_movable_pods_are_deleted() {
     let cordon = Action::Cordon { node: ObjectRef::cluster_wide("Node", "n1") };
     let mut snapshot = snapshot();
