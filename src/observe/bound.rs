@@ -1,14 +1,16 @@
 //! Keeping a Snapshot small: what matters least is dropped first. Pure.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::io;
 
+use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::{Event, Node, Pod};
 use kube::ResourceExt as _;
 use serde::Serialize;
 
 use super::Objects;
-use super::cluster::{pods_of, top_owner};
+use super::cluster::pods_of;
 use crate::incident::ObjectRef;
 
 /// Most JSON of pods, bytes.
@@ -36,12 +38,7 @@ pub(super) fn bound(objects: &mut Objects, focus: Option<&ObjectRef>) -> Vec<(&'
         ("pods", keep(&mut objects.pods, PODS, |pod| ranks.of_pod(pod))),
         ("events", keep(&mut objects.events, EVENTS, rank_event)),
         ("nodes", keep(&mut objects.nodes, OTHERS, |node| ranks.of_node(node))),
-        (
-            "replicasets",
-            keep(&mut objects.replica_sets, REPLICA_SETS, |set| {
-                Reverse(set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or_default())
-            }),
-        ),
+        ("replicasets", keep(&mut objects.replica_sets, REPLICA_SETS, |set| ranks.of_replica_set(set))),
     ];
     dropped.extend(others(objects));
     dropped.retain(|(_, count)| *count > 0);
@@ -113,7 +110,9 @@ fn size(item: &impl Serialize) -> usize {
 
 struct Ranks {
     focus: Option<ObjectRef>,
-    owners: Vec<((Option<String>, String), ObjectRef)>,
+    /// The focus's pods by namespace and name.
+    own: HashSet<(Option<String>, String)>,
+    /// The nodes that these run on.
     hosts: Vec<String>,
 }
 
@@ -123,19 +122,25 @@ impl Ranks {
         let owners =
             own.iter().map(|pod| ((pod.namespace(), pod.name_any()), top_owner(objects, pod))).collect();
         let hosts = own.iter().filter_map(|pod| pod.spec.as_ref()?.node_name.clone()).collect();
-        Self { focus: focus.cloned(), owners, hosts }
+        Self { focus: focus.cloned(), own: ids, hosts }
     }
 
     /// The focus's pods, then pods in trouble, then others.
     fn of_pod(&self, pod: &Pod) -> u8 {
-        let id = (pod.namespace(), pod.name_any());
-        let own = self.focus.is_some() && self.owners.iter().any(|(own, _)| *own == id);
+        let own = self.own.contains(&(pod.namespace(), pod.name_any()));
         match (own, is_well(pod)) {
             (true, false) => 0,
             (true, true) => 1,
             (false, false) => 2,
             (false, true) => 3,
         }
+    }
+
+    /// The focus's, which tell what it could go back to, then those with most replicas.
+    fn of_replica_set(&self, set: &ReplicaSet) -> (bool, Reverse<i32>) {
+        let mut owners = set.metadata.owner_references.iter().flatten();
+        let own = owners.any(|owner| self.focus.as_ref().is_some_and(|focus| focus.name == owner.name));
+        (!own, Reverse(set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or_default()))
     }
 
     /// Nodes of the focus's pods, then nodes in trouble, then others.

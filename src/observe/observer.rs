@@ -106,7 +106,8 @@ impl Observer {
     /// Reads what can be seen about `scope`. Never fails: what could not be read is a gap. Takes at most about four times
     /// `collector_deadline`.
     pub async fn snapshot(&self, scope: &Scope, signals: &[Signal]) -> Snapshot {
-        collect::snapshot(self, scope, signals).await
+        // Boxed: it holds many collectors, and callers hold it in futures of their own.
+        Box::pin(collect::snapshot(self, scope, signals)).await
     }
 
     /// Tries every connection and the permissions that reading and repairing need, for `kubewright check`.

@@ -17,5 +17,5 @@ pub(super) use fetch::{Asked, fetch};
 pub(super) use focus::resolve;
 pub(super) use list::{Limits, list};
 pub(super) use names::{is_label, is_subdomain};
-pub(super) use objects::{Kept, Part, Reader, append};
+pub(super) use objects::{Kept, Part, Reader, Served, append};
 pub(super) use owners::{pods_of, selector_text, template_of, top_owner};

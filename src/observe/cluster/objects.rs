@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
+use std::time::Instant;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -25,19 +26,28 @@ use super::fetch::Asked;
 use super::keyed::Keyed;
 use super::list::{Limits, list};
 use super::prune::prune;
+use crate::telemetry::metrics::collector_finished;
 
 /// What one collector brought.
 #[derive(Debug, Default)]
 pub(in super::super) struct Part {
     pub(in super::super) objects: Objects,
     /// The collector's name and why it did not bring all.
-    pub(in super::super) failures: Vec<(String, ReadError)>,
+    pub(in super::super) failures: Vec<(&'static str, ReadError)>,
 }
 
 /// A kind of object with its place in [`Objects`].
 pub(in super::super) trait Kept: Sized {
     fn place(objects: &mut Objects) -> &mut Vec<Self>;
 }
+
+/// A kind whose place in the API is known when this program is built.
+pub(in super::super) trait Served:
+    Resource<DynamicType = ()> + k8s_openapi::Resource + 'static
+{
+}
+
+impl<K: Resource<DynamicType = ()> + k8s_openapi::Resource + 'static> Served for K {}
 
 macro_rules! kept {
     ($($kind:ty => $place:ident,)*) => {
@@ -49,7 +59,7 @@ macro_rules! kept {
 
         /// Adds `more`'s objects to `objects`, each once.
         pub(in super::super) fn append(objects: &mut Objects, more: Objects) {
-            $(append_kind(&mut objects.$place, more.$place, |object| (object.namespace(), object.name_any()));)*
+            $(append_kind(&mut objects.$place, more.$place, |object: &$kind| (object.namespace(), object.name_any()));)*
             let id = |keyed: &KeyedObject| (keyed.namespace.clone(), keyed.name.clone());
             append_kind(&mut objects.config_maps, more.config_maps, id);
             append_kind(&mut objects.secrets, more.secrets, id);
@@ -152,7 +162,7 @@ impl<'a> Reader<'a> {
 
     fn kind<K>(self, namespace: &'a str) -> BoxFuture<'a, Part>
     where
-        K: Kept + Resource<DynamicType = ()> + DeserializeOwned + Send + 'static,
+        K: Kept + Served + DeserializeOwned + Send,
     {
         self.select::<K>(Some(namespace), ListParams::default())
     }
@@ -164,16 +174,18 @@ impl<'a> Reader<'a> {
         params: ListParams,
     ) -> BoxFuture<'a, Part>
     where
-        K: Kept + Resource<DynamicType = ()> + DeserializeOwned + Send + 'static,
+        K: Kept + Served + DeserializeOwned + Send,
     {
         async move {
             let asked = asked::<K>(namespace);
+            let began = Instant::now();
             let listing =
                 list::<K>(self.client, &K::url_path(&(), namespace), params, &asked, self.limits).await;
+            collector_finished(K::URL_PATH_SEGMENT, listing.error.is_none(), began.elapsed());
             let mut part = Part::default();
             *K::place(&mut part.objects) = listing.items;
             K::place(&mut part.objects).iter_mut().for_each(|object| prune(object.meta_mut()));
-            part.failures.extend(listing.error.map(|error| (K::plural(&()).into_owned(), error)));
+            part.failures.extend(listing.error.map(|error| (K::URL_PATH_SEGMENT, error)));
             part
         }
         .boxed()
@@ -185,24 +197,26 @@ impl<'a> Reader<'a> {
         place: fn(&mut Objects) -> &mut Vec<KeyedObject>,
     ) -> BoxFuture<'a, Part>
     where
-        K: Resource<DynamicType = ()> + 'static,
+        K: Served,
     {
         async move {
             let asked = asked::<K>(Some(namespace));
             let path = K::url_path(&(), Some(namespace));
+            let began = Instant::now();
             let listing = list::<Keyed>(self.client, &path, ListParams::default(), &asked, self.limits).await;
+            collector_finished(K::URL_PATH_SEGMENT, listing.error.is_none(), began.elapsed());
             let mut part = Part::default();
             *place(&mut part.objects) = listing.items.into_iter().map(KeyedObject::from).collect();
-            part.failures.extend(listing.error.map(|error| (K::plural(&()).into_owned(), error)));
+            part.failures.extend(listing.error.map(|error| (K::URL_PATH_SEGMENT, error)));
             part
         }
         .boxed()
     }
 }
 
-fn asked<K: Resource<DynamicType = ()>>(namespace: Option<&str>) -> Asked {
+fn asked<K: Served>(namespace: Option<&str>) -> Asked {
     let group = K::group(&());
-    let plural = K::plural(&());
-    let resource = if group.is_empty() { plural.into_owned() } else { format!("{plural}.{group}") };
+    let plural = K::URL_PATH_SEGMENT;
+    let resource = if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") };
     Asked { verb: "list", resource, namespace: namespace.map(str::to_owned) }
 }

@@ -1,11 +1,14 @@
 //! Steps 3 and 4: logs, metrics and log store about the focus, and what it depends on.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
+use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Pod, Service};
 use kube::ResourceExt as _;
 use kube::api::ListParams;
+use tokio::time::timeout;
 
 use super::super::ReadError;
 use super::super::cluster::{Reader, pods_of, template_of, top_owner};
@@ -16,6 +19,7 @@ use super::super::promql::{Subject, pod_names};
 use super::super::readings::{self, Readings};
 use super::{MAX_NAMESPACES, Survey};
 use crate::incident::ObjectRef;
+use crate::telemetry::metrics::collector_finished;
 
 /// How far the log store is searched back from the first alert.
 const LOG_LEAD: SignedDuration = SignedDuration::from_mins(15);
@@ -29,9 +33,9 @@ impl Survey<'_> {
     pub(super) async fn look_closer(&mut self) {
         let chosen = self.log_targets();
         let (logs, readings, stored) = tokio::join!(
-            logs::read(&self.client, chosen.clone(), self.observer.settings()),
-            self.metrics(),
-            self.stored_logs()
+            timed("logs", |logs: &logs::Logs| logs.errors.is_empty(), self.pod_logs(&chosen)),
+            timed("prometheus", |readings: &Readings| readings.reasons.is_empty(), self.metrics()),
+            timed("loki", Result::is_ok, self.stored_logs())
         );
         self.read.extend(chosen);
         self.take_in_logs(logs);
@@ -64,6 +68,10 @@ impl Survey<'_> {
         }
     }
 
+    async fn pod_logs(&self, chosen: &[Target]) -> logs::Logs {
+        logs::read(&self.client, chosen.to_vec(), self.observer.settings()).await
+    }
+
     async fn metrics(&self) -> Readings {
         let (Some(prometheus), Some(namespace)) = (self.observer.prometheus(), &self.namespace) else {
             return Readings::default();
@@ -83,8 +91,10 @@ impl Survey<'_> {
             from: self.logs_since(),
             until: self.taken_at,
         };
+        let deadline = self.observer.settings().collector_deadline;
+        let streams = timeout(deadline, loki.trouble(&search)).await;
         let mut patterns = Patterns::default();
-        for stream in loki.trouble(&search).await? {
+        for stream in streams.unwrap_or(Err(ReadError::TimedOut { after: deadline }))? {
             let source = self.source_of(stream.pod.as_deref(), namespace);
             for (at, line) in stream.lines {
                 patterns.add_line(&source, &line, Some(at));
@@ -95,7 +105,8 @@ impl Survey<'_> {
 
     fn logs_since(&self) -> Timestamp {
         let (least, most) = LOG_SPAN;
-        (self.first_alert() - LOG_LEAD).clamp(self.taken_at - most, self.taken_at - least)
+        let wanted = self.first_alert().checked_sub(LOG_LEAD).unwrap_or(Timestamp::MIN);
+        wanted.clamp(self.taken_at - most, self.taken_at - least)
     }
 
     /// Who logs as `pod`: its workload, the focus where the pod is gone, or the pod itself.
@@ -119,28 +130,30 @@ impl Survey<'_> {
         }
         self.run(namespaces.iter().flat_map(|namespace| reader.neighbours(namespace)).collect()).await;
         let chosen = self.log_targets();
-        let logs = logs::read(&self.client, chosen.clone(), self.observer.settings()).await;
+        let logs = self.pod_logs(&chosen).await;
         self.read.extend(chosen);
         self.take_in_logs(logs);
     }
 
-    /// The namespaces of Services that the focus names and that exist.
-    async fn dependencies(&self, reader: Reader<'_>) -> BTreeSet<String> {
-        let (certain, possible): (Vec<Host>, Vec<Host>) =
+    /// The namespaces of Services that the focus depends on. Those named by its pods come before those that only its
+    /// log, which is untrusted, names.
+    async fn dependencies(&self, reader: Reader<'_>) -> Vec<String> {
+        let (mut hosts, possible): (Vec<Host>, Vec<Host>) =
             self.hosts().into_iter().partition(|host| host.certain);
-        let mut namespaces: BTreeSet<String> =
-            certain.into_iter().map(|host| host.namespace).take(MAX_NAMESPACES).collect();
-        for host in possible.into_iter().take(MAX_NAMESPACES) {
-            let named = ListParams::default().fields(&format!("metadata.name={}", host.service));
-            let found = reader.select::<Service>(Some(&host.namespace), named).await;
-            if namespaces.len() < MAX_NAMESPACES && !found.objects.services.is_empty() {
-                namespaces.insert(host.namespace);
+        hosts.extend(existing(reader, possible).await);
+        hosts.extend(self.logs.iter().flat_map(|log| hosts_of_text(&log.text)));
+        let mut namespaces: Vec<String> = Vec::new();
+        for host in hosts {
+            let is_read = self.namespace.as_ref() == Some(&host.namespace);
+            if !is_read && !namespaces.contains(&host.namespace) {
+                namespaces.push(host.namespace);
             }
         }
+        namespaces.truncate(MAX_NAMESPACES);
         namespaces
     }
 
-    /// Hosts in namespaces that were not read, named by the focus's pods, their logs, or Services of the namespace.
+    /// Hosts in other namespaces that the focus's pods or Services of the namespace name.
     fn hosts(&self) -> BTreeSet<Host> {
         let Some(focus) = self.focus.as_ref().filter(|focus| focus.kind != "Node") else {
             return BTreeSet::new();
@@ -150,8 +163,31 @@ impl Survey<'_> {
         pods.chain(template)
             .flat_map(hosts_of_pod)
             .chain(self.objects.services.iter().flat_map(hosts_of_service))
-            .chain(self.logs.iter().flat_map(|log| hosts_of_text(&log.text)))
             .filter(|host| Some(&host.namespace) != self.namespace.as_ref())
             .collect()
     }
+}
+
+/// Those of the possible hosts that are Services: `db.data` may also be a domain of the internet.
+async fn existing(reader: Reader<'_>, mut possible: Vec<Host>) -> Vec<Host> {
+    possible.truncate(MAX_NAMESPACES);
+    let looks = possible.iter().map(|host| {
+        let named = ListParams::default().fields(&format!("metadata.name={}", host.service));
+        reader.select::<Service>(Some(&host.namespace), named)
+    });
+    let exists: Vec<bool> =
+        join_all(looks).await.iter().map(|part| !part.objects.services.is_empty()).collect();
+    possible.into_iter().zip(exists).filter(|(_, exists)| *exists).map(|(host, _)| host).collect()
+}
+
+/// Runs a collector and records how long it took.
+async fn timed<T>(
+    collector: &'static str,
+    succeeded: impl FnOnce(&T) -> bool,
+    work: impl Future<Output = T>,
+) -> T {
+    let began = Instant::now();
+    let result = work.await;
+    collector_finished(collector, succeeded(&result), began.elapsed());
+    result
 }

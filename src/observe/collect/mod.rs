@@ -52,7 +52,7 @@ struct Survey<'a> {
     objects: Objects,
     controller_revisions: Vec<ControllerRevision>,
     /// Kinds of which there were more than were read.
-    capped: BTreeSet<String>,
+    capped: BTreeSet<&'static str>,
     logs: Vec<LogExcerpt>,
     read: Vec<Target>,
     patterns: Patterns,
@@ -99,9 +99,9 @@ impl<'a> Survey<'a> {
         append(&mut self.objects, part.objects);
         for (collector, error) in part.failures {
             if matches!(error, ReadError::Capped { .. }) {
-                self.capped.insert(collector.clone());
+                self.capped.insert(collector);
             }
-            self.gaps.add_failure(&collector, &error);
+            self.gaps.add_failure(collector, &error);
         }
     }
 

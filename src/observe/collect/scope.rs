@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::api::ListParams;
-use kube::{Resource, ResourceExt as _};
+use kube::{Resource as _, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
 use super::super::cluster::{
-    Asked, Kept, Reader, is_label, is_subdomain, list, pods_of, resolve, selector_text, template_of,
+    Asked, Kept, Reader, Served, is_label, is_subdomain, list, pods_of, resolve, selector_text, template_of,
 };
 use super::super::read_error::quote;
 use super::{MAX_NAMESPACES, Survey};
@@ -40,7 +40,8 @@ impl Survey<'_> {
         let namespace = self.valid("namespace", namespace, is_label);
         let node = self.valid("node", self.scope.node.as_ref(), is_subdomain);
         if namespace.is_none() && node.is_none() {
-            let reason = "the alert names neither a namespace nor a node, so only the nodes were read; add a namespace label to its rule";
+            let reason = "the alert names neither a namespace nor a node, so only the nodes were read; \
+                          add a namespace label to its rule";
             self.gaps.add("scope", reason.to_owned());
         }
         let client = self.client.clone();
@@ -93,7 +94,7 @@ impl Survey<'_> {
     /// Reads more of one kind from the scope's namespace.
     async fn more<K>(&mut self, params: ListParams)
     where
-        K: Kept + Resource<DynamicType = ()> + DeserializeOwned + Send + 'static,
+        K: Kept + Served + DeserializeOwned + Send,
     {
         let (client, namespace) = (self.client.clone(), self.namespace.clone());
         let reader = Reader { client: &client, limits: self.limits() };

@@ -54,6 +54,17 @@ async fn a_crashing_workload_is_found_with_its_logs_and_what_changed() {
 }
 
 #[tokio::test]
+async fn alerts_with_absurd_times_do_no_harm() {
+    for starts_at in ["-009999-01-03T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-30T00:00:00Z"] {
+        let (client, _) = client(shop);
+        let stores = cluster(None, Some("http://127.0.0.1:1"));
+        let observer = Observer::with_client(client, &stores, &settings(PATIENT)).unwrap();
+        let snapshot = observer.snapshot(&scope(Some("checkout")), &[signal(starts_at)]).await;
+        assert_eq!(snapshot.logs.len(), 2, "{starts_at}");
+    }
+}
+
+#[tokio::test]
 async fn values_of_secrets_are_nowhere_in_a_snapshot() {
     let (client, _) = client(shop);
     let snapshot = observer(client, PATIENT).snapshot(&scope(None), &[]).await;
