@@ -22,14 +22,12 @@ pub(super) fn check(kind: &Kind, object: &Value, strict: bool) -> Result<(), Api
             kind.kind, kind.version
         ))
     };
-    let mut given = object.clone();
-    quantities_as_text(&mut given);
-    let read = round_trip(kind, &given).map_err(|error| refuse(format!("json: {error}")))?;
+    let read = round_trip(kind, object).map_err(|error| refuse(format!("json: {error}")))?;
     if !strict {
         return Ok(());
     }
     let mut unknown = Vec::new();
-    collect_unknown(&given, &read, &mut String::new(), &mut unknown);
+    collect_unknown(object, &read, &mut String::new(), &mut unknown);
     if unknown.is_empty() {
         return Ok(());
     }
@@ -97,26 +95,6 @@ fn add_shape<T: DeserializeOwned>(structs: &mut Structs) {
 
 fn through<T: DeserializeOwned + Serialize>(object: &Value) -> Result<Value, serde_json::Error> {
     serde_json::to_value(T::deserialize(object)?)
-}
-
-/// Quantities may be written as numbers; the generated types read text only.
-fn quantities_as_text(value: &mut Value) {
-    const HOLDERS: &[&str] = &["limits", "requests", "capacity", "allocatable", "hard", "used"];
-    match value {
-        Value::Object(map) => {
-            for (key, child) in map.iter_mut() {
-                if let (true, Value::Object(quantities)) = (HOLDERS.contains(&key.as_str()), &mut *child) {
-                    for quantity in quantities.values_mut().filter(|quantity| quantity.is_number()) {
-                        *quantity = Value::String(quantity.to_string());
-                    }
-                } else {
-                    quantities_as_text(child);
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(quantities_as_text),
-        _ => {}
-    }
 }
 
 /// Paths that went in and did not come out.

@@ -131,8 +131,8 @@ fn furnish(store: &ObjectStore, logs: &LogBook) {
     let deployment = store.create(&DEPLOYMENTS, deployment()).unwrap();
     let set = store.create(&REPLICA_SETS, owned("web-1", &deployment, replica_set_spec())).unwrap();
     store.create(&PODS, pod("web-1-good", &set, &running())).unwrap();
-    store.create(&PODS, pod("web-1-sick", &set, &crashing())).unwrap();
-    store.create(&EVENTS, event()).unwrap();
+    let sick = store.create(&PODS, pod("web-1-sick", &set, &crashing())).unwrap();
+    store.create(&EVENTS, event(&sick)).unwrap();
     for (pod, restart, text) in [
         ("web-1-good", 0, "listening on 8080"),
         ("web-1-good", 0, "GET /ready 200"),
@@ -209,11 +209,11 @@ fn crashing() -> Value {
     })
 }
 
-fn event() -> Value {
+fn event(pod: &Value) -> Value {
     json!({
         "metadata": {"name": "web-1-sick.1", "namespace": "shop"}, "type": "Warning", "reason": "BackOff",
         "message": "Back-off restarting failed container web", "count": 4,
-        "involvedObject": {"kind": "Pod", "namespace": "shop", "name": "web-1-sick"},
+        "involvedObject": {"kind": "Pod", "namespace": "shop", "name": "web-1-sick", "uid": pod["metadata"]["uid"]},
         "source": {"component": "kubelet"}, "firstTimestamp": "2026-01-01T00:00:00Z", "lastTimestamp": "2026-01-01T00:05:00Z",
     })
 }

@@ -104,8 +104,11 @@ impl<'de> Deserializer<'de> for Asked<'_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        if matches!(name, "Time" | "MicroTime") {
-            self.text = TIME;
+        match name {
+            "Time" | "MicroTime" => self.text = TIME,
+            // Read as whatever comes, written as text.
+            "Quantity" => *self.shape = Shape::Text,
+            _ => {}
         }
         visitor.visit_newtype_struct(self)
     }
