@@ -2,7 +2,7 @@
 #
 # A policy file of your own (automation.policy in the settings) replaces this one. It must be Rego v1 in this package and
 # define `decision`. kubewright asks once for every Action of a Plan; the strictest verdict holds for the whole Plan.
-# Anything but a conforming answer (an error, undefined, another shape, more than half a second) denies.
+# Anything but a conforming answer (an error, undefined, another shape, more than two seconds) denies.
 #
 # Answer: decision := {"verdict": "allow" | "needs_approval" | "deny", "reasons": [at least one sentence]}
 #

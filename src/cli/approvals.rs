@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::Client;
@@ -109,17 +110,22 @@ async fn confirmed(word: &'static str, shutdown: &CancellationToken) -> anyhow::
     if !std::io::stdin().is_terminal() {
         bail!("nobody can be asked here: look at the plan, then repeat with --yes --digest DIGEST");
     }
-    let asked = tokio::task::spawn_blocking(move || {
-        let mut stderr = std::io::stderr();
-        write!(stderr, "\n{word} this? [y/N] ").and_then(|()| stderr.flush())?;
-        let mut answer = String::new();
-        std::io::stdin().read_line(&mut answer)?;
-        Ok::<_, std::io::Error>(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
-    });
+    let (sender, asked) = oneshot::channel();
+    // A thread of its own, because reading a terminal cannot be interrupted: the program must be able to end without it.
+    std::thread::spawn(move || sender.send(ask(word)));
     match shutdown.run_until_cancelled(asked).await {
-        Some(answer) => Ok(answer??),
+        Some(answer) => Ok(answer.context("the question was not asked")??),
         None => Ok(false),
     }
+}
+
+fn ask(word: &str) -> std::io::Result<bool> {
+    let mut stderr = std::io::stderr();
+    write!(stderr, "\n{word} this? [y/N] ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 fn list(page: &ApprovalList, now: Timestamp) -> String {

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::output::{Format, print, render};
 use super::text::line;
 use crate::observe::Observer;
+use crate::remediate::Policy;
 use crate::settings::{ClusterSettings, Environment, Settings};
 use crate::store::Store;
 
@@ -69,7 +70,10 @@ async fn everything(file: &str, settings: &Settings) -> Vec<Tried> {
     let configuration = Tried::new("configuration", file, Ok("every key is understood".to_owned()));
     let clusters = join_all(settings.clusters.iter().map(|cluster| probe(cluster, settings)));
     let (store, clusters) = tokio::join!(store(settings), clusters);
-    [configuration, store].into_iter().chain(clusters.into_iter().flatten()).collect()
+    let policy = Policy::load(&settings.automation);
+    let policy = policy.map(|_| format!("compiles; automation level {}", settings.automation.level));
+    let policy = Tried::new("policy", "Rego policy", policy.map_err(chain));
+    [configuration, store, policy].into_iter().chain(clusters.into_iter().flatten()).collect()
 }
 
 async fn store(settings: &Settings) -> Tried {

@@ -39,8 +39,8 @@ pub struct Client {
 /// The server could not be reached, or broke off: worth another try.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot reach kubewright at {server}\n  is it running? start it with `kubewright serve`, or name another server with \
-     --server or {SERVER_VARIABLE}"
+    "cannot reach kubewright at {server}; start it with `kubewright serve`, or name another server with --server or \
+     {SERVER_VARIABLE}"
 )]
 pub(super) struct Unreachable {
     server: Url,

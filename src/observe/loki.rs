@@ -112,10 +112,7 @@ impl Loki {
     /// Asks for the label names, to see whether it answers.
     pub(super) async fn labels(&self) -> Result<(), ReadError> {
         let answer = self.source.get(&["loki", "api", "v1", "labels"], &[]).await?;
-        let body = success(&answer)?;
-        serde_json::from_slice::<serde::de::IgnoredAny>(body)
-            .map_err(|error| ReadError::from_json(&error))?;
-        Ok(())
+        ReadError::read_json::<serde::de::IgnoredAny>(success(&answer)?).map(|_| ())
     }
 
     /// The newest lines that look like trouble.

@@ -31,6 +31,7 @@ mod prior;
 mod quantity;
 mod reconcile;
 mod record;
+mod recursion;
 mod rollback;
 mod surroundings;
 mod target;

@@ -14,6 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::policy_input::{ActionInput, HypothesisInput, PolicyInput};
+use super::recursion;
 use crate::incident::{Action, Decision, ObjectRef, Verdict};
 use crate::settings::AutomationSettings;
 
@@ -23,10 +24,10 @@ const BUILT_IN: &str = include_str!("../../policies/remediation.rego");
 const RULE: &str = "data.kubewright.remediation.decision";
 /// Largest accepted policy file, bytes.
 const LARGEST_FILE: u64 = 1024 * 1024;
-/// Longest evaluation for one Action; a sensible policy takes a millisecond.
-const LONGEST_EVALUATION: Duration = Duration::from_millis(500);
-/// Stack of the thread that evaluates: deep enough that the time limit ends a runaway recursion before the stack does.
-const STACK_BYTES: usize = 256 * 1024 * 1024;
+/// Longest evaluation for one Action; a sensible policy takes some milliseconds.
+const LONGEST_EVALUATION: Duration = Duration::from_secs(2);
+/// Stack of the thread that evaluates: deeply nested policies need more than a worker thread has.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
 
 /// Why a policy cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +92,9 @@ impl Policy {
 
     pub(super) fn compile(text: String, settings: &AutomationSettings) -> Result<Self, PolicyError> {
         let digest = hex::encode(Sha256::digest(&text));
+        if let Some(function) = recursion::recursive_function(&text) {
+            return Err(PolicyError::Invalid { reason: format!("function {function} calls itself") });
+        }
         let mut engine = Engine::new();
         engine.set_strict_builtin_errors(true);
         if let Some(check_interval) = NonZeroU32::new(64) {

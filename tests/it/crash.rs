@@ -9,10 +9,10 @@ use axum::http::Method;
 use kubewright::incident::{ExecutionState, Incident, Outcome, Phase};
 use serde_json::{Value, json};
 
+use crate::support::eventually;
 use crate::support::gate::{Gate, Hold, Rule};
 use crate::support::server::Server;
 use crate::support::stage::Stage;
-use crate::support::eventually;
 
 const LIMIT: Duration = Duration::from_secs(60);
 const AUTOMATIC: &str = "[automation]\nlevel = 3\n[verify]\nstability_window = \"1s\"\ndeadline = \"40s\"\npoll_interval = \"200ms\"";

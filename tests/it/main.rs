@@ -8,9 +8,13 @@
     reason = "tests fail loudly"
 )]
 
+mod alertmanager;
+mod crash;
 mod http;
 mod layering;
 mod observe_sim;
+mod remediate_sim;
+mod sim_kubectl;
 mod sim_prometheus;
 mod sim_scenarios;
 mod store;

@@ -64,7 +64,7 @@ impl Stage {
 fn settings(sim: &Sim, listener: &TcpListener, folder: &TempDir) -> anyhow::Result<Settings> {
     let database = folder.path().join("kubewright.db");
     let cluster = ClusterSettings {
-        name: "sim".to_owned(),
+        name: cluster_name(sim.scenario()),
         api: ClusterApi::Url(sim.kubernetes_url().parse()?),
         environment: "staging".to_owned(),
         prometheus: Some(endpoint(&sim.prometheus_url())?),
@@ -95,6 +95,12 @@ fn settings(sim: &Sim, listener: &TcpListener, folder: &TempDir) -> anyhow::Resu
         },
         clusters: vec![cluster],
     })
+}
+
+/// What the scenario's alerts call their cluster.
+fn cluster_name(scenario: &Scenario) -> String {
+    let named = scenario.alerts.iter().find_map(|alert| alert.labels.get("cluster"));
+    named.map_or_else(|| "sim".to_owned(), Clone::clone)
 }
 
 fn endpoint(url: &str) -> anyhow::Result<Endpoint> {

@@ -101,3 +101,20 @@ impl RequestBody {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn quoted_digits_in_yaml_stay_text() {
+        let text = "a: \"8080\"\nb: \"00000000000000000000000000000001\"\nc: 8080\n";
+        let body =
+            RequestBody { media_type: "application/yaml".into(), bytes: Bytes::from_static(text.as_bytes()) };
+        assert_eq!(
+            body.object(),
+            Ok(json!({"a": "8080", "b": "00000000000000000000000000000001", "c": 8080}))
+        );
+    }
+}

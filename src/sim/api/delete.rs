@@ -12,7 +12,7 @@ use crate::sim::kinds::{Kind, NAMESPACES};
 use crate::sim::objects::{ApiError, Deletion, Propagation, meta};
 
 /// How long the namespace controller takes to notice.
-const NAMESPACE_DELAY: Duration = Duration::from_millis(500);
+const NAMESPACE_DELAY: Duration = Duration::from_secs(2);
 
 /// Answers a DELETE of one object.
 pub(super) fn delete(call: &Call, body: &RequestBody) -> Result<Response, ApiError> {

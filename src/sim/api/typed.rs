@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::openapi::shape::{self, Structs};
 use crate::sim::kinds::Kind;
 use crate::sim::objects::ApiError;
 
@@ -36,44 +37,62 @@ pub(super) fn check(kind: &Kind, object: &Value, strict: bool) -> Result<(), Api
     Err(refuse(format!("strict decoding error: {}", named.join(", "))))
 }
 
+/// Does the same for the generated type of whichever kind it is; the last expression is for kinds without one.
+macro_rules! with_type_of {
+    ($kind:expr, $function:ident, $argument:expr, $otherwise:expr) => {
+        match $kind.kind {
+            "ConfigMap" => $function::<core::ConfigMap>($argument),
+            "Endpoints" => $function::<core::Endpoints>($argument),
+            "LimitRange" => $function::<core::LimitRange>($argument),
+            "Namespace" => $function::<core::Namespace>($argument),
+            "Node" => $function::<core::Node>($argument),
+            "PersistentVolumeClaim" => $function::<core::PersistentVolumeClaim>($argument),
+            "PersistentVolume" => $function::<core::PersistentVolume>($argument),
+            "Pod" => $function::<core::Pod>($argument),
+            "ReplicationController" => $function::<core::ReplicationController>($argument),
+            "ResourceQuota" => $function::<core::ResourceQuota>($argument),
+            "Secret" => $function::<core::Secret>($argument),
+            "ServiceAccount" => $function::<core::ServiceAccount>($argument),
+            "Service" => $function::<core::Service>($argument),
+            "MutatingWebhookConfiguration" => $function::<admission::MutatingWebhookConfiguration>($argument),
+            "ValidatingWebhookConfiguration" => {
+                $function::<admission::ValidatingWebhookConfiguration>($argument)
+            }
+            "ControllerRevision" => $function::<apps::ControllerRevision>($argument),
+            "DaemonSet" => $function::<apps::DaemonSet>($argument),
+            "Deployment" => $function::<apps::Deployment>($argument),
+            "ReplicaSet" => $function::<apps::ReplicaSet>($argument),
+            "StatefulSet" => $function::<apps::StatefulSet>($argument),
+            "HorizontalPodAutoscaler" => $function::<autoscaling::HorizontalPodAutoscaler>($argument),
+            "CronJob" => $function::<batch::CronJob>($argument),
+            "Job" => $function::<batch::Job>($argument),
+            "Lease" => $function::<coordination::Lease>($argument),
+            "EndpointSlice" => $function::<discovery::EndpointSlice>($argument),
+            "Ingress" => $function::<networking::Ingress>($argument),
+            "NetworkPolicy" => $function::<networking::NetworkPolicy>($argument),
+            "PodDisruptionBudget" => $function::<policy::PodDisruptionBudget>($argument),
+            "ClusterRoleBinding" => $function::<rbac::ClusterRoleBinding>($argument),
+            "ClusterRole" => $function::<rbac::ClusterRole>($argument),
+            "RoleBinding" => $function::<rbac::RoleBinding>($argument),
+            "Role" => $function::<rbac::Role>($argument),
+            "StorageClass" => $function::<storage::StorageClass>($argument),
+            // Events are written by machines that leave out fields the generated type demands.
+            _ => $otherwise,
+        }
+    };
+}
+
 fn round_trip(kind: &Kind, object: &Value) -> Result<Value, serde_json::Error> {
-    match kind.kind {
-        "ConfigMap" => through::<core::ConfigMap>(object),
-        "Endpoints" => through::<core::Endpoints>(object),
-        "LimitRange" => through::<core::LimitRange>(object),
-        "Namespace" => through::<core::Namespace>(object),
-        "Node" => through::<core::Node>(object),
-        "PersistentVolumeClaim" => through::<core::PersistentVolumeClaim>(object),
-        "PersistentVolume" => through::<core::PersistentVolume>(object),
-        "Pod" => through::<core::Pod>(object),
-        "ReplicationController" => through::<core::ReplicationController>(object),
-        "ResourceQuota" => through::<core::ResourceQuota>(object),
-        "Secret" => through::<core::Secret>(object),
-        "ServiceAccount" => through::<core::ServiceAccount>(object),
-        "Service" => through::<core::Service>(object),
-        "MutatingWebhookConfiguration" => through::<admission::MutatingWebhookConfiguration>(object),
-        "ValidatingWebhookConfiguration" => through::<admission::ValidatingWebhookConfiguration>(object),
-        "ControllerRevision" => through::<apps::ControllerRevision>(object),
-        "DaemonSet" => through::<apps::DaemonSet>(object),
-        "Deployment" => through::<apps::Deployment>(object),
-        "ReplicaSet" => through::<apps::ReplicaSet>(object),
-        "StatefulSet" => through::<apps::StatefulSet>(object),
-        "HorizontalPodAutoscaler" => through::<autoscaling::HorizontalPodAutoscaler>(object),
-        "CronJob" => through::<batch::CronJob>(object),
-        "Job" => through::<batch::Job>(object),
-        "Lease" => through::<coordination::Lease>(object),
-        "EndpointSlice" => through::<discovery::EndpointSlice>(object),
-        "Ingress" => through::<networking::Ingress>(object),
-        "NetworkPolicy" => through::<networking::NetworkPolicy>(object),
-        "PodDisruptionBudget" => through::<policy::PodDisruptionBudget>(object),
-        "ClusterRoleBinding" => through::<rbac::ClusterRoleBinding>(object),
-        "ClusterRole" => through::<rbac::ClusterRole>(object),
-        "RoleBinding" => through::<rbac::RoleBinding>(object),
-        "Role" => through::<rbac::Role>(object),
-        "StorageClass" => through::<storage::StorageClass>(object),
-        // Events are written by machines that leave out fields the generated type demands.
-        _ => Ok(object.clone()),
-    }
+    with_type_of!(kind, through, object, Ok(object.clone()))
+}
+
+/// Adds the shape of a kind and of everything in it.
+pub(super) fn shape(kind: &Kind, structs: &mut Structs) {
+    with_type_of!(kind, add_shape, structs, ());
+}
+
+fn add_shape<T: DeserializeOwned>(structs: &mut Structs) {
+    shape::of::<T>(structs);
 }
 
 fn through<T: DeserializeOwned + Serialize>(object: &Value) -> Result<Value, serde_json::Error> {

@@ -6,6 +6,6 @@ mod guards;
 mod incidents;
 mod operations;
 mod payload;
-mod stage;
+pub(crate) mod stage;
 mod streams;
 mod webhooks;

@@ -25,47 +25,47 @@ use tower::ServiceExt;
 use super::payload::crash;
 
 /// Everything a test of the interface needs.
-pub(super) struct Stage {
+pub(crate) struct Stage {
     _folder: TempDir,
-    pub(super) store: Store,
-    pub(super) runner: watch::Sender<bool>,
-    pub(super) shutdown: CancellationToken,
-    pub(super) router: Router,
+    pub(crate) store: Store,
+    pub(crate) runner: watch::Sender<bool>,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) router: Router,
 }
 
 /// What was answered.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
     /// The status with the code of the error.
-    pub(super) fn error(&self) -> (u16, String) {
+    pub(crate) fn error(&self) -> (u16, String) {
         let code = self.json().pointer("/error/code").and_then(Value::as_str).unwrap().to_owned();
         (self.status.as_u16(), code)
     }
 }
 
 impl Stage {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with("", metrics::recorder().unwrap().handle()).await
     }
 
-    pub(super) async fn with_token(token: &str) -> Self {
+    pub(crate) async fn with_token(token: &str) -> Self {
         let mut environment = Environment::new();
         environment.insert("TOKEN".to_owned(), token.to_owned());
         let server = "[server]\ntoken = { env = \"TOKEN\" }\n";
         Self::build(server, &environment, metrics::recorder().unwrap().handle()).await
     }
 
-    pub(super) async fn with(server: &str, metrics: metrics_exporter_prometheus::PrometheusHandle) -> Self {
+    pub(crate) async fn with(server: &str, metrics: metrics_exporter_prometheus::PrometheusHandle) -> Self {
         Self::build(server, &Environment::new(), metrics).await
     }
 
@@ -94,21 +94,21 @@ impl Stage {
         Self { _folder: folder, store, runner, shutdown, router: router(state) }
     }
 
-    pub(super) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
-    pub(super) async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.send_text(Method::POST, path, body.to_string()).await
     }
 
-    pub(super) async fn send_text(&self, method: Method, path: &str, body: impl Into<Body>) -> Answer {
+    pub(crate) async fn send_text(&self, method: Method, path: &str, body: impl Into<Body>) -> Answer {
         let request =
             Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
         self.send(request.body(body.into()).unwrap()).await
     }
 
-    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = axum::body::to_bytes(response.into_body(), 64 << 20).await.unwrap();
@@ -116,7 +116,7 @@ impl Stage {
     }
 
     /// Opens the incident of the crashing pod.
-    pub(super) async fn crash(&self) -> IncidentId {
+    pub(crate) async fn crash(&self) -> IncidentId {
         let answer = self.post("/api/v1/webhooks/alertmanager", &crash()).await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
         let id = answer.json().pointer("/incidents/0").and_then(Value::as_str).unwrap().to_owned();
@@ -124,7 +124,7 @@ impl Stage {
     }
 
     /// Plays the workflow's part: applies `events` to the incident.
-    pub(super) async fn advance(
+    pub(crate) async fn advance(
         &self,
         id: &IncidentId,
         events: Vec<Event>,
@@ -139,7 +139,7 @@ impl Stage {
     }
 
     /// An incident whose repair waits for a person until `ttl` from now.
-    pub(super) async fn waiting(&self, ttl: SignedDuration) -> Incident {
+    pub(crate) async fn waiting(&self, ttl: SignedDuration) -> Incident {
         let id = self.crash().await;
         let now = Timestamp::now();
         let plan = plan();

@@ -38,7 +38,7 @@ impl Stage {
     /// The `[[clusters]]` section that names this cluster, with its API server at `url`.
     pub(crate) fn cluster(&self, url: &str) -> String {
         format!(
-            "[[clusters]]\nname = \"sim\"\nurl = \"{url}\"\nenvironment = \"staging\"\nprometheus = {{ url = \"{}\" }}\nloki = {{ url = \"{}\" }}\n",
+            "[[clusters]]\nname = \"northwind\"\nurl = \"{url}\"\nenvironment = \"staging\"\nprometheus = {{ url = \"{}\" }}\nloki = {{ url = \"{}\" }}\n",
             self.sim.prometheus_url(),
             self.sim.loki_url()
         )

@@ -1,12 +1,17 @@
 //! The OpenAPI documents that kubectl consults: which paths take which parameters, and the shape of each kind.
 
+pub(super) mod shape;
+
 use axum::extract::Path;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::{answer, discovery};
+use shape::{Shape, Structs};
+
+use super::schema::{self, MergeStrategy};
+use super::{answer, discovery, typed};
 use crate::sim::kinds::{KINDS, Kind};
-use crate::sim::objects::ApiError;
+use crate::sim::objects::{ApiError, meta};
 
 /// Changes when the documents do, so that clients may cache them.
 const HASH: &str = "1";
@@ -41,10 +46,15 @@ pub(super) async fn document(Path(path): Path<String>) -> Result<Response, ApiEr
         return Err(ApiError::no_such_path());
     }
     let mut paths = Map::new();
-    let mut schemas = Map::new();
-    for kind in kinds {
+    let mut structs = Structs::new();
+    for kind in &kinds {
         add_paths(&mut paths, kind, &version);
-        schemas.insert(schema_name(kind, &version), schema(kind, &version));
+        typed::shape(kind, &mut structs);
+    }
+    let mut schemas: Map<String, Value> =
+        structs.iter().map(|(name, fields)| (component(name), object_schema(name, fields))).collect();
+    for kind in kinds {
+        identify(&mut schemas, kind, &version);
     }
     Ok(answer::ok(json!({
         "openapi": "3.0.0", "info": {"title": "Kubernetes", "version": "v1.36.0"},
@@ -84,23 +94,61 @@ fn query_parameter(name: &str) -> Value {
     json!({"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": true}})
 }
 
-fn schema_name(kind: &Kind, version: &str) -> String {
-    let group = kind.group.split('.').next().filter(|group| !group.is_empty()).unwrap_or("core");
-    format!("io.k8s.api.{group}.{version}.{}", kind.kind)
+/// The name of a schema; `kubectl explain` shows its last part as the type.
+fn component(name: &str) -> String {
+    format!("io.k8s.{name}")
 }
 
-fn schema(kind: &Kind, version: &str) -> Value {
-    let text = |description: &str| json!({"type": "string", "description": description});
-    json!({
-        "type": "object",
-        "description": format!("{} of the simulated cluster.", kind.kind),
-        "x-kubernetes-group-version-kind": [gvk(kind, version)],
-        "properties": {
-            "apiVersion": text("The versioned schema of this object."),
-            "kind": text("The resource that this object represents."),
-            "metadata": {"type": "object", "description": "Standard object's metadata."},
-            "spec": {"type": "object", "description": "The desired state."},
-            "status": {"type": "object", "description": "The observed state."},
-        },
-    })
+/// Marks the schema of a kind as such, so that clients find it.
+fn identify(schemas: &mut Map<String, Value>, kind: &Kind, version: &str) {
+    let schema = schemas.entry(component(kind.kind)).or_insert_with(|| json!({"type": "object"}));
+    let map = meta::as_map(schema);
+    map.insert("description".to_owned(), format!("{} of the simulated cluster.", kind.kind).into());
+    map.insert("x-kubernetes-group-version-kind".to_owned(), json!([gvk(kind, version)]));
+}
+
+fn object_schema(name: &str, fields: &[(&'static str, Shape)]) -> Value {
+    let properties: Map<String, Value> =
+        fields.iter().map(|(field, shape)| ((*field).to_owned(), property(name, field, shape))).collect();
+    json!({"type": "object", "properties": properties})
+}
+
+/// A field's schema, with how a strategic merge patch treats it.
+fn property(of: &str, field: &str, shape: &Shape) -> Value {
+    let mut value = schema_of(shape);
+    // Container ports are the one list whose key depends on what holds it.
+    let holder = match of {
+        "Container" | "EphemeralContainer" => "containers",
+        "ObjectMeta" => "metadata",
+        name if name.ends_with("Spec") => "spec",
+        name if name.ends_with("Status") => "status",
+        _ => "",
+    };
+    if !matches!(shape, Shape::List(_)) {
+        return value;
+    }
+    let map = meta::as_map(&mut value);
+    match schema::merge_strategy(&[holder, field]) {
+        MergeStrategy::Replace => {}
+        MergeStrategy::Values => {
+            map.insert("x-kubernetes-patch-strategy".to_owned(), "merge".into());
+        }
+        MergeStrategy::ByKey(key) => {
+            map.insert("x-kubernetes-patch-strategy".to_owned(), "merge".into());
+            map.insert("x-kubernetes-patch-merge-key".to_owned(), key.into());
+        }
+    }
+    value
+}
+
+fn schema_of(shape: &Shape) -> Value {
+    match shape {
+        Shape::Any => json!({"type": "object"}),
+        Shape::Text => json!({"type": "string"}),
+        Shape::Number => json!({"type": "integer"}),
+        Shape::Flag => json!({"type": "boolean"}),
+        Shape::List(item) => json!({"type": "array", "items": schema_of(item)}),
+        Shape::Map(value) => json!({"type": "object", "additionalProperties": schema_of(value)}),
+        Shape::Struct(name) => json!({"$ref": format!("#/components/schemas/{}", component(name))}),
+    }
 }
