@@ -181,20 +181,25 @@ impl Feed {
 
     /// Queues what is new about one incident.
     async fn read(&mut self, id: IncidentId) -> Result<(), StoreError> {
-        let after = self.known.get(&id).copied().unwrap_or(0);
-        let events = self.store.events(&id, after, BATCH).await?;
         if self.known.len() >= MAX_KNOWN {
             // Forgotten incidents are told again from `since` on when they move; moving it up avoids that.
             self.known.clear();
             self.since = Timestamp::now();
         }
-        if let Some(last) = events.last() {
-            self.known.insert(id.clone(), last.seq);
+        loop {
+            let after = self.known.get(&id).copied().unwrap_or(0);
+            let events = self.store.events(&id, after, BATCH).await?;
+            let whole = events.len() < BATCH;
+            if let Some(last) = events.last() {
+                self.known.insert(id.clone(), last.seq);
+            }
+            let since = self.since;
+            let new = events.into_iter().filter(|recorded| recorded.at >= since);
+            self.ready.extend(new.map(|recorded| FeedEvent { incident: id.clone(), recorded }));
+            if whole {
+                return Ok(());
+            }
         }
-        let since = self.since;
-        let new = events.into_iter().filter(|recorded| recorded.at >= since);
-        self.ready.extend(new.map(|recorded| FeedEvent { incident: id.clone(), recorded }));
-        Ok(())
     }
 }
 

@@ -71,3 +71,33 @@ pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Response {
     let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
     ApiError::internal(anyhow::anyhow!("a handler panicked: {text}")).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::{Body, to_bytes};
+    use axum::extract::Request;
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use tower::{ServiceBuilder, ServiceExt};
+    use tower_http::catch_panic::CatchPanicLayer;
+
+    use super::panicked;
+    use crate::http::error::{ErrorBody, shape};
+
+    async fn careless() {
+        panic!("the password is hunter2");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_internal_error_that_tells_nothing() {
+        let layers = ServiceBuilder::new().layer(from_fn(shape)).layer(CatchPanicLayer::custom(panicked));
+        let router = Router::new().route("/", get(careless)).layer(layers);
+        let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+        let ErrorBody { error } = serde_json::from_slice(&body).unwrap();
+        assert_eq!(error.code, "internal");
+        assert!(!error.message.contains("hunter2"), "{}", error.message);
+    }
+}

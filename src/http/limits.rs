@@ -15,7 +15,7 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Requests worked on at a time; further ones are told to come back. Each may hold a body of
 /// `intake.max_body_bytes`.
-const MAX_REQUESTS: usize = 512;
+const MAX_REQUESTS: usize = 256;
 
 /// Event streams open at a time.
 const MAX_STREAMS: usize = 256;
@@ -50,4 +50,30 @@ pub(super) async fn admit(State(seats): State<Seats>, request: Request, next: Ne
 /// 503: no seat is free.
 pub(super) fn overloaded() -> ApiError {
     ApiError::unavailable("overloaded", "too many requests at a time; try again in a moment")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::body::Body;
+    use axum::extract::Request;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use tokio::sync::Semaphore;
+    use tower::ServiceExt;
+
+    use super::{Seats, admit};
+
+    #[tokio::test]
+    async fn while_all_seats_are_taken_a_request_is_turned_away_at_once() {
+        let seats = Seats { requests: Arc::new(Semaphore::new(1)), ..Seats::default() };
+        let layer = from_fn_with_state(seats.clone(), admit);
+        let router = Router::new().route("/", get(|| async {})).layer(layer);
+        let ask = || router.clone().oneshot(Request::new(Body::empty()));
+        assert_eq!(ask().await.unwrap().status(), 200);
+        let _taken = seats.requests.try_acquire().unwrap();
+        assert_eq!(ask().await.unwrap().status(), 503);
+    }
 }

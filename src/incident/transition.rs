@@ -86,10 +86,13 @@ impl Incident {
                 | Phase::AwaitApproval
                 | Phase::Escalated
         );
-        (idle && self.all_signals_resolved()).then(|| Event::Closed {
-            outcome: Outcome::Recovered,
-            reason: "All alerts resolved without a repair by kubewright.".to_owned(),
-        })
+        let reason = if self.executions.is_empty() {
+            "All alerts resolved without a repair by kubewright."
+        } else {
+            "All alerts resolved after the repair had been put back."
+        };
+        (idle && self.all_signals_resolved())
+            .then(|| Event::Closed { outcome: Outcome::Recovered, reason: reason.to_owned() })
     }
 
     fn admits(&self, event: &Event) -> bool {

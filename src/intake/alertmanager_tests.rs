@@ -1,7 +1,5 @@
 //! Payloads as Alertmanager sends them, and as nobody should.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail loudly")]
-
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -1,7 +1,5 @@
 //! Every rule of routing, and what must hold whatever is delivered in whatever order.
 
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
-
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use proptest::prelude::*;

@@ -1,7 +1,5 @@
 //! Payloads as Grafana sends them.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail loudly")]
-
 use serde_json::json;
 
 use super::*;

@@ -1,7 +1,5 @@
 //! Reports as people write them.
 
-#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
-
 use super::*;
 
 fn reported(body: &str) -> Result<Signal, IntakeError> {

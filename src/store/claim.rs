@@ -12,6 +12,16 @@ use super::sql::{json, micros, plain};
 use super::{Store, StoreError, answered, list};
 use crate::incident::{Incident, IncidentId};
 
+/// A worker's wish to leave an incident alone for a while.
+#[derive(Debug, Clone, Copy)]
+pub struct Rest {
+    /// Until when.
+    pub until: Timestamp,
+    /// The state that it is based on: [`Incident::updated_at`] as the worker knows it. An answer or an alert that came
+    /// in since makes the incident due at once, whatever the worker wishes.
+    pub seen: Timestamp,
+}
+
 impl Store {
     /// Takes up to `limit` incidents that are due and that nobody else holds, for `lease` from `now`; the worst and
     /// longest waiting first. They belong to `owner` until released or until the lease runs out.
@@ -65,23 +75,20 @@ impl Store {
         Ok(done.await?.rows_affected() == 1)
     }
 
-    /// Gives an incident back. `wake_at` sets when it is due next (an open incident only); `None` leaves what the last
-    /// commit set. Without effect when `owner` no longer holds it.
+    /// Gives an incident back. `rest` sets when it is due next (an open incident only), unless something happened to
+    /// the incident that the worker has not seen; `None` leaves what the last commit set. Without effect when `owner`
+    /// no longer holds it.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn release(
-        &self,
-        id: &IncidentId,
-        owner: &str,
-        wake_at: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
+    pub async fn release(&self, id: &IncidentId, owner: &str, rest: Option<Rest>) -> Result<(), StoreError> {
         let query = sqlx::query::<sqlx::Any>(
             "UPDATE incidents SET lease_owner = NULL, lease_until = NULL, \
-             wake_at = CASE WHEN closed_at IS NULL THEN COALESCE($1, wake_at) END \
-             WHERE id = $2 AND lease_owner = $3",
+             wake_at = CASE WHEN closed_at IS NULL AND updated_at <= $1 THEN COALESCE($2, wake_at) \
+             ELSE wake_at END WHERE id = $3 AND lease_owner = $4",
         )
-        .bind(wake_at.map(micros))
+        .bind(rest.map_or(i64::MAX, |rest| micros(rest.seen)))
+        .bind(rest.map(|rest| micros(rest.until)))
         .bind(plain(id.as_str()))
         .bind(plain(owner));
         answered(query.execute(&self.inner.writers)).await?;

@@ -24,6 +24,7 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use claim::Rest;
 pub use commit::Commit;
 pub use error::{ActError, CommitError, FindError, StoreError};
 pub use list::{IncidentFilter, IncidentSummary, MAX_PAGE, Page};

@@ -86,7 +86,6 @@ fn gap(what: &str, size: usize, limit: usize) -> Gap {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests fail loudly")]
 mod tests {
     use super::*;
     use crate::incident::Scope;

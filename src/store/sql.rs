@@ -69,7 +69,6 @@ pub(super) fn json<T: DeserializeOwned>(text: &str, what: impl FnOnce() -> Strin
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests fail loudly")]
 mod tests {
     use super::*;
 

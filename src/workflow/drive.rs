@@ -9,7 +9,7 @@ use tracing::{Instrument, info, info_span, warn};
 use super::step::{Step, escalated};
 use super::{Workflow, backoff};
 use crate::incident::{Event, Incident};
-use crate::store::{Commit, CommitError};
+use crate::store::{Commit, CommitError, Rest};
 
 /// No step may take longer; a collector or an apply has shorter limits of its own.
 const STEP_LIMIT: Duration = Duration::from_secs(120);
@@ -46,7 +46,7 @@ impl Workflow {
             let wake = step.wait.map(|wait| Timestamp::now() + wait);
             match self.save(&incident, step, wake).await {
                 Some(saved) if wake.is_none() && due(&saved) && !shutdown.is_cancelled() => incident = saved,
-                _ => return self.let_go(&incident, wake).await,
+                saved => return self.let_go(&saved.unwrap_or(incident), wake).await,
             }
         }
     }
@@ -76,7 +76,9 @@ impl Workflow {
     }
 
     async fn let_go(&self, incident: &Incident, wake_at: Option<Timestamp>) {
-        if let Err(error) = self.store.release(&incident.id, &self.owner, wake_at).await {
+        let until = wake_at.or_else(|| incident.wake_at(Timestamp::now()));
+        let rest = until.map(|until| Rest { until, seen: incident.updated_at });
+        if let Err(error) = self.store.release(&incident.id, &self.owner, rest).await {
             warn!(incident = %incident.id, %error, "could not give the incident back; its lease will run out");
         }
     }

@@ -9,6 +9,7 @@
 )]
 
 mod alertmanager;
+mod cli;
 mod crash;
 mod http;
 mod layering;

@@ -54,6 +54,7 @@ on_both_engines! {
     leases::a_commit_saves_state_events_and_snapshot_together,
     leases::an_event_that_does_not_fit_saves_nothing,
     leases::a_person_may_act_without_a_lease_and_wakes_the_incident,
+    leases::an_answer_that_the_worker_has_not_seen_beats_its_wish_to_rest,
     leases::what_a_person_has_closed_stays_closed,
     leases::a_released_incident_is_due_when_it_was_told,
     reading::pages_show_every_incident_once_newest_first,

@@ -10,13 +10,16 @@ use crate::observe::Snapshot;
 use crate::remediate::quantity::Quantity;
 
 impl Case<'_> {
-    /// Half as many replicas again, at least two more, at most three times as many.
+    /// As many replicas as the load asks for by the autoscaler's own reckoning, and at least half as many again or two
+    /// more; at most three times as many.
     pub(super) fn raise_maximum(&self, hypothesis: &Hypothesis) -> Result<Vec<Repair>, Pass> {
         let workload = self.workload(hypothesis);
-        let Some((hpa, maximum)) = self.autoscaler(hypothesis, workload.as_ref()) else {
+        let Some(found) = self.autoscaler(hypothesis, workload.as_ref()) else {
             return Err(self.not_here(hypothesis, "the autoscaler behind this was not found"));
         };
-        let wanted = raised(maximum);
+        let hpa = reference("HorizontalPodAutoscaler", &found.metadata);
+        let maximum = found.spec.max_replicas;
+        let wanted = raised(maximum, asked_for(found).unwrap_or(maximum));
         let room = room(&hpa.namespace, workload.as_ref(), self.snapshot);
         let more = room.map_or(wanted - maximum, |room| room.min(wanted - maximum));
         if more < 1 {
@@ -36,7 +39,11 @@ impl Case<'_> {
         }])
     }
 
-    fn autoscaler(&self, hypothesis: &Hypothesis, workload: Option<&ObjectRef>) -> Option<(ObjectRef, i32)> {
+    fn autoscaler(
+        &self,
+        hypothesis: &Hypothesis,
+        workload: Option<&ObjectRef>,
+    ) -> Option<&HorizontalPodAutoscaler> {
         let named = |hpa: &&HorizontalPodAutoscaler| {
             reference("HorizontalPodAutoscaler", &hpa.metadata) == hypothesis.object
         };
@@ -45,14 +52,32 @@ impl Case<'_> {
             workload.is_some() && controller_of(&hpa, self.snapshot).as_ref() == workload
         };
         let all = &self.snapshot.objects.autoscalers;
-        let found = all.iter().find(named).or_else(|| all.iter().find(scales))?;
-        Some((reference("HorizontalPodAutoscaler", &found.metadata), found.spec.max_replicas))
+        all.iter().find(named).or_else(|| all.iter().find(scales))
     }
 }
 
-fn raised(maximum: i32) -> i32 {
+fn raised(maximum: i32, asked_for: i32) -> i32 {
     let half_again = maximum.saturating_mul(3).saturating_add(1) / 2;
-    half_again.max(maximum.saturating_add(2)).min(maximum.saturating_mul(3))
+    half_again.max(maximum.saturating_add(2)).max(asked_for).min(maximum.saturating_mul(3))
+}
+
+/// How many replicas would bring the load to its target: the autoscaler's own formula, `ceil(replicas × now / target)`,
+/// over its utilisation metrics, without the maximum. `None` where no metric is reported.
+/// Source: the Kubernetes documentation of the HorizontalPodAutoscaler, "Algorithm details".
+fn asked_for(hpa: &HorizontalPodAutoscaler) -> Option<i32> {
+    let status = hpa.status.as_ref()?;
+    let replicas = i64::from(status.current_replicas.unwrap_or(status.desired_replicas));
+    let reported = |name: &str| {
+        let metrics = status.current_metrics.iter().flatten().filter_map(|metric| metric.resource.as_ref());
+        metrics.into_iter().find(|metric| metric.name == name)?.current.average_utilization.map(i64::from)
+    };
+    let targets = hpa.spec.metrics.iter().flatten().filter_map(|metric| metric.resource.as_ref());
+    let needs = targets.filter_map(|metric| {
+        let target = i64::from(metric.target.average_utilization.filter(|target| *target > 0)?);
+        let load = replicas.saturating_mul(reported(&metric.name)?);
+        i32::try_from(load.saturating_add(target - 1) / target).ok()
+    });
+    needs.max()
 }
 
 /// How many more pods the quotas of the namespace allow; `None` where none is visible.

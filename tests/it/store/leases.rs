@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{Timestamp, ToSpan};
 use kubewright::incident::{Event, Phase, Scope, Severity};
 use kubewright::observe::{Objects, Snapshot};
-use kubewright::store::{ActError, Commit, CommitError};
+use kubewright::store::{ActError, Commit, CommitError, Rest};
 
 use super::site::{Site, alert, deliver, history, incident, opened};
 
@@ -104,9 +104,9 @@ pub(crate) async fn an_event_that_does_not_fit_saves_nothing(site: &Site) {
 pub(crate) async fn a_person_may_act_without_a_lease_and_wakes_the_incident(site: &Site) {
     let store = site.open().await;
     let id = opened(&store, alert("a", "checkout", 0)).await;
-    store.claim("w", Timestamp::now(), LEASE, 1).await.unwrap();
+    let seen = store.claim("w", Timestamp::now(), LEASE, 1).await.unwrap()[0].updated_at;
     let later = Timestamp::now() + 1.hour();
-    store.release(&id, "w", Some(later)).await.unwrap();
+    store.release(&id, "w", Some(Rest { until: later, seen })).await.unwrap();
     assert_eq!(store.claim("w", Timestamp::now(), LEASE, 1).await.unwrap(), []);
 
     let refused = store.act(&id, |incident| Err(format!("{} is not waiting", incident.phase))).await;
@@ -116,6 +116,16 @@ pub(crate) async fn a_person_may_act_without_a_lease_and_wakes_the_incident(site
     store.act(&id, |_| Ok::<_, String>(vec![observed()])).await.unwrap();
     let woken = store.claim("w", Timestamp::now(), LEASE, 1).await.unwrap();
     assert_eq!(woken, [incident(&store, &id).await]);
+}
+
+pub(crate) async fn an_answer_that_the_worker_has_not_seen_beats_its_wish_to_rest(site: &Site) {
+    let store = site.open().await;
+    let id = opened(&store, alert("a", "checkout", 0)).await;
+    let seen = store.claim("w", Timestamp::now(), LEASE, 1).await.unwrap()[0].updated_at;
+    store.act(&id, |_| Ok::<_, String>(vec![observed()])).await.unwrap();
+    let until = Timestamp::now() + 1.hour();
+    store.release(&id, "w", Some(Rest { until, seen })).await.unwrap();
+    assert_eq!(store.claim("w", Timestamp::now(), LEASE, 1).await.unwrap().len(), 1);
 }
 
 pub(crate) async fn what_a_person_has_closed_stays_closed(site: &Site) {
@@ -132,7 +142,8 @@ pub(crate) async fn what_a_person_has_closed_stays_closed(site: &Site) {
     assert!(matches!(again, Err(ActError::Transition(_))));
     let ours = store.commit(&id, "w", vec![observed()], Commit::default()).await;
     assert!(matches!(ours, Err(CommitError::Transition(_))));
-    store.release(&id, "w", Some(Timestamp::now())).await.unwrap();
+    let rest = Rest { until: Timestamp::now(), seen: Timestamp::now() };
+    store.release(&id, "w", Some(rest)).await.unwrap();
     let much_later = Timestamp::now() + 24.hours();
     assert_eq!(store.claim("w", much_later, LEASE, 1).await.unwrap(), []);
 }
