@@ -44,7 +44,7 @@ fn sync(world: &World, set: &Value, hash: &str) {
                 let _ = pods::create(world, set, pod, COMPONENT);
             }
             Some(pod) if pods::is_finished(pod) && !meta::is_terminating(pod) => {
-                pods::delete(world, set, pod, COMPONENT)
+                pods::delete(world, set, pod, COMPONENT);
             }
             Some(_) => {}
         }

@@ -22,7 +22,7 @@ pub(super) fn record(world: &World, owner: &Value) -> String {
         // Going back to an old template gives it a new number.
         Some(revision) => {
             world.modify(&CONTROLLER_REVISIONS, revision, |r| {
-                fields::set(r, "/revision", (highest + 1).into())
+                fields::set(r, "/revision", (highest + 1).into());
             });
         }
         None => create(world, owner, &name, &hash, highest + 1, template),

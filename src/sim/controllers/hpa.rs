@@ -83,7 +83,7 @@ impl Autoscaler {
             world.report(hpa, Report::normal(COMPONENT, "SuccessfulRescale", &message));
             let now = meta::seconds(world.now());
             world.modify(&HORIZONTAL_POD_AUTOSCALERS, hpa, |h| {
-                fields::set(h, "/status/lastScaleTime", now.into())
+                fields::set(h, "/status/lastScaleTime", now.into());
             });
         }
     }

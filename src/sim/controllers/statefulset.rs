@@ -47,7 +47,7 @@ fn step(world: &World, set: &Value, hash: &str) {
             Some(_) => {}
         }
     }
-    let surplus = (wanted..wanted + 1_000).filter_map(find).last();
+    let surplus = (wanted..wanted + 1_000).rev().find_map(find);
     if let Some(pod) = surplus {
         return delete(world, set, pod);
     }

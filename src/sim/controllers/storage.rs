@@ -24,7 +24,7 @@ fn bind(world: &World, claim: &Value) {
             let message = format!("storageclass.storage.k8s.io \"{class}\" not found");
             world.report(claim, Report::warning(COMPONENT, "ProvisioningFailed", &message));
             world.modify(&PERSISTENT_VOLUME_CLAIMS, claim, |c| {
-                fields::set(c, "/status", json!({"phase": "Pending"}))
+                fields::set(c, "/status", json!({"phase": "Pending"}));
             });
         }
         return;

@@ -151,9 +151,9 @@ impl Rule {
 
     fn alert(&self, labels: Labels, element: &Element, now: Timestamp) -> ActiveAlert {
         let expand = |(key, text): (&String, &String)| (key.clone(), expand(text, &labels, element.value));
-        let annotations = self.rule.annotations.iter().map(expand).collect();
+        let annotations: BTreeMap<String, String> = self.rule.annotations.iter().map(expand).collect();
         ActiveAlert {
-            labels: labels.clone(),
+            labels,
             annotations,
             state: AlertState::Pending,
             active_since: now,
@@ -176,8 +176,10 @@ fn expand(text: &str, labels: &Labels, value: f64) -> String {
             break;
         };
         match inside.trim() {
-            "$value" => expanded
-                .push_str(&format!("{:.4}", value).trim_end_matches('0').trim_end_matches('.').to_owned()),
+            "$value" => {
+                let number = format!("{value:.4}");
+                expanded.push_str(number.trim_end_matches('0').trim_end_matches('.'));
+            }
             name => {
                 let label = name.strip_prefix("$labels.").and_then(|name| labels.get(name));
                 expanded.push_str(label.map_or("", String::as_str));

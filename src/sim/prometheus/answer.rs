@@ -9,7 +9,7 @@ use super::eval::{Element, QueryError, Value};
 use super::series::Labels;
 
 /// A success with its data.
-pub(super) fn success(data: JsonValue) -> Response {
+pub(super) fn success(data: &JsonValue) -> Response {
     Json(json!({"status": "success", "data": data})).into_response()
 }
 

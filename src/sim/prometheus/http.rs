@@ -119,7 +119,7 @@ async fn query(
     let at_ms = parameters.time("time")?.unwrap_or_else(|| metrics.clock.now().as_millisecond());
     let series = metrics.read();
     let value = Evaluator::instant(&series, at_ms, metrics.clock.speed()).evaluate(&expr)?;
-    Ok(success(instant(at_ms, &value)))
+    Ok(success(&instant(at_ms, &value)))
 }
 
 async fn query_range(
@@ -141,7 +141,7 @@ async fn query_range(
     let work = move || range(&state.metrics, &expr, start_ms, end_ms, step);
     let data =
         tokio::task::spawn_blocking(work).await.map_err(|e| QueryError::Execution(e.to_string()))??;
-    Ok(success(data))
+    Ok(success(&data))
 }
 
 fn range(
@@ -203,7 +203,7 @@ async fn labels(
     let parameters = Parameters::new(raw.as_deref(), &form);
     let names: BTreeSet<String> =
         matched(&state, &parameters)?.into_iter().flat_map(Labels::into_keys).collect();
-    Ok(success(json!(names)))
+    Ok(success(&json!(names)))
 }
 
 async fn label_values(
@@ -214,7 +214,7 @@ async fn label_values(
     let parameters = Parameters::new(raw.as_deref(), "");
     let values: BTreeSet<String> =
         matched(&state, &parameters)?.into_iter().filter_map(|mut labels| labels.remove(&name)).collect();
-    Ok(success(json!(values)))
+    Ok(success(&json!(values)))
 }
 
 async fn series(
@@ -226,7 +226,7 @@ async fn series(
     if parameters.get("match[]").is_none() {
         return Err(QueryError::BadData("no match[] parameter provided".to_owned()));
     }
-    Ok(success(json!(matched(&state, &parameters)?)))
+    Ok(success(&json!(matched(&state, &parameters)?)))
 }
 
 fn alert_json(alert: &ActiveAlert) -> Option<JsonValue> {
@@ -243,7 +243,7 @@ fn alert_json(alert: &ActiveAlert) -> Option<JsonValue> {
 
 async fn alerts(State(state): State<PrometheusState>) -> Response {
     let alerts: Vec<JsonValue> = state.metrics.active_alerts().iter().filter_map(alert_json).collect();
-    success(json!({"alerts": alerts}))
+    success(&json!({"alerts": alerts}))
 }
 
 async fn rules(State(state): State<PrometheusState>) -> Response {
@@ -271,11 +271,13 @@ async fn rules(State(state): State<PrometheusState>) -> Response {
         })
     };
     let all: Vec<JsonValue> = book.rules().map(rule).collect();
-    success(json!({"groups": [{"name": "kubewright-sim", "file": "simulated", "interval": 1, "rules": all}]}))
+    success(
+        &json!({"groups": [{"name": "kubewright-sim", "file": "simulated", "interval": 1, "rules": all}]}),
+    )
 }
 
 async fn build_info() -> Response {
-    success(json!({"version": "2.55.0", "revision": "simulated", "branch": "HEAD", "goVersion": "go1.26"}))
+    success(&json!({"version": "2.55.0", "revision": "simulated", "branch": "HEAD", "goVersion": "go1.26"}))
 }
 
 async fn metrics_page(State(state): State<PrometheusState>) -> Response {

@@ -165,7 +165,7 @@ fn key_of(labels: &Labels, matching: Option<&LabelModifier>) -> Labels {
     match matching {
         Some(LabelModifier::Include(on)) => key.retain(|name, _| on.labels.contains(name)),
         Some(LabelModifier::Exclude(ignored)) => {
-            key.retain(|name, _| name != NAME && !ignored.labels.contains(name))
+            key.retain(|name, _| name != NAME && !ignored.labels.contains(name));
         }
         None => {
             key.remove(NAME);
