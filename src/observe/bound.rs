@@ -119,8 +119,7 @@ struct Ranks {
 impl Ranks {
     fn new(objects: &Objects, focus: Option<&ObjectRef>) -> Self {
         let own = focus.map(|focus| pods_of(objects, focus)).unwrap_or_default();
-        let owners =
-            own.iter().map(|pod| ((pod.namespace(), pod.name_any()), top_owner(objects, pod))).collect();
+        let ids = own.iter().map(|pod| (pod.namespace(), pod.name_any())).collect();
         let hosts = own.iter().filter_map(|pod| pod.spec.as_ref()?.node_name.clone()).collect();
         Self { focus: focus.cloned(), own: ids, hosts }
     }

@@ -94,13 +94,18 @@ async fn rehearse_planned(
     planned: &PlannedAction,
     now: Timestamp,
     pace: Pace,
-) -> Result<Rehearsal, ApplyError> {
-    let live =
-        Target::new(client, planned.action.target(), pace)?.read().await.map_err(PreviewError::from)?;
+) -> Result<Option<Rehearsal>, ApplyError> {
+    let live = match Target::new(client, planned.action.target(), pace)?.read().await {
+        Err(ClusterError::Gone { .. }) if is_deletion(&planned.action) => return Ok(None),
+        answer => answer.map_err(PreviewError::from)?,
+    };
+    if is_deletion(&planned.action) && target::uid(&live) != planned.target_uid {
+        return Ok(None);
+    }
     check_version(planned, &live)?;
     let rehearsal = preview::rehearse(client, &planned.action, &live, now, pace).await?;
     check_effect(planned, &rehearsal.diff)?;
-    Ok(rehearsal)
+    Ok(Some(rehearsal))
 }
 
 /// Applies a journaled Execution. The answer's state is
