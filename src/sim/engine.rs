@@ -76,7 +76,8 @@ impl Engine {
         }
     }
 
-    /// Plays everything that happened up to `start`: the chapters, an hour of health, and, when `broken`, the fault.
+    /// Plays everything that happened before now, `start` being the present that ages count from: the chapters, an hour of
+    /// health, and, when `broken`, the fault with what followed.
     ///
     /// # Errors
     /// When a manifest of the scenario is refused.
@@ -91,8 +92,8 @@ impl Engine {
         self.live_through_health(fault_at);
         if broken {
             story::break_world(&self.world, &scenario.fault.steps)?;
-            self.live_through_trouble(fault_at, start);
         }
+        self.catch_up(fault_at);
         self.world.prune_events();
         Ok(())
     }
@@ -130,10 +131,11 @@ impl Engine {
         self.metrics.record(last);
     }
 
-    fn live_through_trouble(&mut self, from: Timestamp, until: Timestamp) {
+    /// From a time in the past to the real present, which goes on meanwhile: no gap is left before the world is live.
+    fn catch_up(&mut self, from: Timestamp) {
         let mut seconds = 0;
         let mut now = from;
-        while now < until {
+        while now < Timestamp::now() {
             self.world.clock.set(now);
             self.step();
             if seconds % REPLAY_SAMPLES == 0 {
@@ -142,7 +144,7 @@ impl Engine {
             seconds += 1;
             now = after(now, Duration::from_secs(1));
         }
-        self.world.clock.set(until);
+        self.world.clock.set(Timestamp::now());
         self.step();
         self.sample();
     }
