@@ -27,7 +27,9 @@ const SATURATED: f64 = 0.9;
 const SLOWEST: f64 = 30.0;
 /// Services that call each other in circles are followed so far.
 const MAX_DEPTH: usize = 8;
-/// Step of the time that is replayed.
+/// Real time between two looks at the requests.
+const LIVE_STEP: Duration = Duration::from_millis(100);
+/// The same while the past is replayed.
 const REPLAY_STEP: Duration = Duration::from_secs(5);
 /// Scheduling periods of the CPU controller in a second.
 const PERIODS: f64 = 10.0;
@@ -84,9 +86,9 @@ impl Traffic {
     /// Lets the requests since the last step pass.
     pub(crate) fn step(&mut self, world: &World) {
         let now = world.now();
-        // While the past is replayed nobody looks, and a coarser step is as exact.
-        let is_early = self.last.is_some_and(|last| !world.clock.is_over(last, REPLAY_STEP));
-        if !world.clock.is_live() && is_early {
+        // Steps come often; the picture changes slowly, and while the past is replayed nobody looks at all.
+        let pause = if world.clock.is_live() { LIVE_STEP } else { REPLAY_STEP };
+        if self.last.is_some_and(|last| now.duration_since(last).as_secs_f64() < pause.as_secs_f64()) {
             return;
         }
         let seconds = self.last.map_or(0.0, |last| now.duration_since(last).as_secs_f64().max(0.0));

@@ -5,6 +5,7 @@
 
 mod daemonset;
 mod deployment;
+mod disruption;
 mod endpoints;
 mod history;
 mod hpa;
@@ -39,6 +40,7 @@ pub(crate) fn settle(world: &World) {
         job::reconcile(world);
         scheduler::reconcile(world);
         endpoints::reconcile(world);
+        disruption::reconcile(world);
         if world.store.revision() == before {
             return;
         }
