@@ -337,5 +337,11 @@ fn checks_are_fixed_beforehand_and_include_the_alerts_own_expression() {
         "the node stays broken"
     );
     let hpa = ObjectRef::new("HorizontalPodAutoscaler", "shop", "web");
-    assert!(checks("scaling.limit_reached", hpa.clone()).contains(&Check::HpaBelowMaximum { hpa }));
+    let clear = |check: &Check| matches!(check, Check::AlertExpressionClear { .. });
+    let asked = checks("scaling.limit_reached", hpa.clone());
+    assert!(asked.iter().any(clear) && !asked.contains(&Check::HpaBelowMaximum { hpa: hpa.clone() }));
+    let object = hpa.clone();
+    let cause = [cause("scaling.limit_reached", object, 0.9)];
+    let unasked = draft(&cause, &after_rollout(&[IMAGE]), &[], &[], &[]).unwrap().checks;
+    assert!(unasked.contains(&Check::HpaBelowMaximum { hpa }));
 }
