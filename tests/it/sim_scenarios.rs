@@ -156,7 +156,7 @@ healthy_before! {
 const CHECKOUT: &str = "/apis/apps/v1/namespaces/shop/deployments/checkout";
 const CATALOG: &str = "/apis/apps/v1/namespaces/shop/deployments/catalog";
 
-fn container(name: &str, body: Value) -> Value {
+fn container(name: &str, body: &Value) -> Value {
     let mut container = json!({"name": name});
     for (key, value) in body.as_object().unwrap() {
         container[key] = value.clone();
@@ -185,7 +185,7 @@ async fn bad_deploy_is_not_healed_by_a_restart_but_by_going_back_to_the_image_be
     stage.restart("shop", "checkout").await;
     stage.stays_broken(Duration::from_secs(90)).await;
     let image = json!({"image": "registry.northwind.example/shop/checkout:2.14.2"});
-    stage.patch(CHECKOUT, container("checkout", image)).await;
+    stage.patch(CHECKOUT, container("checkout", &image)).await;
     heals(stage).await;
 }
 
@@ -222,7 +222,7 @@ async fn oom_is_not_healed_by_a_restart_but_by_a_higher_limit() {
     stage.restart("shop", "catalog").await;
     stage.stays_broken(Duration::from_secs(90)).await;
     let resources = json!({"resources": {"limits": {"memory": "320Mi"}}});
-    stage.patch(CATALOG, container("catalog", resources)).await;
+    stage.patch(CATALOG, container("catalog", &resources)).await;
     heals(stage).await;
 }
 
@@ -244,7 +244,7 @@ async fn image_pull_is_not_healed_by_a_restart_but_by_a_rollback() {
     stage.restart("shop", "catalog").await;
     stage.stays_broken(Duration::from_secs(60)).await;
     let image = json!({"image": "registry.northwind.example/shop/catalog:2.8.0"});
-    stage.patch(CATALOG, container("catalog", image)).await;
+    stage.patch(CATALOG, container("catalog", &image)).await;
     heals(stage).await;
 }
 

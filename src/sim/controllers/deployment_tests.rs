@@ -56,7 +56,7 @@ fn change_image(world: &World, image: &str) {
     world
         .store
         .modify(&DEPLOYMENTS, "default", "web", |d| {
-            fields::set(d, "/spec/template/spec/containers/0/image", image.into())
+            fields::set(d, "/spec/template/spec/containers/0/image", image.into());
         })
         .unwrap();
 }

@@ -214,7 +214,7 @@ mod tests {
     use crate::sim::kinds::EVENTS;
     use crate::sim::world::testing::{empty_world, given};
 
-    fn node(world: &World, name: &str, spec: Value) {
+    fn node(world: &World, name: &str, spec: &Value) {
         given(
             world,
             json!({
@@ -224,7 +224,7 @@ mod tests {
         );
     }
 
-    fn pod(world: &World, name: &str, cpu: &str, extra: Value) -> String {
+    fn pod(world: &World, name: &str, cpu: &str, extra: &Value) -> String {
         let mut spec =
             json!({"containers": [{"name": "c", "image": "c:1", "resources": {"requests": {"cpu": cpu}}}]});
         for (key, value) in extra.as_object().unwrap() {
@@ -241,12 +241,12 @@ mod tests {
     #[test]
     fn a_pod_goes_where_there_is_room() {
         let world = empty_world();
-        node(&world, "a", json!({}));
-        node(&world, "b", json!({}));
-        let first = pod(&world, "one", "1500m", json!({}));
-        let second = pod(&world, "two", "1500m", json!({}));
+        node(&world, "a", &json!({}));
+        node(&world, "b", &json!({}));
+        let first = pod(&world, "one", "1500m", &json!({}));
+        let second = pod(&world, "two", "1500m", &json!({}));
         assert_ne!(first, second);
-        assert_eq!(pod(&world, "three", "1500m", json!({})), "");
+        assert_eq!(pod(&world, "three", "1500m", &json!({})), "");
         let events = world.all(&EVENTS);
         let told = events.iter().find(|e| fields::text(e, "/reason") == "FailedScheduling").unwrap();
         assert_eq!(
@@ -259,13 +259,13 @@ mod tests {
     #[test]
     fn cordons_taints_and_selectors_are_respected() {
         let world = empty_world();
-        node(&world, "cordoned", json!({"unschedulable": true}));
-        node(&world, "tainted", json!({"taints": [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}]}));
-        assert_eq!(pod(&world, "plain", "100m", json!({})), "");
+        node(&world, "cordoned", &json!({"unschedulable": true}));
+        node(&world, "tainted", &json!({"taints": [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}]}));
+        assert_eq!(pod(&world, "plain", "100m", &json!({})), "");
         let toleration = json!({"tolerations": [{"key": "gpu", "operator": "Equal", "value": "yes", "effect": "NoSchedule"}]});
-        assert_eq!(pod(&world, "tolerant", "100m", toleration.clone()), "tainted");
+        assert_eq!(pod(&world, "tolerant", "100m", &toleration), "tainted");
         let mut picky = toleration;
         fields::set(&mut picky, "/nodeSelector", json!({"disk": "hdd"}));
-        assert_eq!(pod(&world, "picky", "100m", picky), "");
+        assert_eq!(pod(&world, "picky", "100m", &picky), "");
     }
 }

@@ -197,7 +197,7 @@ mod tests {
         world
             .store
             .modify(&STATEFUL_SETS, "default", "db", |s| {
-                fields::set(s, "/spec/template/spec/containers/0/image", "db:2".into())
+                fields::set(s, "/spec/template/spec/containers/0/image", "db:2".into());
             })
             .unwrap();
         reconcile(&world);

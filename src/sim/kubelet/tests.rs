@@ -42,7 +42,7 @@ fn world(failures: Vec<Failure>) -> World {
     world
 }
 
-fn pod(world: &World, container: Value) {
+fn pod(world: &World, container: &Value) {
     let mut full = json!({"name": "c", "image": "app:1", "ports": [{"containerPort": 8080}]});
     for (key, value) in container.as_object().unwrap() {
         full[key] = value.clone();
@@ -75,7 +75,10 @@ fn messages(world: &World, reason: &str) -> Vec<String> {
 #[test]
 fn a_pod_comes_up_logs_and_becomes_ready() {
     let world = world(Vec::new());
-    pod(&world, json!({"readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 5}}));
+    pod(
+        &world,
+        &json!({"readinessProbe": {"httpGet": {"path": "/ready", "port": 8080}, "periodSeconds": 5}}),
+    );
     let status = run(&mut Kubelet::default(), &world, 12);
     assert_eq!(status["phase"], "Running");
     assert_eq!(status["containerStatuses"][0]["ready"], true);
@@ -88,7 +91,7 @@ fn a_pod_comes_up_logs_and_becomes_ready() {
 #[test]
 fn a_crashing_program_backs_off_longer_and_longer_and_keeps_its_last_words() {
     let world = world(vec![failure(FailureKind::Exit, When::default())]);
-    pod(&world, json!({}));
+    pod(&world, &json!({}));
     let status = run(&mut Kubelet::default(), &world, 60);
     let container = &status["containerStatuses"][0];
     assert_eq!(container["state"]["waiting"]["reason"], "CrashLoopBackOff");
@@ -104,7 +107,7 @@ fn a_crashing_program_backs_off_longer_and_longer_and_keeps_its_last_words() {
 fn too_low_a_memory_limit_kills() {
     let when = When { memory_limit_below: Some("64Mi".to_owned()), ..When::default() };
     let world = world(vec![failure(FailureKind::Oom, when)]);
-    pod(&world, json!({"resources": {"limits": {"memory": "32Mi"}}}));
+    pod(&world, &json!({"resources": {"limits": {"memory": "32Mi"}}}));
     let status = run(&mut Kubelet::default(), &world, 12);
     let last = &status["containerStatuses"][0]["lastState"]["terminated"];
     assert_eq!((last["reason"].as_str(), last["exitCode"].as_i64()), (Some("OOMKilled"), Some(137)));
@@ -113,7 +116,7 @@ fn too_low_a_memory_limit_kills() {
 #[test]
 fn an_image_that_does_not_exist_is_tried_again_and_again() {
     let world = world(Vec::new());
-    pod(&world, json!({"image": "app:9"}));
+    pod(&world, &json!({"image": "app:9"}));
     let status = run(&mut Kubelet::default(), &world, 8);
     assert_eq!(status["phase"], "Pending");
     assert_eq!(status["containerStatuses"][0]["state"]["waiting"]["reason"], "ImagePullBackOff");
@@ -128,7 +131,7 @@ fn a_missing_key_is_named_and_the_pod_starts_once_it_is_there() {
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "conf", "namespace": "default"}}),
     );
     let reference = json!({"configMapKeyRef": {"name": "conf", "key": "URL"}});
-    pod(&world, json!({"env": [{"name": "URL", "valueFrom": reference}]}));
+    pod(&world, &json!({"env": [{"name": "URL", "valueFrom": reference}]}));
     let mut kubelet = Kubelet::default();
     let waiting = run(&mut kubelet, &world, 5)["containerStatuses"][0]["state"]["waiting"].clone();
     assert_eq!(waiting["reason"], "CreateContainerConfigError");
@@ -144,7 +147,7 @@ fn probes_fail_as_the_program_does() {
     let probe = |path: &str| json!({"httpGet": {"path": path, "port": 8080}, "periodSeconds": 2, "failureThreshold": 3});
     pod(
         &world,
-        json!({"image": "app:2", "readinessProbe": probe("/wrong"), "livenessProbe": probe("/ready")}),
+        &json!({"image": "app:2", "readinessProbe": probe("/wrong"), "livenessProbe": probe("/ready")}),
     );
     let status = run(&mut Kubelet::default(), &world, 20);
     assert!(status["containerStatuses"][0]["restartCount"].as_i64().unwrap() >= 1, "{status}");
@@ -163,7 +166,7 @@ fn probes_fail_as_the_program_does() {
 #[test]
 fn a_deleted_pod_ends_on_a_living_node_and_hangs_on_a_dead_one() {
     let world = world(Vec::new());
-    pod(&world, json!({}));
+    pod(&world, &json!({}));
     let mut kubelet = Kubelet::default();
     run(&mut kubelet, &world, 6);
     let now = world.now();
