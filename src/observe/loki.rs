@@ -16,7 +16,8 @@ const MAX_BODY: usize = 8 * 1024 * 1024;
 const MAX_LINES: usize = 1000;
 
 /// Lines that look like trouble.
-const FILTER: &str = "(?i)(error|exception|fatal|panic|traceback|refused|timeout|denied)";
+const FILTER: &str =
+    "(?i)(error|exception|fatal|panic|traceback|fail|refused|timeout|timed out|denied|unavailable)";
 
 /// A Loki to be asked. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -174,7 +175,7 @@ mod tests {
         };
         assert_eq!(
             search.query(),
-            r#"{namespace="shop\"}",pod=~"checkout\\.v2-.+"} |~ "(?i)(error|exception|fatal|panic|traceback|refused|timeout|denied)""#
+            r#"{namespace="shop\"}",pod=~"checkout\\.v2-.+"} |~ "(?i)(error|exception|fatal|panic|traceback|fail|refused|timeout|timed out|denied|unavailable)""#
         );
     }
 

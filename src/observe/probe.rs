@@ -26,7 +26,7 @@ pub struct Connection {
 type Permission = (&'static str, &'static str, &'static str, &'static str);
 
 /// What reading needs everywhere, then what the repairs of the catalog need.
-const PERMISSIONS: [Permission; 32] = [
+const PERMISSIONS: &[Permission] = &[
     ("list", "", "pods", ""),
     ("get", "", "pods", "log"),
     ("list", "", "services", ""),
@@ -52,13 +52,14 @@ const PERMISSIONS: [Permission; 32] = [
     ("list", "networking.k8s.io", "networkpolicies", ""),
     ("list", "policy", "poddisruptionbudgets", ""),
     ("list", "storage.k8s.io", "storageclasses", ""),
-    ("patch", "apps", "deployments", ""),
-    ("patch", "apps", "statefulsets", ""),
-    ("patch", "apps", "daemonsets", ""),
-    ("patch", "apps", "deployments", "scale"),
-    ("patch", "autoscaling", "horizontalpodautoscalers", ""),
+    ("update", "apps", "deployments", ""),
+    ("update", "apps", "statefulsets", ""),
+    ("update", "apps", "daemonsets", ""),
+    ("update", "autoscaling", "horizontalpodautoscalers", ""),
+    ("update", "", "nodes", ""),
+    ("create", "", "pods", "eviction"),
     ("delete", "", "pods", ""),
-    ("patch", "", "nodes", ""),
+    ("create", "", "events", ""),
 ];
 
 pub(super) async fn probe(observer: &Observer) -> Vec<Connection> {
@@ -67,7 +68,7 @@ pub(super) async fn probe(observer: &Observer) -> Vec<Connection> {
         let (prometheus, loki) = tokio::join!(prometheus(observer), loki(observer));
         return std::iter::once(api).chain(prometheus).chain(loki).collect();
     }
-    let permissions = join_all(PERMISSIONS.map(|permission| permitted(observer, permission)));
+    let permissions = join_all(PERMISSIONS.iter().map(|permission| permitted(observer, *permission)));
     let (permissions, prometheus, loki) = join3(permissions, prometheus(observer), loki(observer)).await;
     std::iter::once(api).chain(permissions).chain(prometheus).chain(loki).collect()
 }

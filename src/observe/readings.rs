@@ -74,7 +74,8 @@ async fn read_kind(
             .filter_map(|sample| {
                 let object = about(sample)?;
                 let container = sample.labels.get("container").cloned();
-                let (value, before) = (sample.value, before.of(sample));
+                let value = rounded(kind, sample.value);
+                let before = before.of(sample).map(|before| rounded(kind, before));
                 Some(Reading { kind, object, container, value, before, query: query.clone() })
             })
             .collect();
@@ -85,6 +86,11 @@ async fn read_kind(
         return Ok(Readings { readings, reasons });
     }
     Ok(Readings::default())
+}
+
+/// Counts are whole: `increase` extrapolates to the edges of its window, so that 6 restarts read 6.04.
+fn rounded(kind: ReadingKind, value: f64) -> f64 {
+    if kind == ReadingKind::Restarts { value.round() } else { value }
 }
 
 /// The object that a sample is about; `None` where its labels do not say.

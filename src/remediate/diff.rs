@@ -63,6 +63,13 @@ fn readable(object: &Value, other: &Value, differs: &str) -> String {
             fields::set(&mut shown, &fields::annotation_path("", key), Value::Null);
         }
     }
+    if shown
+        .pointer("/metadata/annotations")
+        .and_then(Value::as_object)
+        .is_some_and(serde_json::Map::is_empty)
+    {
+        fields::set(&mut shown, "/metadata/annotations", Value::Null);
+    }
     serde_saphyr::to_string(&shown).unwrap_or_else(|error| format!("(cannot be shown as YAML: {error})\n"))
 }
 

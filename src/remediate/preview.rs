@@ -1,5 +1,6 @@
 //! From a [`Draft`] to a [`Plan`]: every Action is worked out against its live target and tried as a server-side dry-run.
 
+use backon::Retryable;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -48,8 +49,14 @@ impl PreviewError {
 /// [`PreviewError`] for the first Action that would not work.
 pub async fn preview(client: &kube::Client, draft: Draft) -> Result<Plan, PreviewError> {
     let mut actions = Vec::with_capacity(draft.actions.len());
+    let pace = Pace::default();
     for action in draft.actions {
-        actions.push(plan(client, action, Pace::default()).await?);
+        // Controllers write the status of what is in trouble all the time: the next read is as good as this one.
+        let planned = (|| plan(client, action.clone(), pace))
+            .retry(pace.schedule())
+            .when(|error| matches!(error, PreviewError::Cluster(ClusterError::Conflict { .. })))
+            .await?;
+        actions.push(planned);
     }
     let Draft { hypothesis, rationale, checks, .. } = draft;
     Ok(Plan { hypothesis, rationale, actions, checks })

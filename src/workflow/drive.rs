@@ -58,21 +58,26 @@ impl Workflow {
         }
         let events = step.events.clone();
         let commit = Commit { wake_at, snapshot: step.snapshot };
-        match self.store.commit(&incident.id, &self.owner, step.events, commit).await {
+        let error = match self.store.commit(&incident.id, &self.owner, step.events, commit).await {
             Ok(saved) => {
                 super::meter::events(&events, &saved);
-                info!(incident = %saved.id, phase = saved.phase.as_str(), events = kinds(&events), "moved on");
-                Some(saved)
+                let events = kinds(&events);
+                info!(incident = %saved.id, phase = saved.phase.as_str(), events, "moved on");
+                return Some(saved);
             }
-            Err(CommitError::Transition(error)) => {
-                info!(incident = %incident.id, %error, "the incident moved on while a step ran; its result is dropped");
-                self.store.incident(&incident.id).await.ok().flatten()
-            }
-            Err(error) => {
-                warn!(incident = %incident.id, %error, "could not save a step; it will be repeated");
-                None
-            }
+            Err(error) => error,
+        };
+        self.unsaved(incident, &error).await
+    }
+
+    /// What is left when a step could not be saved: the incident as somebody else has moved it, or nothing.
+    async fn unsaved(&self, incident: &Incident, error: &CommitError) -> Option<Incident> {
+        if let CommitError::Transition(error) = error {
+            info!(incident = %incident.id, %error, "the incident moved on while a step ran; its result is dropped");
+            return self.store.incident(&incident.id).await.ok().flatten();
         }
+        warn!(incident = %incident.id, %error, "could not save a step; it will be repeated");
+        None
     }
 
     async fn let_go(&self, incident: &Incident, wake_at: Option<Timestamp>) {

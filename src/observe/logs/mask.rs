@@ -7,6 +7,9 @@ use super::super::text::{head, pattern};
 /// Longest template, bytes.
 const MAX_TEMPLATE: usize = 400;
 
+/// Longest quotation that is kept, bytes.
+const MAX_QUOTED: usize = 42;
+
 pattern!(
     VARIABLE,
     concat!(
@@ -16,7 +19,7 @@ pattern!(
         r"|(?P<ip>\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d+)?\b)",
         r"|(?P<hex>\b0x[0-9a-fA-F]+\b|\b[0-9a-fA-F]{8,}\b)",
         r"|(?P<pod>-[0-9a-z]{8,10}-[0-9a-z]{5}\b)",
-        r#"|(?P<text>"[^"]{40,}"|'[^']{40,}')"#,
+        r#"|(?P<quoted>"[^"]*"|\B'[^']*')"#,
         r"|(?P<n>\b\d+(?:\.\d+)?(?:ms|us|µs|ns|s|m|h|%|[KMG]i?B?)?\b)",
     )
 );
@@ -34,12 +37,23 @@ pub(super) fn mask(text: &str) -> String {
             () if named("ip") => "<ip>".to_owned(),
             () if named("hex") && has_digit => "<hex>".to_owned(),
             () if named("pod") && has_digit => "-<pod>".to_owned(),
-            () if named("text") => "<text>".to_owned(),
+            () if named("quoted") => quoted(whole),
             () if named("n") => "<n>".to_owned(),
             () => whole.to_owned(),
         }
     });
     head(&masked, MAX_TEMPLATE).to_owned()
+}
+
+/// A short quotation usually names something, so it is kept with its own variable parts masked; a long one is data.
+fn quoted(whole: &str) -> String {
+    let mut inner = whole.chars();
+    match (inner.next(), inner.next_back()) {
+        (Some(open), Some(close)) if whole.len() <= MAX_QUOTED => {
+            format!("{open}{}{close}", mask(inner.as_str()))
+        }
+        _ => "<text>".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -56,6 +70,12 @@ mod tests {
             ("at 0xc000123 and deadbeef42, cafebabe", "at <hex> and <hex>, cafebabe"),
             ("pod checkout-7d9f8b6c5d-x2x4z down", "pod checkout-<pod> down"),
             ("user \"shop\" key 'DB_URL' v2", "user \"shop\" key 'DB_URL' v2"),
+            ("time=\"2026-01-02T03:04:05Z\" took=\"12ms\"", "time=\"<time>\" took=\"<n>\""),
+            ("can't open 'a' in 3 of 'b'", "can't open 'a' in <n> of 'b'"),
+            (
+                "bean 'rounding' defined in class path resource [com/a/B.class]: 'x'",
+                "bean 'rounding' defined in class path resource [com/a/B.class]: 'x'",
+            ),
             ("query \"SELECT * FROM orders WHERE id = 17 AND total > 3\" failed", "query <text> failed"),
         ];
         for (text, expected) in cases {

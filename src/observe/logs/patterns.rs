@@ -8,7 +8,7 @@ use super::super::LogPattern;
 use super::super::text::head;
 use super::line::Line;
 use super::mask::mask;
-use super::stack_trace::{StackTrace, stack_traces};
+use super::stack_trace::{MAX_LINE as MAX_TRACE_LINE, StackTrace, stack_traces};
 use crate::incident::ObjectRef;
 
 /// Most patterns of one Snapshot.
@@ -81,8 +81,10 @@ impl Patterns {
         }
     }
 
-    /// Takes in what another reading of the same logs found: the larger count of each pattern holds, not the sum.
-    pub(in super::super) fn merge(&mut self, other: Self) {
+    /// Takes in what another reading of the same logs found: the larger count of each pattern holds, not the sum. A line
+    /// that is part of a stack trace known whole is not a pattern of its own: log stores split traces into lines.
+    pub(in super::super) fn merge(&mut self, mut other: Self) {
+        other.found.retain(|_, pattern| !self.is_of_trace(pattern));
         for (key, pattern) in other.found {
             let Some(known) = self.found.get_mut(&key) else {
                 self.found.insert(key, pattern);
@@ -96,6 +98,14 @@ impl Patterns {
                 known.trace_excerpt = pattern.trace_excerpt;
             }
         }
+    }
+
+    fn is_of_trace(&self, pattern: &LogPattern) -> bool {
+        let sample = head(&pattern.sample, MAX_TRACE_LINE);
+        self.found.values().filter(|known| known.source == pattern.source).any(|known| {
+            let excerpt = known.trace_excerpt.as_deref().unwrap_or_default();
+            excerpt.lines().skip(1).any(|line| line.trim() == sample.trim())
+        })
     }
 
     /// The most frequent patterns, most frequent first.
@@ -178,6 +188,19 @@ mod tests {
         assert_eq!(ranked[0].stack_trace.as_deref(), Some("java"));
         assert_eq!(ranked[0].template, "java.lang.IllegalStateException: no url");
         assert!(ranked[0].trace_excerpt.as_ref().is_some_and(|excerpt| excerpt.ends_with("B.java:2)")));
+    }
+
+    #[test]
+    fn lines_of_a_trace_that_a_log_store_split_are_not_patterns_of_their_own() {
+        let trace = "java.lang.Exception: no\n\tat a.B.c(B.java:1)\nCaused by: java.net.ConnectException: refused\n\t... 1 more\n";
+        let (mut whole, mut split) = (Patterns::default(), Patterns::default());
+        whole.add_text(&source(), trace);
+        split.add_line(&source(), "Caused by: java.net.ConnectException: refused", None);
+        split.add_line(&source(), "java.lang.Exception: no", None);
+        whole.merge(split);
+        let templates: Vec<String> =
+            whole.into_ranked().into_iter().map(|pattern| pattern.template).collect();
+        assert_eq!(templates, ["java.lang.Exception: no"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::super::text::{head, pattern};
 const MAX_FRAMES: usize = 5;
 
 /// Longest line of an excerpt, bytes.
-const MAX_LINE: usize = 300;
+pub(super) const MAX_LINE: usize = 300;
 
 /// Longest trace that is followed, lines.
 const MAX_LINES: usize = 2000;

@@ -3,7 +3,9 @@
 use super::Repair;
 use crate::incident::{Check, Signal, SignalState};
 
-/// What must hold after `repair`: the workloads run, the autoscaler has room, and the alerts' own expressions are clear.
+/// What must hold after `repair`: the workloads run, and the alerts' own expressions are clear. Where no alert can be
+/// asked, the autoscaler must have room; where one can, it decides: an autoscaler that stands at its new maximum while
+/// users are served again has helped, and taking that back would bring the trouble back.
 pub(super) fn after(repair: &Repair, signals: &[Signal]) -> Vec<Check> {
     let mut checks = Vec::new();
     for workload in &repair.workloads {
@@ -11,7 +13,6 @@ pub(super) fn after(repair: &Repair, signals: &[Signal]) -> Vec<Check> {
         checks.push(Check::PodsReady { workload: workload.clone() });
         checks.push(Check::RestartsStable { workload: workload.clone() });
     }
-    checks.extend(repair.autoscaler.iter().map(|hpa| Check::HpaBelowMaximum { hpa: hpa.clone() }));
     let given_up = repair.given_up_node.as_deref();
     let firing = signals.iter().filter(|signal| signal.state == SignalState::Firing);
     for signal in firing.filter(|signal| !is_about(signal, given_up)) {
@@ -20,6 +21,9 @@ pub(super) fn after(repair: &Repair, signals: &[Signal]) -> Vec<Check> {
         if !checks.contains(&check) {
             checks.push(check);
         }
+    }
+    if !checks.iter().any(|check| matches!(check, Check::AlertExpressionClear { .. })) {
+        checks.extend(repair.autoscaler.iter().map(|hpa| Check::HpaBelowMaximum { hpa: hpa.clone() }));
     }
     checks
 }

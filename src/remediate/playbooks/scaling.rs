@@ -9,9 +9,12 @@ use crate::incident::{Action, Hypothesis, ObjectRef};
 use crate::observe::Snapshot;
 use crate::remediate::quantity::Quantity;
 
+/// A greater jump than this is for people to decide.
+const MOST_TIMES: i32 = 5;
+
 impl Case<'_> {
-    /// As many replicas as the load asks for by the autoscaler's own reckoning, and at least half as many again or two
-    /// more; at most three times as many.
+    /// Half as many again as there may be now, or as the load asks for by the autoscaler's own reckoning; at least two
+    /// more, at most [`MOST_TIMES`] as many.
     pub(super) fn raise_maximum(&self, hypothesis: &Hypothesis) -> Result<Vec<Repair>, Pass> {
         let workload = self.workload(hypothesis);
         let Some(found) = self.autoscaler(hypothesis, workload.as_ref()) else {
@@ -56,9 +59,12 @@ impl Case<'_> {
     }
 }
 
+/// A maximum is a ceiling: the autoscaler uses no more of it than the load needs. Pods at their CPU limit hide a part of
+/// the load, so that half as much again is allowed for.
 fn raised(maximum: i32, asked_for: i32) -> i32 {
-    let half_again = maximum.saturating_mul(3).saturating_add(1) / 2;
-    half_again.max(maximum.saturating_add(2)).max(asked_for).min(maximum.saturating_mul(3))
+    let half_again = |replicas: i32| replicas.saturating_mul(3).saturating_add(1) / 2;
+    let wanted = half_again(maximum).max(maximum.saturating_add(2)).max(half_again(asked_for));
+    wanted.min(maximum.saturating_mul(MOST_TIMES))
 }
 
 /// How many replicas would bring the load to its target: the autoscaler's own formula, `ceil(replicas × now / target)`,

@@ -76,6 +76,29 @@ async fn a_preview_binds_the_plan_to_its_target_and_only_asks_for_a_dry_run() {
 }
 
 #[tokio::test]
+async fn a_preview_whose_dry_run_meets_a_moving_status_is_tried_again() {
+    let (shelf, mut tries) = (shelf(), 0);
+    let served = shelf.clone();
+    let api = Api::answering(move |call| {
+        if call.line.contains("dryRun=All") {
+            tries += 1;
+            if tries == 1 {
+                served.change(|live| live["status"]["replicas"] = json!(2));
+            }
+        }
+        served.answer(call)
+    });
+    let draft = crate::remediate::Draft {
+        hypothesis: String::new(),
+        rationale: String::new(),
+        actions: vec![roll_back()],
+        checks: Vec::new(),
+    };
+    assert_eq!(preview(&api.client, draft).await.unwrap().actions[0].target_generation, Some(5));
+    assert_eq!(api.lines().iter().filter(|line| line.contains("dryRun=All")).count(), 2);
+}
+
+#[tokio::test]
 async fn an_intent_captures_the_prior_state_and_changes_nothing() {
     let shelf = shelf();
     let (execution, _) = intended(&shelf).await;

@@ -188,7 +188,7 @@ fn an_autoscalers_maximum_is_raised_by_half_within_the_quota() {
 }
 
 #[test]
-fn an_autoscalers_maximum_follows_the_load_up_to_three_times_as_many() {
+fn an_autoscalers_maximum_follows_the_load_up_to_five_times_as_many() {
     let under_load = |utilisation: i64| {
         let mut snapshot = snapshot();
         let cpu = |key: &str, value: Value| json!([{ "type": "Resource", "resource": { "name": "cpu", key: value } }]);
@@ -200,9 +200,9 @@ fn an_autoscalers_maximum_follows_the_load_up_to_three_times_as_many() {
         snapshot.objects.autoscalers = read(vec![hpa]);
         planned("scaling.limit_reached", &snapshot, &[])
     };
-    assert_eq!(under_load(60), Ok(vec![raise(6)]), "half as many again");
-    assert_eq!(under_load(101), Ok(vec![raise(9)]), "4 × 101 / 50, rounded up");
-    assert_eq!(under_load(900), Ok(vec![raise(12)]), "three times as many");
+    assert_eq!(under_load(40), Ok(vec![raise(6)]), "half as many again");
+    assert_eq!(under_load(101), Ok(vec![raise(14)]), "half again of 4 × 101 / 50, rounded up");
+    assert_eq!(under_load(900), Ok(vec![raise(20)]), "five times as many");
 }
 
 #[test]
@@ -337,5 +337,11 @@ fn checks_are_fixed_beforehand_and_include_the_alerts_own_expression() {
         "the node stays broken"
     );
     let hpa = ObjectRef::new("HorizontalPodAutoscaler", "shop", "web");
-    assert!(checks("scaling.limit_reached", hpa.clone()).contains(&Check::HpaBelowMaximum { hpa }));
+    let clear = |check: &Check| matches!(check, Check::AlertExpressionClear { .. });
+    let asked = checks("scaling.limit_reached", hpa.clone());
+    assert!(asked.iter().any(clear) && !asked.contains(&Check::HpaBelowMaximum { hpa: hpa.clone() }));
+    let object = hpa.clone();
+    let cause = [cause("scaling.limit_reached", object, 0.9)];
+    let unasked = draft(&cause, &after_rollout(&[IMAGE]), &[], &[], &[]).unwrap().checks;
+    assert!(unasked.contains(&Check::HpaBelowMaximum { hpa }));
 }

@@ -18,12 +18,12 @@ use tokio::process::Command;
 const PATIENCE: &str = "60s";
 
 /// The real kubectl with its own configuration and cache.
-pub struct Kubectl {
+pub(super) struct Kubectl {
     dir: TempDir,
 }
 
 impl Kubectl {
-    pub fn for_server(url: &str) -> Self {
+    pub(super) fn for_server(url: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "sim",
@@ -36,7 +36,7 @@ impl Kubectl {
     }
 
     /// A kubectl command, its arguments separated by spaces.
-    pub fn command(&self, line: &str) -> Command {
+    pub(super) fn command(&self, line: &str) -> Command {
         let mut command = Command::new("kubectl");
         command
             .args(line.split_whitespace())
@@ -54,7 +54,7 @@ impl Kubectl {
     }
 
     /// What a command prints; it must succeed.
-    pub async fn ok(&self, line: &str) -> String {
+    pub(super) async fn ok(&self, line: &str) -> String {
         let output = self.output(line).await;
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "kubectl {line}: {errors}");
@@ -62,24 +62,24 @@ impl Kubectl {
     }
 
     /// What a command complains about; it must fail.
-    pub async fn refused(&self, line: &str) -> String {
+    pub(super) async fn refused(&self, line: &str) -> String {
         let output = self.output(line).await;
         assert!(!output.status.success(), "kubectl {line} should fail");
         String::from_utf8(output.stderr).unwrap().trim().to_owned()
     }
 
     /// What a command prints, as JSON.
-    pub async fn json(&self, line: &str) -> Value {
+    pub(super) async fn json(&self, line: &str) -> Value {
         serde_json::from_str(&self.ok(&format!("{line} -o json")).await).unwrap()
     }
 
     /// What a command prints, as words in lines.
-    pub async fn table(&self, line: &str) -> Vec<Vec<String>> {
+    pub(super) async fn table(&self, line: &str) -> Vec<Vec<String>> {
         self.ok(line).await.lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
     }
 
     /// A file for `-f`.
-    pub fn file(&self, name: &str, content: &str) -> String {
+    pub(super) fn file(&self, name: &str, content: &str) -> String {
         let path = self.dir.path().join(name);
         std::fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
@@ -87,20 +87,20 @@ impl Kubectl {
 }
 
 /// The API alone: nothing moves unless a test moves it.
-pub struct Stage {
-    pub url: String,
-    pub store: ObjectStore,
-    pub logs: LogBook,
-    pub kubectl: Kubectl,
-    pub http: reqwest::Client,
+pub(super) struct Stage {
+    pub(super) url: String,
+    pub(super) store: ObjectStore,
+    pub(super) logs: LogBook,
+    pub(super) kubectl: Kubectl,
+    pub(super) http: reqwest::Client,
 }
 
 impl Stage {
-    pub async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         Self::denying(Vec::new()).await
     }
 
-    pub async fn denying(denied: Vec<Denial>) -> Self {
+    pub(super) async fn denying(denied: Vec<Denial>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (store, logs) = (ObjectStore::new(), LogBook::new());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -113,7 +113,7 @@ impl Stage {
     }
 
     /// A GET that must be answered with JSON.
-    pub async fn get(&self, path: &str) -> Value {
+    pub(super) async fn get(&self, path: &str) -> Value {
         self.http.get(format!("{}{path}", self.url)).send().await.unwrap().json().await.unwrap()
     }
 }
@@ -172,6 +172,7 @@ fn replica_set_spec() -> Value {
     json!({"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": template()})
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "fixtures are built in place")]
 fn owned(name: &str, owner: &Value, spec: Value) -> Value {
     let mut object = json!({"metadata": meta(name), "spec": spec});
     object["metadata"]["ownerReferences"] = json!([{

@@ -15,6 +15,8 @@ const SPEED: f64 = 30.0;
 /// A simulated cluster in which the fault has happened.
 pub(crate) struct Stage {
     sim: Sim,
+    /// The alerts that fired, as its Prometheus tells them. A crash loop's alert comes and goes with the pods' restarts.
+    alerts: Vec<Value>,
     shutdown: CancellationToken,
 }
 
@@ -24,11 +26,15 @@ impl Stage {
         let shutdown = CancellationToken::new();
         let options = SimOptions { speed: SPEED, ..SimOptions::new(Scenario::builtin(scenario).unwrap()) };
         let sim = Sim::start(options, &TaskTracker::new(), &shutdown).await.unwrap();
-        eventually("the alert fires", Duration::from_secs(30), async || {
-            (!sim.firing().is_empty()).then_some(())
+        let url = format!("{}/api/v1/alerts", sim.prometheus_url());
+        let alerts = eventually("an alert fires", Duration::from_secs(30), async || {
+            let answer: Value = http_client().get(&url).send().await.ok()?.json().await.ok()?;
+            let mut alerts = answer["data"]["alerts"].as_array()?.clone();
+            alerts.retain(|alert| alert["state"] == "firing");
+            (!alerts.is_empty()).then_some(alerts)
         })
         .await;
-        Self { sim, shutdown }
+        Self { sim, alerts, shutdown }
     }
 
     pub(crate) fn kubernetes_url(&self) -> String {
@@ -44,19 +50,11 @@ impl Stage {
         )
     }
 
-    /// Posts what an Alertmanager would about the alerts that fire now.
+    /// Posts what an Alertmanager would about the alerts that fired.
     pub(crate) async fn send_alert(&self, webhook: &str) {
-        let answer: Value = http_client()
-            .get(format!("{}/api/v1/alerts", self.sim.prometheus_url()))
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
-        let firing =
-            answer["data"]["alerts"].as_array().unwrap().iter().filter(|alert| alert["state"] == "firing");
-        let alerts: Vec<Value> = firing
+        let alerts: Vec<Value> = self
+            .alerts
+            .iter()
             .map(|alert| {
                 json!({
                     "status": "firing",
@@ -64,7 +62,6 @@ impl Stage {
                     "annotations": alert["annotations"],
                     "startsAt": alert["activeAt"],
                     "endsAt": "0001-01-01T00:00:00Z",
-                    "generatorURL": "",
                 })
             })
             .collect();

@@ -96,6 +96,8 @@ fn status<'a>(pod: &'a Value, container: &str) -> Option<&'a Value> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::needless_pass_by_value, reason = "fixtures are built in place")]
+
     use super::*;
     use serde_json::json;
 

@@ -185,6 +185,8 @@ fn reorder(map: &mut Map<String, Value>, list: &str, order: &Value, strategy: Me
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::needless_pass_by_value, reason = "fixtures are built in place")]
+
     use super::*;
     use serde_json::json;
 

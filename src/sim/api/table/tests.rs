@@ -1,3 +1,5 @@
+#![expect(clippy::needless_pass_by_value, reason = "fixtures are built in place")]
+
 use super::*;
 use crate::sim::kinds;
 
