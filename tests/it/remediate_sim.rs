@@ -79,7 +79,7 @@ impl Stage {
             {
                 let mut labels = sample.labels.clone();
                 labels.insert("alertname".to_owned(), alert.name.clone());
-                return self.signal(&alert.name, &alert.expr, labels);
+                return self.signal(&alert.name, &alert.expr, &labels);
             }
             assert!(Instant::now() < deadline, "{} never fires", alert.name);
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -90,7 +90,7 @@ impl Stage {
         &self,
         name: &str,
         expression: &str,
-        labels: std::collections::BTreeMap<String, String>,
+        labels: &std::collections::BTreeMap<String, String>,
     ) -> Signal {
         let label = |key: &str| labels.get(key).cloned();
         let namespace = label("namespace");

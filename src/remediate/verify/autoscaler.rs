@@ -44,7 +44,7 @@ mod tests {
 
     use super::judge;
 
-    fn hpa(desired: Value, conditions: Value) -> Value {
+    fn hpa(desired: &Value, conditions: &Value) -> Value {
         json!({ "spec": { "maxReplicas": 5 }, "status": { "desiredReplicas": desired, "conditions": conditions } })
     }
 
@@ -54,11 +54,11 @@ mod tests {
         let free = json!([{ "type": "ScalingLimited", "status": "False", "reason": "DesiredWithinRange" }]);
         let at_minimum = json!([{ "type": "ScalingLimited", "status": "True", "reason": "TooFewReplicas" }]);
         let looks = [
-            hpa(json!(5), limited),
-            hpa(json!(5), free),
-            hpa(json!(5), json!([])),
-            hpa(json!(1), at_minimum),
-            hpa(Value::Null, json!([])),
+            hpa(&json!(5), &limited),
+            hpa(&json!(5), &free),
+            hpa(&json!(5), &json!([])),
+            hpa(&json!(1), &at_minimum),
+            hpa(&Value::Null, &json!([])),
         ];
         let passed = looks.map(|live| judge(&live).passed);
         assert_eq!(passed, [Some(false), Some(true), Some(false), Some(true), None]);

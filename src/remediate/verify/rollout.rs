@@ -59,7 +59,7 @@ mod tests {
     use super::judge;
     use crate::incident::ObjectRef;
 
-    fn passed(kind: &str, spec: Value, status: Value) -> Option<bool> {
+    fn passed(kind: &str, spec: &Value, status: &Value) -> Option<bool> {
         let live = json!({ "metadata": { "generation": 3 }, "spec": spec, "status": status });
         judge(&ObjectRef::new(kind, "shop", "web"), &live).passed
     }
@@ -75,10 +75,10 @@ mod tests {
         let starting =
             json!({ "observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 1 });
         let seen = [done, unseen, old_left, starting]
-            .map(|status| passed("Deployment", json!({ "replicas": 2 }), status));
+            .map(|status| passed("Deployment", &json!({ "replicas": 2 }), &status));
         assert_eq!(seen, [Some(true), Some(false), Some(false), Some(false)]);
         assert_eq!(
-            passed("Deployment", json!({ "replicas": 0 }), json!({ "observedGeneration": 3 })),
+            passed("Deployment", &json!({ "replicas": 0 }), &json!({ "observedGeneration": 3 })),
             Some(true)
         );
     }
@@ -87,8 +87,8 @@ mod tests {
     fn other_workloads_have_their_own_counters_and_a_job_has_none() {
         let set = json!({ "observedGeneration": 3, "updatedReplicas": 2, "readyReplicas": 2 });
         let daemon = json!({ "observedGeneration": 3, "desiredNumberScheduled": 4, "updatedNumberScheduled": 4, "numberAvailable": 3 });
-        assert_eq!(passed("StatefulSet", json!({ "replicas": 2 }), set), Some(true));
-        assert_eq!(passed("DaemonSet", json!({}), daemon), Some(false));
-        assert_eq!(passed("Job", json!({}), json!({ "observedGeneration": 3 })), None);
+        assert_eq!(passed("StatefulSet", &json!({ "replicas": 2 }), &set), Some(true));
+        assert_eq!(passed("DaemonSet", &json!({}), &daemon), Some(false));
+        assert_eq!(passed("Job", &json!({}), &json!({ "observedGeneration": 3 })), None);
     }
 }
