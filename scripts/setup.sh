@@ -38,12 +38,12 @@ unpack() {
 
 build() {
   have cargo || fail 'cargo is missing; install Rust 1.95 or newer from https://rustup.rs and try again'
-  install cc gcc
+  install cc build-essential
 }
 
 test_tools() {
   tools=$1
-  have kubectl || fail 'kubectl is missing (the tests drive the simulated cluster with it); see https://kubernetes.io/docs/tasks/tools/'
+  have kubectl || fail 'kubectl is missing (the tests drive the simulated cluster with it); install 1.30 or newer: https://kubernetes.io/docs/tasks/tools/'
   unpack prometheus prometheus
   unpack prometheus-alertmanager prometheus-alertmanager
   if ! have postgres && ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then

@@ -63,9 +63,9 @@ impl App {
         let (alive, runner_alive) = watch::channel(true);
         let (workflow, stop) = (self.workflow, shutdown.clone());
         tasks.spawn(async move {
-            workflow.run(stop.clone()).await;
-            alive.send_replace(false);
-            stop.cancel();
+            // Also when the runner panics: a server that works on nothing must not look ready.
+            let _ends_with_the_runner = (OnDrop(alive), stop.clone().drop_guard());
+            workflow.run(stop).await;
         });
         tasks.spawn(telemetry::metrics::upkeep(self.metrics.clone(), shutdown.clone()));
         let state = HttpState {
@@ -97,5 +97,14 @@ async fn drain(
     tokio::select! {
         result = served => result.context("the HTTP server failed"),
         () = async { shutdown.cancelled().await; tokio::time::sleep(DRAIN).await } => Ok(()),
+    }
+}
+
+/// Says that the runner is gone, however it went.
+struct OnDrop(watch::Sender<bool>);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.send_replace(false);
     }
 }

@@ -21,6 +21,11 @@ const PLAN_WIDTH: usize = 70;
 
 /// What to do with repairs that wait.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  kubewright approvals list
+  kubewright approvals approve inc-7h2k           shows the plan and its diff, then asks
+  kubewright approvals deny inc-7h2k --comment 'wait for the morning'")]
 pub enum ApprovalsCommand {
     /// List repairs that wait for a person
     List,

@@ -20,6 +20,10 @@ const BAD: Style = AnsiColor::Red.on_default();
 
 /// What to check.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubewright check                         ./kubewright.toml: every problem at once, then every connection and permission
+  kubewright check -c prod.toml -o json    for a pipeline; exit code 1 when anything does not work")]
 pub struct CheckArgs {
     /// The configuration file
     #[arg(short, long, value_name = "FILE", default_value = "kubewright.toml")]

@@ -18,6 +18,12 @@ const TITLE_WIDTH: usize = 60;
 
 /// What to do with incidents.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  kubewright incidents list --open                what is going on
+  kubewright incidents show inc-7h2k              the story so far; the beginning of an identifier is enough
+  kubewright incidents watch                      follow everything live
+  kubewright incidents list --phase escalated -o json")]
 pub enum IncidentsCommand {
     /// List incidents, newest first
     List(ListArgs),

@@ -17,8 +17,17 @@ use crate::telemetry::{self, LogFormat};
 /// The variable that says what is logged.
 const FILTER_VARIABLE: &str = "KUBEWRIGHT_LOG";
 
+const EXAMPLES: &str = "\
+Examples:
+  kubewright check && kubewright serve          check ./kubewright.toml, then serve it
+  kubewright serve -c prod.toml --log-format json
+  KUBEWRIGHT_LOG=warn,kubewright=debug kubewright serve
+
+SIGTERM ends it in order: running steps are saved and the work is given back.";
+
 /// What to serve.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct ServeArgs {
     /// The configuration file; `kubewright check` tells whether it is right
     #[arg(short, long, value_name = "FILE", default_value = "kubewright.toml")]

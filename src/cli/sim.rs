@@ -53,7 +53,7 @@ pub struct SimArgs {
     pub kubeconfig: PathBuf,
 }
 
-fn speed(text: &str) -> Result<f64, String> {
+pub(super) fn speed(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(speed) if (0.1..=1000.0).contains(&speed) => Ok(speed),
         _ => Err("a number from 0.1 to 1000 is needed".to_owned()),

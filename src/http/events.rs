@@ -63,6 +63,7 @@ pub(super) async fn list(
 ) -> Result<Json<EventList>, ApiError> {
     let id = find_id(&state.store, &id).await?;
     let events = state.store.events(&id, query.after.unwrap_or(0), BATCH).await?;
+    let events: Vec<Recorded> = events.into_iter().map(Recorded::for_clients).collect();
     Ok(Json(EventList { events }))
 }
 
@@ -154,7 +155,7 @@ impl Follower {
         loop {
             if let Some(recorded) = self.read.next() {
                 self.after = recorded.seq;
-                return Ok(Some(recorded));
+                return Ok(Some(recorded.for_clients()));
             }
             // The phase is read before the events: once it is Closed, no event can follow those read afterwards.
             let over = self.is_over().await?;

@@ -195,7 +195,9 @@ impl Feed {
             }
             let since = self.since;
             let new = events.into_iter().filter(|recorded| recorded.at >= since);
-            self.ready.extend(new.map(|recorded| FeedEvent { incident: id.clone(), recorded }));
+            self.ready.extend(
+                new.map(|recorded| FeedEvent { incident: id.clone(), recorded: recorded.for_clients() }),
+            );
             if whole {
                 return Ok(());
             }

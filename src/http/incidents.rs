@@ -77,7 +77,7 @@ pub struct IncidentDetail {
 
 impl From<Incident> for IncidentDetail {
     fn from(incident: Incident) -> Self {
-        Self { story: Story::of(&incident), incident }
+        Self { story: Story::of(&incident), incident: incident.for_clients() }
     }
 }
 

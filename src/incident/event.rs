@@ -163,3 +163,16 @@ pub struct Recorded {
     #[serde(flatten)]
     pub event: Event,
 }
+
+impl Recorded {
+    /// As clients may see it; see [`Execution::for_clients`].
+    #[must_use]
+    pub fn for_clients(mut self) -> Self {
+        if let Event::ExecutionIntended { execution } | Event::ExecutionFinished { execution } =
+            &mut self.event
+        {
+            *execution = Box::new(Execution::clone(execution).for_clients());
+        }
+        self
+    }
+}

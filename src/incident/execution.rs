@@ -53,3 +53,12 @@ pub struct Execution {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
+
+impl Execution {
+    /// As clients may see it: without the captured state, which can hold literal passwords of a pod template.
+    #[must_use]
+    pub fn for_clients(mut self) -> Self {
+        self.prior = serde_json::Value::Null;
+        self
+    }
+}

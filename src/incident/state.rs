@@ -143,6 +143,13 @@ impl Incident {
         }
     }
 
+    /// As clients may see it; see [`Execution::for_clients`].
+    #[must_use]
+    pub fn for_clients(mut self) -> Self {
+        self.executions = self.executions.into_iter().map(Execution::for_clients).collect();
+        self
+    }
+
     /// Whether the runner still has, or may get, something to do.
     #[must_use]
     pub fn is_open(&self) -> bool {

@@ -86,10 +86,15 @@ impl Incident {
                 | Phase::AwaitApproval
                 | Phase::Escalated
         );
+        let undone = |execution: &Execution| {
+            matches!(execution.state, ExecutionState::RolledBack | ExecutionState::Failed)
+        };
         let reason = if self.executions.is_empty() {
             "All alerts resolved without a repair by kubewright."
-        } else {
+        } else if self.executions.iter().all(undone) {
             "All alerts resolved after the repair had been put back."
+        } else {
+            "All alerts resolved. A change by kubewright is still in place; see the journal."
         };
         (idle && self.all_signals_resolved())
             .then(|| Event::Closed { outcome: Outcome::Recovered, reason: reason.to_owned() })

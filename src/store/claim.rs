@@ -49,11 +49,13 @@ impl Store {
             .bind(plain(owner))
             .bind(until(now, lease));
         let rows = self.in_turn(query.fetch_all(&self.inner.writers));
-        let mut claimed = rows
+        // A row that cannot be read (it is logged) must not keep the others from being worked on; its lease runs out and
+        // it is tried again, for instance by a newer version.
+        let mut claimed: Vec<(i64, Incident)> = rows
             .await?
             .into_iter()
-            .map(|(wake_at, state)| Ok((wake_at, json::<Incident>(&state, || "incident".to_owned())?)))
-            .collect::<Result<Vec<_>, StoreError>>()?;
+            .filter_map(|(wake_at, state)| Some((wake_at, json(&state, || "incident".to_owned()).ok()?)))
+            .collect();
         claimed.sort_by_key(|(wake_at, incident)| (-list::rank(incident.severity), *wake_at));
         Ok(claimed.into_iter().map(|(_, incident)| incident).collect())
     }

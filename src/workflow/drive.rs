@@ -1,7 +1,9 @@
 //! One incident, step by step, until it has to wait.
 
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
@@ -13,6 +15,9 @@ use crate::store::{Commit, CommitError, Rest};
 
 /// No step may take longer; a collector or an apply has shorter limits of its own.
 const STEP_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long an incident rests when its step could not be saved.
+const UNSAVED_PAUSE: Duration = Duration::from_secs(10);
 
 impl Workflow {
     /// Drives a claimed incident until it closes, waits, fails, or is lost to another process.
@@ -35,18 +40,21 @@ impl Workflow {
             let phase = incident.phase;
             let span = info_span!("step", incident = %incident.id, phase = phase.as_str());
             let began = Instant::now();
-            let result =
-                tokio::time::timeout(STEP_LIMIT, self.step(&incident).instrument(span.clone())).await;
-            let step = match result {
-                Ok(Ok(step)) => step,
-                Ok(Err(error)) => failed(&incident, &error),
+            let work = AssertUnwindSafe(self.step(&incident).instrument(span)).catch_unwind();
+            let step = match tokio::time::timeout(STEP_LIMIT, work).await {
+                Ok(Ok(Ok(step))) => step,
+                Ok(Ok(Err(error))) => failed(&incident, &error),
+                Ok(Err(_)) => {
+                    failed(&incident, &anyhow::anyhow!("a bug in kubewright; its log has the details"))
+                }
                 Err(_) => failed(&incident, &anyhow::anyhow!("took longer than {} s", STEP_LIMIT.as_secs())),
             };
             super::meter::step(phase, &step, began.elapsed());
             let wake = step.wait.map(|wait| Timestamp::now() + wait);
             match self.save(&incident, step, wake).await {
                 Some(saved) if wake.is_none() && due(&saved) && !shutdown.is_cancelled() => incident = saved,
-                saved => return self.let_go(&saved.unwrap_or(incident), wake).await,
+                Some(saved) => return self.let_go(&saved, wake).await,
+                None => return self.let_go(&incident, Some(Timestamp::now() + UNSAVED_PAUSE)).await,
             }
         }
     }

@@ -33,8 +33,18 @@ const DEFAULT_SPEED: f64 = 20.0;
 /// A scenario that has not ended by then has failed.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+const EXAMPLES: &str = "\
+Examples:
+  kubewright demo                  a bad deploy is found, rolled back and proved
+  kubewright demo --list           the other scenarios
+  kubewright demo oom --serve      play one and keep everything running to look around
+  kubewright demo --all            play them all
+
+The exit code is 0 only when every scenario ended as it should.";
+
 /// What to play.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct DemoArgs {
     /// The scenario; --list shows them
     #[arg(default_value = DEFAULT_SCENARIO)]
@@ -49,7 +59,7 @@ pub struct DemoArgs {
     #[arg(long, conflicts_with = "serve")]
     pub all: bool,
     /// How much faster than life the simulated cluster's clock runs
-    #[arg(long, value_name = "FACTOR", default_value_t = DEFAULT_SPEED)]
+    #[arg(long, value_name = "FACTOR", default_value_t = DEFAULT_SPEED, value_parser = super::sim::speed)]
     pub speed: f64,
 }
 
@@ -71,9 +81,7 @@ pub async fn run(
     let names = if args.all { sim::names() } else { vec![args.scenario.as_str()] };
     let mut failed = Vec::new();
     for name in names {
-        let play = play(name, &args, &metrics, &shutdown);
-        let as_expected = shutdown.run_until_cancelled(play).await.context("interrupted")??;
-        if !as_expected {
+        if !play(name, &args, &metrics, &shutdown).await? {
             failed.push(name);
         }
     }
@@ -110,7 +118,8 @@ async fn play(
         stage.kubeconfig.display()
     ));
     screen.plain(&format!("its Prometheus      {}", stage.sim.prometheus_url()));
-    let result = incident(&stage, &screen).await;
+    let played = shutdown.run_until_cancelled(incident(&stage, &screen)).await;
+    let result = played.unwrap_or_else(|| Err(anyhow::anyhow!("interrupted")));
     if args.serve && result.is_ok() {
         screen.plain("\nEverything keeps running. Stop with Ctrl-C.");
         shutdown.cancelled().await;

@@ -26,9 +26,7 @@ pub(super) fn compare(expected: &Expected, incident: &Incident, healed: bool) ->
             text: format!("at fault: {wanted} (found: {found})"),
         });
     }
-    if let Some(action) = &expected.action {
-        expectations.push(applied(action, incident));
-    }
+    expectations.push(changes(expected.action.as_deref(), incident));
     if expected.outcome == scenarios::Outcome::Repaired {
         expectations
             .push(Expectation { holds: healed, text: "the cluster itself is healthy again".to_owned() });
@@ -48,19 +46,13 @@ fn outcome(expected: scenarios::Outcome, incident: &Incident) -> Expectation {
     Expectation { holds, text: format!("outcome: {wanted} (found: {found})") }
 }
 
-/// The expected kind of action was applied exactly as often as it was planned, and nothing else was.
-fn applied(action: &str, incident: &Incident) -> Expectation {
-    let made: Vec<&str> = incident
-        .executions
-        .iter()
-        .filter(|execution| execution.state == ExecutionState::Applied)
-        .map(|execution| execution.action.kind().as_str())
-        .collect();
-    Expectation {
-        holds: made.contains(&action),
-        text: format!(
-            "action: {action} (made: {})",
-            if made.is_empty() { "none".to_owned() } else { made.join(", ") }
-        ),
-    }
+/// The expected kind of action was applied and stayed; where none is expected, nothing was changed at all, not even for a
+/// while.
+fn changes(action: Option<&str>, incident: &Incident) -> Expectation {
+    let touched = incident.executions.iter().filter(|execution| execution.state != ExecutionState::Failed);
+    let made: Vec<&str> = touched.clone().map(|execution| execution.action.kind().as_str()).collect();
+    let all_stayed = touched.clone().all(|execution| execution.state == ExecutionState::Applied);
+    let holds = action.map_or(made.is_empty(), |action| all_stayed && made.contains(&action));
+    let listed = if made.is_empty() { "none".to_owned() } else { made.join(", ") };
+    Expectation { holds, text: format!("changes: {} (made: {listed})", action.unwrap_or("none")) }
 }

@@ -27,20 +27,38 @@ pub(super) async fn clear(look: &Look<'_>, alert: &str, expression: &str) -> See
     judge(&series, &alerts(look.signals, alert, expression))
 }
 
-/// The first of the firing alerts whose own expression still returns a series that is about it. Alerts without an
-/// expression, and questions that get no answer, say nothing.
-pub async fn still_firing(prometheus: &Prometheus, signals: &[Signal]) -> Option<String> {
-    let pace = Pace::default();
+/// What the expressions of the firing alerts say now, all together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Every one was asked and returns nothing about its alert.
+    Clear,
+    /// The expression of this alert still returns something about it.
+    Firing(String),
+    /// This alert could not be asked, and why.
+    Unknown(String, &'static str),
+}
+
+/// Asks the expressions of all firing alerts. One that still fires outweighs one that cannot be asked.
+pub async fn standing(prometheus: Option<&Prometheus>, signals: &[Signal]) -> Standing {
+    let mut standing = Standing::Clear;
     for signal in signals.iter().filter(|signal| signal.state == SignalState::Firing) {
-        let Some(expression) = signal.expression.as_deref() else { continue };
-        let answer = tokio::time::timeout(pace.call, prometheus.query(expression, None)).await;
-        let Ok(Ok(answer)) = answer else { continue };
-        let series: Vec<&BTreeMap<String, String>> = answer.iter().map(|sample| &sample.labels).collect();
-        if judge(&series, &[&signal.labels]).passed == Some(false) {
-            return Some(signal.name.clone());
+        match ask(prometheus, signal).await {
+            Ok(false) => {}
+            Ok(true) => return Standing::Firing(signal.name.clone()),
+            Err(why) => standing = Standing::Unknown(signal.name.clone(), why),
         }
     }
-    None
+    standing
+}
+
+/// Whether the alert's expression still returns something about it.
+async fn ask(prometheus: Option<&Prometheus>, signal: &Signal) -> Result<bool, &'static str> {
+    let expression = signal.expression.as_deref().ok_or("it came without an expression")?;
+    let prometheus = prometheus.ok_or("no Prometheus is configured for this cluster")?;
+    let answer = tokio::time::timeout(Pace::default().call, prometheus.query(expression, None)).await;
+    let Ok(Ok(answer)) = answer else { return Err("Prometheus did not answer") };
+    let series: Vec<&BTreeMap<String, String>> = answer.iter().map(|sample| &sample.labels).collect();
+    Ok(judge(&series, &[&signal.labels]).passed == Some(false))
 }
 
 fn alerts<'a>(signals: &'a [Signal], alert: &str, expression: &str) -> Vec<&'a BTreeMap<String, String>> {

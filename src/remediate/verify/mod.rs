@@ -9,7 +9,7 @@ mod pods;
 mod rollout;
 mod workload;
 
-pub use alert::still_firing;
+pub use alert::{Standing, standing};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
@@ -107,8 +107,8 @@ fn conclude(
 ) -> Verification {
     let counts =
         |result: &&CheckResult| has_prometheus || !matches!(result.check, Check::AlertExpressionClear { .. });
-    let mut counted = results.iter().filter(counts).peekable();
-    let holds = counted.peek().is_some() && counted.all(|result| result.passed == Some(true));
+    let counted: Vec<Option<bool>> = results.iter().filter(counts).map(|result| result.passed).collect();
+    let holds = !counted.is_empty() && counted.iter().all(|passed| *passed == Some(true));
     let started_at = previous.map_or(now, |previous| previous.started_at);
     let stable_since = holds.then(|| previous.and_then(|previous| previous.stable_since).unwrap_or(now));
     let lasted = |since: Timestamp, wanted: std::time::Duration| {
@@ -117,7 +117,10 @@ fn conclude(
     let passed = if stable_since.is_some_and(|since| lasted(since, settings.stability_window)) {
         Some(true)
     } else {
-        lasted(started_at, settings.deadline).then_some(false)
+        // Only what was seen to fail speaks against a repair: what could not be read, and checks that have begun to
+        // hold, are no reason to put the trouble back.
+        let fails = counted.contains(&Some(false));
+        (fails && lasted(started_at, settings.deadline)).then_some(false)
     };
     Verification { started_at, looked_at: now, stable_since, results, passed }
 }
@@ -189,6 +192,13 @@ mod tests {
         let passed = watch(&[Some(false); 11]);
         assert_eq!(passed[..10], [None; 10]);
         assert_eq!(passed[10], Some(false));
+    }
+
+    #[test]
+    fn what_cannot_be_read_or_has_begun_to_hold_is_not_put_back_at_the_deadline() {
+        assert_eq!(watch(&[None; 12]), [None; 12]);
+        let late = [&[Some(false); 9][..], &[Some(true); 4][..]].concat();
+        assert_eq!(watch(&late)[9..], [None, None, None, Some(true)]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use anyhow::Context;
 
 use crate::diagnose::{Diagnosis, diagnose};
 use crate::incident::{Event, Incident, Outcome};
+use crate::remediate::verify::{self, Standing};
 use crate::workflow::Workflow;
 use crate::workflow::step::{Step, closed, escalated};
 
@@ -26,16 +27,21 @@ impl Workflow {
             let reason = no_cause(diagnosis);
             return Some(escalated(reason));
         }
-        if let Some(alert) = self.still_firing(incident).await {
-            return Some(escalated(format!(
-                "Everything that was read is healthy, but the expression of alert {alert} still returns series: look \
-                 at what it measures."
-            )));
-        }
-        Some(closed(
-            Outcome::NothingWrong,
-            "No cause was found: everything that was read is healthy, and no alert expression returns anything.",
-        ))
+        let observer = &self.clusters.named(&incident.cluster).ok()?.observer;
+        Some(match verify::standing(observer.prometheus(), &incident.signals).await {
+            Standing::Clear => closed(
+                Outcome::NothingWrong,
+                "No cause was found: everything that was read is healthy, and the alerts' own expressions return nothing.",
+            ),
+            Standing::Firing(alert) => escalated(format!(
+                "No cause was found: everything that was read is healthy, but the expression of alert {alert} still \
+                 returns series. Look at what it measures."
+            )),
+            Standing::Unknown(alert, why) => escalated(format!(
+                "No cause was found: everything that was read is healthy, but whether alert {alert} still holds could \
+                 not be asked ({why}). Close the incident if you agree that nothing is wrong."
+            )),
+        })
     }
 }
 

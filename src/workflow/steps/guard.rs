@@ -11,14 +11,24 @@ use crate::workflow::step::{Step, escalated};
 impl Workflow {
     pub(super) async fn guard(&self, incident: &Incident) -> anyhow::Result<Step> {
         let plan = incident.plan.as_ref().context("there is no plan to judge")?;
-        let cluster = self.clusters.named(&incident.cluster)?;
         let now = Timestamp::now();
+        let decision = self.judge(incident, plan, now).await?;
+        let follow_up = self.follow_up(&decision, plan, now);
+        Ok(Step::events(std::iter::once(Event::Decided { decision }).chain(follow_up)))
+    }
+
+    /// What policy says of `plan` at `now`.
+    pub(super) async fn judge(
+        &self,
+        incident: &Incident,
+        plan: &Plan,
+        now: Timestamp,
+    ) -> anyhow::Result<Decision> {
+        let cluster = self.clusters.named(&incident.cluster)?;
         let snapshot = self.store.snapshot(&incident.id).await?;
         let input = PolicyInput::gather(plan, incident, &cluster.settings, snapshot.as_ref(), now);
         let policy = self.policy.clone();
-        let decision = tokio::task::spawn_blocking(move || policy.decide(&input)).await?;
-        let follow_up = self.follow_up(&decision, plan, now);
-        Ok(Step::events(std::iter::once(Event::Decided { decision }).chain(follow_up)))
+        Ok(tokio::task::spawn_blocking(move || policy.decide(&input)).await?)
     }
 
     fn follow_up(&self, decision: &Decision, plan: &Plan, now: Timestamp) -> Option<Event> {

@@ -22,8 +22,35 @@ impl Workflow {
         let cluster = self.clusters.named(&incident.cluster)?;
         match incident.current_executions().last() {
             Some(last) if last.state == ExecutionState::Intended => finish(cluster, last, plan).await,
-            last => start(cluster, incident, plan, last.map_or(0, |done| done.index + 1)).await,
+            last => {
+                let index = last.map_or(0, |done| done.index + 1);
+                if let Some(step) = self.withdrawn(incident, plan, index).await? {
+                    return Ok(step);
+                }
+                start(cluster, incident, plan, index).await
+            }
         }
+    }
+
+    /// Policy is asked again right before each change: a freeze may have begun, or the configuration have become
+    /// stricter, since the Plan was released.
+    async fn withdrawn(
+        &self,
+        incident: &Incident,
+        plan: &Plan,
+        index: usize,
+    ) -> anyhow::Result<Option<Step>> {
+        let now = self.judge(incident, plan, Timestamp::now()).await?;
+        let approved = incident.approval.as_ref().is_some_and(|approval| approval.approved == Some(true));
+        let reasons = now.reasons.join(" ");
+        Ok(match now.verdict {
+            Verdict::Allow => None,
+            Verdict::NeedsApproval if approved => None,
+            Verdict::NeedsApproval => {
+                Some(outdated(incident, index, &format!("policy now asks for approval: {reasons}")))
+            }
+            Verdict::Deny => Some(Step::escalate(format!("Policy now denies the repair: {reasons}"))),
+        })
     }
 }
 

@@ -1,7 +1,9 @@
 //! Verify: look at the Checks until they have held for the whole window, or time is up.
 
+use std::time::Duration;
+
 use anyhow::Context;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::incident::{Event, Incident, Outcome, Verification};
 use crate::remediate::verify;
@@ -24,6 +26,13 @@ impl Workflow {
             Timestamp::now(),
         )
         .await;
+        if is_out_of_sight(&seen, settings.deadline) {
+            return Ok(Step::escalate(format!(
+                "The repair was made and is still in place, but for {} s it could not be told whether it helped: {}",
+                settings.deadline.as_secs(),
+                unread(&seen)
+            )));
+        }
         let is_news = previous.is_none_or(|before| is_different(before, &seen));
         let passed = seen.passed;
         let looked = is_news.then_some(Event::VerificationLooked { verification: seen });
@@ -36,12 +45,19 @@ impl Workflow {
         let wait = passed.is_none().then_some(settings.poll_interval);
         Ok(Step { wait, ..Step::events(looked.into_iter().chain(ending)) })
     }
+}
 
-    /// The first alert whose own expression still returns something for it, where that can be asked.
-    pub(super) async fn still_firing(&self, incident: &Incident) -> Option<String> {
-        let observer = &self.clusters.named(&incident.cluster).ok()?.observer;
-        verify::still_firing(observer.prometheus()?, &incident.signals).await
-    }
+/// Whether the deadline has passed with nothing that fails and nothing that holds: it cannot be seen.
+fn is_out_of_sight(seen: &Verification, deadline: Duration) -> bool {
+    let watched = seen.looked_at.duration_since(seen.started_at);
+    seen.passed.is_none()
+        && seen.stable_since.is_none()
+        && SignedDuration::try_from(deadline).is_ok_and(|deadline| watched >= deadline)
+}
+
+fn unread(seen: &Verification) -> String {
+    let unread = seen.results.iter().filter(|result| result.passed.is_none());
+    unread.map(|result| format!("{}: {}", result.check, result.detail)).collect::<Vec<_>>().join("; ")
 }
 
 /// Whether people should see this look: something other than the clock changed.
