@@ -171,7 +171,7 @@ impl Recorded {
         if let Event::ExecutionIntended { execution } | Event::ExecutionFinished { execution } =
             &mut self.event
         {
-            *execution = Box::new(Execution::clone(execution).for_clients());
+            **execution = Execution::clone(execution).for_clients();
         }
         self
     }

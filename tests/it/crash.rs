@@ -49,6 +49,8 @@ async fn assert_repaired_once((incident, stage): (Incident, Stage)) {
     let states: Vec<ExecutionState> = incident.executions.iter().map(|execution| execution.state).collect();
     assert_eq!((incident.outcome, states), (Some(Outcome::Repaired), vec![ExecutionState::Applied]));
     assert_eq!(stage.changes_by_kubewright().await.len(), 1);
+    let shown = incident.executions.iter().all(|execution| execution.prior.is_null());
+    assert!(shown, "the captured state can hold passwords; clients never see it");
 }
 
 #[tokio::test]
