@@ -145,12 +145,13 @@ async fn killed_while_waiting_for_a_person_the_approval_still_counts() {
 async fn killed_in_roll_back_it_undoes_once() {
     let stage = Stage::broken("bad-deploy").await;
     let folder = tempfile::tempdir().unwrap();
-    // The second real change is the undo: the checks cannot hold in the time that they are given.
+    // The second real change is the undo: the alert's expression is always true, so no repair can help.
     let undo = rule(Method::PUT, "/deployments/", false, 1, Hold::After);
     let gate = Gate::before(&stage.kubernetes_url(), undo).await;
-    let impatient = "[automation]\nlevel = 3\n[verify]\nstability_window = \"900ms\"\ndeadline = \"1s\"\npoll_interval = \"100ms\"";
-    let mut server = Server::start(folder.path(), &stage.cluster(&gate.url()), impatient).await;
-    stage.send_alert(&server.url("/api/v1/webhooks/alertmanager")).await;
+    let impatient = AUTOMATIC.replace("deadline = \"40s\"", "deadline = \"2s\"");
+    let mut server = Server::start(folder.path(), &stage.cluster(&gate.url()), &impatient).await;
+    let webhook = server.url("/api/v1/webhooks/alertmanager");
+    stage.send_alert_from(&webhook, "http://prometheus/graph?g0.expr=vector(1)").await;
     tokio::time::timeout(LIMIT, gate.holds()).await.expect("the undo comes");
     server.kill();
     server.restart().await;

@@ -52,6 +52,11 @@ impl Stage {
 
     /// Posts what an Alertmanager would about the alerts that fired.
     pub(crate) async fn send_alert(&self, webhook: &str) {
+        self.send_alert_from(webhook, "").await;
+    }
+
+    /// The same with the sender's link, which carries the alert's expression.
+    pub(crate) async fn send_alert_from(&self, webhook: &str, generator_url: &str) {
         let alerts: Vec<Value> = self
             .alerts
             .iter()
@@ -62,6 +67,7 @@ impl Stage {
                     "annotations": alert["annotations"],
                     "startsAt": alert["activeAt"],
                     "endsAt": "0001-01-01T00:00:00Z",
+                    "generatorURL": generator_url,
                 })
             })
             .collect();
