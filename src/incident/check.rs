@@ -37,7 +37,7 @@ pub enum Check {
     AlertExpressionClear {
         /// Name of the alert.
         alert: String,
-        /// The expression, narrowed to the series that fired.
+        /// The expression as it was sent; what it returns is compared with the labels of the alert.
         expression: String,
     },
 }

@@ -7,6 +7,7 @@ use super::engine::Engine;
 use super::sql::{json, key, micros, plain, strides, tuples};
 use super::{StoreError, list};
 use crate::incident::{Event, Incident, IncidentId, Recorded, Signal, TransitionError};
+use crate::telemetry::metrics;
 
 /// An incident that the current transaction has to itself.
 #[derive(Debug)]
@@ -55,6 +56,10 @@ impl Held {
     /// Applies one event and writes it down.
     pub(super) fn apply(&mut self, event: Event, now: Timestamp) -> Result<(), TransitionError> {
         self.incident.apply(&event, now)?;
+        // Here, because not only the workflow closes: people do, and alerts that resolve.
+        if let Event::Closed { outcome, .. } = &event {
+            metrics::incident_closed(outcome.as_str());
+        }
         self.record(event, now);
         Ok(())
     }

@@ -108,7 +108,7 @@ pub fn hypothesis_proposed(code: &str) {
 }
 
 /// Counts an Action that was carried out. `action` is an `ActionKind`; `result` is one of `applied`, `failed`,
-/// `rolled_back`, `rollback_failed`.
+/// `rolled_back`, `rollback_failed`, and once more `verified` when it ended its incident.
 pub fn repair_finished(action: &'static str, result: &'static str) {
     counter!(REPAIRS, "action" => action, "result" => result).increment(1);
 }

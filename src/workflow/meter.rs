@@ -20,10 +20,7 @@ pub(super) fn events(events: &[Event], incident: &Incident) {
                 hypotheses.iter().for_each(|hypothesis| metrics::hypothesis_proposed(&hypothesis.code));
             }
             Event::ExecutionFinished { execution } => executed(execution),
-            Event::Closed { outcome, .. } => {
-                metrics::incident_closed(outcome.as_str());
-                verified(incident);
-            }
+            Event::Closed { .. } => verified(incident),
             _ => {}
         }
     }
