@@ -1,30 +1,42 @@
 //! kubewright: an incident responder for Kubernetes.
 //!
-//! The modules, in the order in which a newcomer should read them:
+//! The modules, in the order in which a newcomer should read them.
 
-/// The only composition root.
-pub mod app;
-/// The command line, one file a subcommand.
-pub mod cli;
-/// From a Snapshot to ranked Hypotheses; pure functions.
-pub mod diagnose;
-/// The HTTP interface.
-pub mod http;
-/// The domain: pure values and transitions; no I/O.
+// The domain: pure values and transitions; no I/O.
 pub mod incident;
-/// Payloads of the outside world into Signals; fingerprint, dedupe, correlate.
-pub mod intake;
-/// Reading the world into a Snapshot: cluster, metrics, logs, changes.
-pub mod observe;
-/// From a Hypothesis to a guarded, journaled, reversible repair.
-pub mod remediate;
-/// Files and environment into one validated [`settings::Settings`].
+
+// Files and environment into one validated Settings.
 pub mod settings;
-/// A simulated cluster that speaks the Kubernetes, Prometheus and Loki HTTP APIs.
-pub mod sim;
-/// The durable truth: incidents, events, signals, snapshots.
-pub mod store;
-/// Logging and metrics set-up.
-pub mod telemetry;
-/// The runner and one step a phase.
+
+// Payloads of the outside world into Signals; fingerprint, dedupe, correlate.
+pub mod intake;
+
+// Reading the world into a Snapshot: cluster, metrics, logs, changes.
+pub mod observe;
+
+// From a Snapshot to ranked Hypotheses; pure functions.
+pub mod diagnose;
+
+// From a Hypothesis to a guarded, journaled, reversible repair.
+pub mod remediate;
+
+// The runner and one step a phase.
 pub mod workflow;
+
+// The durable truth: incidents, events, signals, snapshots.
+pub mod store;
+
+// The HTTP interface.
+pub mod http;
+
+// The only composition root.
+pub mod app;
+
+// The command line, one file a subcommand.
+pub mod cli;
+
+// A simulated cluster that speaks the Kubernetes, Prometheus and Loki HTTP APIs.
+pub mod sim;
+
+// Logging and metrics set-up.
+pub mod telemetry;
