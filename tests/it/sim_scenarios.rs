@@ -161,7 +161,7 @@ async fn broken(name: &str, app: &str, reason: &str) -> Stage {
     let stage = stage(name, true).await;
     stage.until(reason, |_| stage.waiting_reasons(app).contains(&reason.to_owned())).await;
     stage.until("alert", |sim| sim.firing().contains(&alert_of(sim))).await;
-    assert!(!stage.sim.healed());
+    stage.until("broken", |sim| !sim.healed()).await;
     stage
 }
 
