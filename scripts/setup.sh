@@ -39,6 +39,7 @@ unpack() {
 build() {
   have cargo || fail 'cargo is missing; install Rust 1.95 or newer from https://rustup.rs and try again'
   install cc build-essential
+  install protoc protobuf-compiler
 }
 
 test_tools() {

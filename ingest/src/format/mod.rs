@@ -1,0 +1,1 @@
+//! Bytes into headings, prose, code and tables.

@@ -1,0 +1,24 @@
+//! kubewright-ingest: the knowledge base of kubewright.
+//!
+//! Documents come in from sources, are parsed, cut into passages, embedded and indexed; people and the server search
+//! them by words, by meaning, or by both. The modules, in the order in which a newcomer should read them.
+
+// What the pipeline works on: documents, passages, their attributes.
+pub mod document;
+pub mod passage;
+
+// How much is read, and for how long.
+pub mod limits;
+
+// Where documents come from: files, the web, git, archives.
+pub mod source;
+
+// Bytes into headings, prose, code and tables.
+pub mod format;
+
+// Documents into passages.
+pub mod chunk;
+
+pub use document::{Attributes, Category, Document, Found, RawDocument, Refusal, Severity, Validators};
+pub use limits::Limits;
+pub use passage::{Lines, Passage};
