@@ -117,31 +117,39 @@ impl Tree<'_> {
             if !outlet.is_open() {
                 return Err(SourceError::Stopped);
             }
-            let uri = format!("{}{}", self.prefix, entry.path);
-            match entry.kind {
-                EntryKind::Tree => match self.children(&entry) {
-                    Ok(mut children) => {
-                        seen = seen.saturating_add(children.len());
-                        if seen > most {
-                            return Err(SourceError::TooMany { limit: self.limits.documents });
-                        }
-                        children.reverse();
-                        waiting.append(&mut children);
-                    }
-                    Err(reason) => outlet.refuse(uri, reason)?,
-                },
-                _ if !outlet.wants(&entry.path) => {}
-                EntryKind::Blob | EntryKind::BlobExecutable => match self.blob(entry.id) {
-                    Ok(bytes) => outlet.document(raw(entry.path, uri, bytes, self.time))?,
-                    Err(reason) => outlet.refuse(uri, reason)?,
-                },
-                EntryKind::Link => {
-                    outlet.refuse(uri, "is a symbolic link; the file that it names is read itself")?
-                }
-                EntryKind::Commit => outlet.refuse(uri, "is a submodule; name it as a source of its own")?,
+            if entry.kind != EntryKind::Tree {
+                self.send_file(entry, outlet)?;
+                continue;
             }
+            let mut children = self.children(&entry).map_err(|reason| SourceError::Git {
+                url: format!("{}{}", self.prefix, entry.path),
+                reason: format!("the folder {reason}"),
+                error: None,
+            })?;
+            seen = seen.saturating_add(children.len());
+            if seen > most {
+                return Err(SourceError::TooMany { limit: self.limits.documents });
+            }
+            children.reverse();
+            waiting.append(&mut children);
         }
         Ok(())
+    }
+
+    fn send_file(&self, entry: Entry, outlet: &mut Outlet) -> Result<(), SourceError> {
+        if !outlet.wants(&entry.path) {
+            return Ok(());
+        }
+        let uri = format!("{}{}", self.prefix, entry.path);
+        let content = match entry.kind {
+            EntryKind::Link => Err("is a symbolic link; the file that it names is read itself".into()),
+            EntryKind::Commit => Err("is a submodule; name it as a source of its own".into()),
+            _ => self.blob(entry.id),
+        };
+        match content {
+            Ok(bytes) => outlet.document(raw(entry.path, uri, bytes, self.time)),
+            Err(reason) => outlet.refuse(uri, reason),
+        }
     }
 
     /// The visible entries of a folder, in git's order.

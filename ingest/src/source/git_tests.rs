@@ -170,7 +170,7 @@ async fn a_remote_inside_the_network_is_not_asked_where_that_is_forbidden() {
 #[tokio::test]
 async fn a_remote_is_cloned_at_its_default_branch_a_tag_or_a_commit() {
     let (folder, first, second) = repository();
-    let base = super::web_tests::serve_git(folder.path().to_owned()).await;
+    let base = super::git_server::serve_git(folder.path().to_owned()).await;
     let url = base.join("/.git").unwrap();
     for (reference, version) in [(None, &second), (Some("v1"), &first), (Some("main"), &second)] {
         let reference = reference.map(Into::into);

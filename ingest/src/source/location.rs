@@ -212,7 +212,7 @@ fn is_archive(name: &str) -> bool {
 pub(super) fn split_glob(text: &str) -> (PathBuf, String) {
     let parts: Vec<&str> = text.split('/').collect();
     let wild = |part: &&str| part.contains(['*', '?', '[', '{']);
-    let Some(first) = parts.iter().position(|part| wild(&part)) else {
+    let Some(first) = parts.iter().position(wild) else {
         return (PathBuf::from(text), String::new());
     };
     let (base, pattern) = parts.split_at(first);

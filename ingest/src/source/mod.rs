@@ -211,8 +211,14 @@ mod archive_tests;
 #[cfg(test)]
 mod files_tests;
 #[cfg(test)]
+mod git_server;
+#[cfg(test)]
 mod git_tests;
 #[cfg(test)]
+mod manifest_tests;
+#[cfg(test)]
 mod reading;
+#[cfg(test)]
+mod sitemap_tests;
 #[cfg(test)]
 mod web_tests;

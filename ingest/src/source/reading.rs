@@ -13,11 +13,13 @@ pub(super) struct Brought {
 
 impl Brought {
     pub(super) fn documents(&self) -> Vec<&RawDocument> {
-        let document = |found| match found {
-            &Found::Document(ref document) => Some(document),
-            _ => None,
-        };
-        self.found.iter().filter_map(document).collect()
+        let mut documents = Vec::new();
+        for found in &self.found {
+            if let Found::Document(document) = found {
+                documents.push(document);
+            }
+        }
+        documents
     }
 
     /// Paths of the documents in the order of reading.
