@@ -170,6 +170,14 @@ async fn the_runbooks_in_the_program_are_the_files_of_the_folder() {
     let version = brought.end.as_ref().unwrap().version.as_ref().unwrap();
     assert_eq!(version.len(), 64);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../knowledge");
+    let mut expected: Vec<_> = fs::read_dir(&folder)
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".md") && !name.eq_ignore_ascii_case("readme.md"))
+        .collect();
+    expected.sort();
+    assert_eq!(brought.paths(), expected);
     for document in brought.documents() {
         assert_eq!(document.bytes, fs::read(folder.join(&document.path)).unwrap());
         assert_eq!(document.uri, format!("knowledge/{}", document.path));
