@@ -106,7 +106,7 @@ fn whole(outline: &mut Outline, mut value: Value, language: &str, part: &str, fi
         return code(outline, language, part, first);
     }
     let lines = Lines::new(first, first + newlines(part.trim_end()));
-    outline.block(BlockKind::Code("yaml".to_owned()), yaml::render(&value).unwrap_or_default(), lines);
+    outline.block(BlockKind::Code("yaml".to_owned()), yaml::render(value).unwrap_or_default(), lines);
 }
 
 /// One element of a list: as it stands in the text, written anew where that is not possible.
@@ -118,7 +118,7 @@ fn unit(outline: &mut Outline, headings: &[String], item: Spanned<Value>, part: 
     let cut = cut_out(part, line, item.referenced.column());
     let last = cut.as_ref().map_or(line, |cut| line + newlines(cut));
     let hidden = secrets::hide(&mut value);
-    let text = cut.filter(|_| !hidden).or_else(|| yaml::render(&value)).unwrap_or_default();
+    let text = cut.filter(|_| !hidden).or_else(|| yaml::render(value)).unwrap_or_default();
     let lines = Lines::new(first + line - 1, first + last - 1);
     outline.block(BlockKind::Code("yaml".to_owned()), text, lines);
 }
@@ -151,7 +151,7 @@ pub(super) fn read_json(path: &str, text: &str) -> Result<Document, String> {
     if !is_list(&value) {
         head(&mut outline, name(&value).as_slice());
         let hidden = secrets::hide(&mut value);
-        json_unit(&mut outline, &value, hidden, text, 1);
+        json_unit(&mut outline, value, hidden, text, 1);
         return outline.finish(None, Attributes::default(), path);
     }
     let index = LineIndex::of(text);
@@ -163,19 +163,19 @@ pub(super) fn read_json(path: &str, text: &str) -> Result<Document, String> {
         head(&mut outline, name(&item).as_slice());
         let hidden = secrets::hide(&mut item);
         let first = index.line(span.start);
-        json_unit(&mut outline, &item, hidden, text.get(span).unwrap_or_default(), first);
+        json_unit(&mut outline, item, hidden, text.get(span).unwrap_or_default(), first);
     }
     outline.finish(None, Attributes::default(), path)
 }
 
 /// JSON as it stands if it has lines, else spread over some.
-fn json_unit(outline: &mut Outline, value: &Value, hidden: bool, source: &str, first: u32) {
+fn json_unit(outline: &mut Outline, value: Value, hidden: bool, source: &str, first: u32) {
     let source = source.trim_end();
     if !hidden && source.contains('\n') {
         return code(outline, "json", source, first);
     }
     let lines = Lines::new(first, first + newlines(source));
-    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let text = serde_json::to_string_pretty(&yaml::sorted(value)).unwrap_or_default();
     outline.block(BlockKind::Code("json".to_owned()), text, lines);
 }
 

@@ -21,7 +21,8 @@ pub(super) fn read(path: &str, text: &str) -> Result<Document, String> {
 
 /// Walks through Markdown that begins after `skipped` lines of its document.
 pub(super) fn blocks(outline: &mut Outline, markdown: &str, skipped: u32) {
-    let markdown = shortcodes::strip(markdown);
+    // White space behind a table's rows keeps the parser from seeing a table; nothing needs it elsewhere.
+    let markdown = shortcodes::strip(markdown).lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH

@@ -58,7 +58,7 @@ impl Outline {
         let trailing = newlines(text.get(text.trim_end().len()..).unwrap_or_default());
         let cut = if skipped + trailing > lines.last.saturating_sub(lines.first) {
             lines
-        } else if newlines(text) == lines.last - lines.first {
+        } else if newlines(text) == lines.last.saturating_sub(lines.first) {
             Lines::new(lines.first + skipped, lines.last - trailing)
         } else {
             lines

@@ -37,6 +37,9 @@ pub(super) fn read(path: &str, bytes: &[u8]) -> Result<Document, String> {
             outline.prose(&paragraph, Lines::new(page, page));
         }
     }
+    if letters == 0 && blame(bytes) == ENCRYPTED {
+        return Err(ENCRYPTED.to_owned());
+    }
     if letters == 0 {
         return Err("is a PDF without text, a scan perhaps: run text recognition over it".to_owned());
     }

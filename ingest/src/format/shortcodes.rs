@@ -103,6 +103,8 @@ fn words(found: &Captures, alone: bool) -> String {
         "feature-state" => feature_state(&parameters),
         "tab" => parameters.named(&["name"]).map(|name| format!("{name}:")).unwrap_or_default(),
         "mermaid" if alone => "```mermaid".to_owned(),
+        // A line of text right above a table would make it a paragraph.
+        "table" if alone => String::new(),
         "api-reference" => parameters.named(&["text"]).unwrap_or_default().to_owned(),
         _ => {
             let said = ["title", "caption", "alt", "text"].iter().filter_map(|key| parameters.named(&[*key]));

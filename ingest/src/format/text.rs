@@ -105,6 +105,9 @@ pub(super) fn read(path: &str, text: &str) -> Result<Document, String> {
 }
 
 fn flush(outline: &mut Outline, log: bool, run: &str, lines: Lines) {
+    if run.is_empty() {
+        return;
+    }
     if log {
         let end = lines.last - super::outline::newlines(run.get(run.trim_end().len()..).unwrap_or_default());
         outline.block(

@@ -1,6 +1,8 @@
 //! Reads YAML within bounds: nesting, size, and what aliases unfold to.
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_saphyr::Error;
 
 /// Deepest nesting: real objects have about 20 levels, a schema in a custom resource definition up to 60.
 const DEPTH: usize = 100;
@@ -30,20 +32,35 @@ pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Broken> {
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins,
         with_snippet: false,
     };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        use serde_saphyr::Error;
-        match error.without_snippet() {
-            Error::Budget { .. }
-            | Error::AliasReplayCounterOverflow { .. }
-            | Error::AliasReplayLimitExceeded { .. }
-            | Error::AliasExpansionLimitExceeded { .. }
-            | Error::AliasReplayStackDepthExceeded { .. } => Broken::Bound,
-            other => Broken::Syntax(other.location().and_then(|at| u32::try_from(at.line()).ok())),
-        }
-    })
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| cause(&error))
 }
 
-/// A value as YAML.
-pub(super) fn render<T: Serialize>(value: &T) -> Option<String> {
-    serde_saphyr::to_string(value).ok().map(|text| text.trim_end().to_owned())
+fn cause(error: &Error) -> Broken {
+    match error.without_snippet() {
+        Error::AliasError { error, .. } => cause(error),
+        Error::Budget { .. }
+        | Error::AliasReplayCounterOverflow { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => Broken::Bound,
+        other => Broken::Syntax(other.location().and_then(|at| u32::try_from(at.line()).ok())),
+    }
+}
+
+/// A value as YAML, keys in alphabetical order.
+pub(super) fn render(value: Value) -> Option<String> {
+    serde_saphyr::to_string(&sorted(value)).ok().map(|text| text.trim_end().to_owned())
+}
+
+/// The same value with its keys in alphabetical order, whichever map the JSON library was built with.
+pub(super) fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let mut entries: Vec<_> = object.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            entries.sort_by(|one, other| one.0.cmp(&other.0));
+            entries.into_iter().collect()
+        }
+        Value::Array(values) => values.into_iter().map(sorted).collect(),
+        other => other,
+    }
 }
