@@ -7,12 +7,12 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS := $(TARGET_DIR)/tools
 export PATH := $(TOOLS)/usr/bin:$(PATH)
 
-.PHONY: help demo test lint doc bench audit setup-build setup-test
+.PHONY: help demo test lint doc bench audit setup-build setup-model setup-test
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup-build ## Break a simulated cluster and watch it being repaired (SCENARIO=oom for another one, --all for all)
+demo: setup-build setup-model ## Break a simulated cluster and watch it being repaired (SCENARIO=oom for another one, --all for all)
 	cargo run --quiet --locked -- demo $(SCENARIO)
 
 test: setup-test ## Run all tests
@@ -23,14 +23,17 @@ lint: setup-build ## Format, clippy, documentation: no warnings
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
 
-bench: setup-build ## Measure (figures live in docs/BENCHMARKS.md)
-	cargo bench --locked
+bench: setup-build setup-model ## Measure (figures live in docs/BENCHMARKS.md)
+	cargo bench --locked --workspace
 
 audit: ## Licences, bans and advisories (needs cargo-deny and a network)
 	cargo deny check
 
 setup-build:
 	@scripts/setup.sh build
+
+setup-model:
+	@scripts/setup.sh model
 
 setup-test:
 	@scripts/setup.sh test "$(TOOLS)"

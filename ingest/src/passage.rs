@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Attributes;
+use crate::{Attributes, Validators, facets};
 
 /// First and last line of a piece of text, from 1, both included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -65,4 +65,58 @@ pub struct Passage {
     pub content_hash: String,
     /// Hash of the whole document as it was read, hexadecimal: whether it has changed.
     pub document_hash: String,
+    /// What its web server said, for the next conditional request.
+    #[serde(default)]
+    pub validators: Validators,
+    /// What people said about it.
+    #[serde(default)]
+    pub feedback: Feedback,
+    /// The whole text of a document that cannot be read again (it was uploaded), on its first passage only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<String>,
+}
+
+/// What people said about a passage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feedback {
+    /// How many found it helpful.
+    pub helpful: u32,
+    /// How many did not.
+    pub unhelpful: u32,
+}
+
+/// The trust of a document of which nobody said anything.
+const UNKNOWN_TRUST: f32 = 0.5;
+
+/// How many opinions weigh as much as the document's own trust.
+const PRIOR_OPINIONS: f32 = 4.0;
+
+impl Passage {
+    /// How far it is to be believed, 0 to 1: the document's trust, moved by feedback as a Beta prior of four opinions is.
+    #[must_use]
+    pub fn trust(&self) -> f32 {
+        let prior = self.attributes.trust.unwrap_or(UNKNOWN_TRUST).clamp(0.0, 1.0);
+        #[expect(clippy::cast_precision_loss, reason = "counts of people's clicks")]
+        let (helpful, unhelpful) = (self.feedback.helpful as f32, self.feedback.unhelpful as f32);
+        (prior * PRIOR_OPINIONS + helpful) / (PRIOR_OPINIONS + helpful + unhelpful)
+    }
+
+    /// What is embedded, and what the content hash is over: title and headings give the text its place.
+    #[must_use]
+    pub fn embedded_text(&self) -> String {
+        let mut text = self.title.clone();
+        for heading in self.headings.iter().filter(|heading| **heading != self.title) {
+            text.push_str(" > ");
+            text.push_str(heading);
+        }
+        text.push('\n');
+        text.push_str(&self.text);
+        text
+    }
+
+    /// Everything to filter and count by, as `key=value`.
+    #[must_use]
+    pub fn facets(&self) -> Vec<String> {
+        facets::of(self)
+    }
 }

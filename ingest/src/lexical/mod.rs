@@ -1,0 +1,108 @@
+//! Search by words: a tantivy index of passages and of whole documents.
+//!
+//! Owns the index folder, what is indexed and how a weighted question is matched. A passage is found by its own words, its
+//! document by its title, its opening and its whole text; both scores add up. The index can always be rebuilt from the
+//! truth; the version of the truth that it mirrors stands in its commit payload.
+
+mod read;
+mod schema;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use tantivy::directory::MmapDirectory;
+use tantivy::{Index, IndexReader, ReloadPolicy};
+
+pub(crate) use read::{DocumentHit, LexicalView, Weighted};
+use schema::Fields;
+
+use crate::analysis;
+use crate::recipe::Recipe;
+
+/// The version of the index's own shape. A change rebuilds it from the truth.
+const SHAPE: u32 = 1;
+
+/// What a commit says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stamp {
+    /// The version of the index's shape.
+    pub(crate) shape: u32,
+    /// The version of the truth that it mirrors; 0 where the index is the truth itself.
+    pub(crate) truth: u64,
+    /// How the passages were made.
+    pub(crate) recipe: Recipe,
+    /// How many passages there are.
+    pub(crate) passages: u64,
+    /// How many documents there are.
+    pub(crate) documents: u64,
+}
+
+/// The index folder.
+pub(crate) struct Lexical {
+    index: Index,
+    reader: IndexReader,
+    fields: Fields,
+    folder: PathBuf,
+}
+
+impl Lexical {
+    /// Opens the index, or makes an empty one. `None`: what is there is damaged or of another shape.
+    pub(crate) fn open(folder: &Path) -> anyhow::Result<Option<Self>> {
+        std::fs::create_dir_all(folder).with_context(|| format!("could not make {}", folder.display()))?;
+        let (schema, fields) = schema::schema();
+        let directory = MmapDirectory::open(folder)?;
+        let index = match Index::open_or_create(directory, schema) {
+            Ok(index) => index,
+            Err(error) => {
+                tracing::warn!(folder = %folder.display(), %error, "the index of words cannot be opened");
+                return Ok(None);
+            }
+        };
+        index.tokenizers().register(analysis::ANALYZER, analysis::analyzer());
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into();
+        let reader: IndexReader = match reader {
+            Ok(reader) => reader,
+            Err(error) => {
+                tracing::warn!(folder = %folder.display(), %error, "the index of words cannot be read");
+                return Ok(None);
+            }
+        };
+        Ok(Some(Self { index, reader, fields, folder: folder.to_owned() }))
+    }
+
+    /// Opens the index anew after throwing away whatever is there.
+    pub(crate) fn recreate(folder: &Path) -> anyhow::Result<Self> {
+        if folder.exists() {
+            std::fs::remove_dir_all(folder).with_context(|| format!("could not remove {}", folder.display()))?;
+        }
+        Self::open(folder)?.with_context(|| format!("could not make an index in {}", folder.display()))
+    }
+
+    /// What the newest commit says about itself; `None` before the first one.
+    pub(crate) fn stamp(&self) -> anyhow::Result<Option<Stamp>> {
+        let metas = self.index.load_metas()?;
+        let stamp = metas.payload.as_deref().and_then(|payload| serde_json::from_str::<Stamp>(payload).ok());
+        Ok(stamp.filter(|stamp| stamp.shape == SHAPE))
+    }
+
+    /// The newest commit, to search in. The stamp and what is searched belong together.
+    pub(crate) fn view(&self) -> anyhow::Result<Option<LexicalView>> {
+        // A commit between the two reads would tear stamp and segments apart; then look again.
+        for _ in 0..8 {
+            let Some(stamp) = self.stamp()? else { return Ok(None) };
+            self.reader.reload()?;
+            if self.stamp()?.as_ref() == Some(&stamp) {
+                let searcher = self.reader.searcher();
+                return Ok(Some(LexicalView::new(searcher, self.fields, stamp)));
+            }
+        }
+        anyhow::bail!("the index in {} changes faster than it can be read", self.folder.display())
+    }
+
+    /// Where it is.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
