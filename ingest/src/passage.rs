@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Attributes, Validators, facets};
+use crate::{Attributes, Validators, analysis, facets};
 
 /// First and last line of a piece of text, from 1, both included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -104,14 +104,10 @@ impl Passage {
     /// What is embedded, and what the content hash is over: title and headings give the text its place.
     #[must_use]
     pub fn embedded_text(&self) -> String {
-        let mut text = self.title.clone();
-        for heading in self.headings.iter().filter(|heading| **heading != self.title) {
-            text.push_str(" > ");
-            text.push_str(heading);
-        }
-        text.push('\n');
-        text.push_str(&self.text);
-        text
+        let headings: Vec<&str> =
+            self.headings.iter().filter(|heading| **heading != self.title).map(String::as_str).collect();
+        let parts = [analysis::spoken(&self.title), headings.join(" > "), self.text.clone()];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
     }
 
     /// Everything to filter and count by, as `key=value`.

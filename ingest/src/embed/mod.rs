@@ -5,6 +5,7 @@
 
 mod batches;
 mod cache;
+mod context;
 mod files;
 mod local;
 mod remote;
@@ -17,6 +18,7 @@ use thiserror::Error;
 
 pub use batches::{Progress, embed_all};
 pub use cache::{CacheKey, EmbeddingCache};
+pub use context::Context;
 pub use files::{DEFAULT_MODEL, ModelFolder};
 pub use local::LocalModel;
 pub use remote::{RemoteModel, RemoteSettings};

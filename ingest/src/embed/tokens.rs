@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokenizers::Tokenizer;
 
+use crate::chunk::TokenCounter;
+
 /// Counts word pieces as the model sees them, without truncation and special tokens.
 #[derive(Clone)]
 pub struct ModelTokens(Arc<Tokenizer>);
@@ -18,9 +20,11 @@ impl ModelTokens {
         Self(Arc::new(tokenizer))
     }
 
-    /// How many tokens a text has. Text that the tokenizer refuses counts by its length.
-    #[must_use]
-    pub fn count(&self, text: &str) -> usize {
+}
+
+impl TokenCounter for ModelTokens {
+    /// Text that the tokenizer refuses counts by its length.
+    fn count(&self, text: &str) -> usize {
         self.0.encode_fast(text, false).map_or(text.len() / 3, |encoding| encoding.len())
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Lenient: unknown keys and values that make no sense are passed over, broken front matter counts as none.
 
+use std::collections::BTreeMap;
+
 use jiff::{Timestamp, civil, tz::TimeZone};
 use serde_json::{Map, Value};
 
@@ -70,6 +72,7 @@ fn understand(fence: &str, inside: &str) -> FrontMatter {
     let text = |names: &[&str]| names.iter().find_map(|name| keys.get(*name).and_then(scalar));
     let list = |name: &str| keys.get(name).map(words).unwrap_or_default();
     let attributes = Attributes {
+        labels: BTreeMap::new(),
         category: text(&["category"]).and_then(|name| Category::named(&name)),
         k8s_version: as_written(inside, &["k8s_version", "kubernetes_version"])
             .or_else(|| text(&["k8s_version", "kubernetes_version"])),

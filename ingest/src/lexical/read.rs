@@ -10,13 +10,13 @@ use tantivy::{DocAddress, Searcher, TantivyDocument};
 use super::Stamp;
 use super::schema::{Fields, document_key};
 use super::write::DocumentState;
-use crate::search::Filter;
+use crate::search::{Filter, Kin};
 use crate::Passage;
 
 /// How much each field counts. Found on broad plateaus: see docs/BENCHMARKS.md.
 const TEXT: f32 = 0.5;
 const BODY: f32 = 0.5;
-const TITLE: f32 = 1.25;
+const TITLE: f32 = 1.5;
 const LEAD: f32 = 0.5;
 
 /// A term of a question with its weight.
@@ -33,6 +33,8 @@ pub(crate) struct Weighted {
 pub(crate) struct DocumentHit {
     /// Source and path.
     pub(crate) key: String,
+    /// One of its entries.
+    pub(crate) entry: DocAddress,
     /// BM25 of the document's fields and its best passage.
     pub(crate) score: f32,
     /// Its matching passages, the best first.
@@ -77,12 +79,12 @@ impl LexicalView {
         let mut hits = HashMap::<String, DocumentHit>::new();
         for (score, address) in documents {
             let key = self.key(address)?;
-            hits.insert(key.clone(), DocumentHit { key, score, passages: Vec::new() });
+            hits.insert(key.clone(), DocumentHit { key, entry: address, score, passages: Vec::new() });
         }
         for (score, address) in passages {
             let key = self.key(address)?;
             let hit = hits.entry(key.clone());
-            let hit = hit.or_insert_with(|| DocumentHit { key, score: 0.0, passages: Vec::new() });
+            let hit = hit.or_insert_with(|| DocumentHit { key, entry: address, score: 0.0, passages: Vec::new() });
             if hit.passages.is_empty() {
                 hit.score += score;
             }
@@ -144,17 +146,25 @@ impl LexicalView {
         filter.groups().iter().map(any).collect()
     }
 
-    fn key(&self, address: DocAddress) -> anyhow::Result<String> {
+    /// The key of the document that an entry belongs to.
+    pub(crate) fn key(&self, address: DocAddress) -> anyhow::Result<String> {
+        self.word(address, "document")
+    }
+
+    /// What decides among the twins of an entry's document.
+    pub(crate) fn kin(&self, address: DocAddress) -> anyhow::Result<Option<Kin>> {
+        Ok(Kin::decode(&self.word(address, "kin")?))
+    }
+
+    fn word(&self, address: DocAddress, field: &str) -> anyhow::Result<String> {
         let segment = self.searcher.segment_reader(address.segment_ord);
-        let column = segment.fast_fields().str("document")?;
-        let mut key = String::new();
-        if let Some(column) = column {
-            let ordinal = column.term_ords(address.doc_id).next();
-            if let Some(ordinal) = ordinal {
-                column.ord_to_str(ordinal, &mut key)?;
-            }
+        let mut word = String::new();
+        if let Some(column) = segment.fast_fields().str(field)?
+            && let Some(ordinal) = column.term_ords(address.doc_id).next()
+        {
+            column.ord_to_str(ordinal, &mut word)?;
         }
-        Ok(key)
+        Ok(word)
     }
 
     /// The passage at an address.

@@ -17,6 +17,8 @@ pub(super) struct Fields {
     pub(super) source: Field,
     /// The document's hash with its path, to tell what has changed.
     pub(super) state: Field,
+    /// What decides among documents of one title.
+    pub(super) kin: Field,
     /// `key=value` words to filter by.
     pub(super) facet: Field,
     /// The passage's headings and text.
@@ -41,6 +43,7 @@ pub(super) fn schema() -> (Schema, Fields) {
         document: schema.add_text_field("document", STRING | FAST),
         source: schema.add_text_field("source", STRING | FAST),
         state: schema.add_text_field("state", STORED),
+        kin: schema.add_text_field("kin", STRING | FAST),
         facet: schema.add_text_field("facet", STRING),
         text: schema.add_text_field("text", words(IndexRecordOption::WithFreqsAndPositions)),
         title: schema.add_text_field("title", words(IndexRecordOption::WithFreqs)),

@@ -9,6 +9,7 @@ use tantivy::{IndexWriter, TantivyDocument};
 use super::schema::document_key;
 use super::{Lexical, SHAPE, Stamp};
 use crate::recipe::Recipe;
+use crate::search::Kin;
 use crate::{Passage, Validators, analysis};
 
 /// Memory for building segments.
@@ -91,25 +92,29 @@ impl Lexical {
         let mut documents = BTreeMap::<(&str, &str), Vec<&Passage>>::new();
         for passage in passages {
             documents.entry((&passage.source, &passage.path)).or_default().push(passage);
-            writer.add_document(self.passage(passage)?)?;
         }
         let count = documents.len() as u64;
         for mut whole in documents.into_values() {
             whole.sort_by_key(|passage| passage.ordinal);
-            if let Some(document) = self.document(&whole)? {
-                writer.add_document(document)?;
+            let body = whole.iter().map(|passage| passage.text.as_str()).collect::<Vec<_>>().join("\n");
+            let Some(first) = whole.first() else { continue };
+            let kin = Kin::of(&first.title, &body).encode();
+            for passage in &whole {
+                writer.add_document(self.passage(passage, &kin)?)?;
             }
+            writer.add_document(self.document(first, whole.len(), &body, &kin)?)?;
         }
         Ok(Size { passages: passages.len() as u64, documents: count })
     }
 
-    fn passage(&self, passage: &Passage) -> anyhow::Result<TantivyDocument> {
+    fn passage(&self, passage: &Passage, kin: &str) -> anyhow::Result<TantivyDocument> {
         let fields = &self.fields;
         let mut document = TantivyDocument::default();
         document.add_bytes(fields.record, &serde_json::to_vec(passage)?);
         document.add_text(fields.id, &passage.id);
         document.add_text(fields.document, document_key(&passage.source, &passage.path));
         document.add_text(fields.source, &passage.source);
+        document.add_text(fields.kin, kin);
         for facet in passage.facets() {
             document.add_text(fields.facet, facet);
         }
@@ -118,12 +123,12 @@ impl Lexical {
         Ok(document)
     }
 
-    fn document(&self, passages: &[&Passage]) -> anyhow::Result<Option<TantivyDocument>> {
-        let Some(first) = passages.first() else { return Ok(None) };
+    fn document(&self, first: &Passage, passages: usize, body: &str, kin: &str) -> anyhow::Result<TantivyDocument> {
         let fields = &self.fields;
         let mut document = TantivyDocument::default();
         document.add_text(fields.document, document_key(&first.source, &first.path));
         document.add_text(fields.source, &first.source);
+        document.add_text(fields.kin, kin);
         for facet in first.facets() {
             document.add_text(fields.facet, facet);
         }
@@ -133,15 +138,14 @@ impl Lexical {
             uri: first.uri.clone(),
             title: first.title.clone(),
             hash: first.document_hash.clone(),
-            passages: u32::try_from(passages.len()).unwrap_or(u32::MAX),
+            passages: u32::try_from(passages).unwrap_or(u32::MAX),
             validators: first.validators.clone(),
         };
         document.add_text(fields.state, serde_json::to_string(&state)?);
         document.add_text(fields.title, names(first));
         document.add_text(fields.lead, &first.text);
-        let body: Vec<&str> = passages.iter().map(|passage| passage.text.as_str()).collect();
-        document.add_text(fields.body, body.join("\n"));
-        Ok(Some(document))
+        document.add_text(fields.body, body);
+        Ok(document)
     }
 
     fn size(&self, source: &str, path: &str) -> anyhow::Result<Size> {

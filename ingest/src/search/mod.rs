@@ -7,6 +7,7 @@ mod filter;
 mod fuse;
 mod question;
 mod snippet;
+mod twins;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,7 @@ pub(crate) use fuse::{Ranked, fuse};
 pub use question::LONGEST_QUESTION;
 pub(crate) use question::{Question, clip};
 pub(crate) use snippet::snippet;
+pub(crate) use twins::{Kin, Platforms, order_twins};
 
 use crate::{Lines, Passage};
 

@@ -9,7 +9,7 @@ mod write;
 
 use std::sync::Arc;
 
-use arrow_array::{Array, Float32Array, StringArray};
+use arrow_array::{Float32Array, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use futures::TryStreamExt;
 use lancedb::index::Index;
@@ -66,6 +66,11 @@ impl Truth {
         let table = connection.open_table(TABLE).execute().await?;
         let recipe = Recipe::of_metadata(table.schema().await?.metadata())?;
         Ok(Self { connection, table, recipe })
+    }
+
+    /// The same table as it is now, also after somebody else has written.
+    pub(crate) async fn reopened(&self) -> anyhow::Result<Self> {
+        Self::opened(self.connection.clone()).await
     }
 
     /// The same table in its own handle at a given version, for readers.
@@ -155,6 +160,17 @@ impl Truth {
     /// When the table cannot be read.
     pub async fn count(&self) -> anyhow::Result<usize> {
         Ok(self.table.count_rows(None).await?)
+    }
+
+    /// Sets what people said about a passage.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub(crate) async fn rate(&self, id: &str, helpful: u32, unhelpful: u32) -> anyhow::Result<u64> {
+        let update = self.table.update().only_if(format!("id = {}", quoted(id)));
+        let update = update.column("helpful", helpful.to_string()).column("unhelpful", unhelpful.to_string());
+        update.execute().await?;
+        self.version().await
     }
 
     /// Folds small files together, brings the vector index up to date, and forgets versions older than `keep`.

@@ -31,7 +31,7 @@ struct About {
 pub(super) fn batch(
     schema: &SchemaRef,
     passages: &[Passage],
-    vectors: Option<(&[Option<Vec<f32>>], usize)>,
+    vectors: Option<(&[Vec<f32>], usize)>,
 ) -> anyhow::Result<RecordBatch> {
     let text = |field: fn(&Passage) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(passages.iter().map(field)))
@@ -83,10 +83,9 @@ fn lists(values: impl Iterator<Item = Vec<String>>) -> ArrayRef {
     Arc::new(builder.finish())
 }
 
-fn vector_column(vectors: &[Option<Vec<f32>>], dimension: usize) -> anyhow::Result<ArrayRef> {
+fn vector_column(vectors: &[Vec<f32>], dimension: usize) -> anyhow::Result<ArrayRef> {
     let mut builder = FixedSizeListBuilder::new(Float32Builder::new(), i32::try_from(dimension)?);
     for vector in vectors {
-        let vector = vector.as_ref().context("a passage has no vector in the embedding cache")?;
         if vector.len() != dimension {
             return Err(anyhow!("a vector has {} numbers where {dimension} were expected", vector.len()));
         }

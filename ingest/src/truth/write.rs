@@ -8,7 +8,7 @@ use lancedb::database::CreateTableMode;
 
 use super::{TABLE, Truth, quoted, rows, schema};
 use crate::Passage;
-use crate::embed::{CacheKey, EmbeddingCache};
+use crate::embed::{Context, EmbeddingCache};
 use crate::recipe::Recipe;
 
 /// Passages of one row group that are in memory with their vectors at a time.
@@ -75,11 +75,12 @@ impl Truth {
         let schema = schema(&self.recipe);
         let recipe = self.recipe.clone();
         let batches = passages.len().div_ceil(ROWS);
+        let context = Context::of(passages);
         let (rows_schema, passages) = (schema.clone(), passages.clone());
         let made = (0..batches).map(move |batch| {
             let from = batch * ROWS;
             let rows = passages.get(from..(from + ROWS).min(passages.len())).unwrap_or_default();
-            read(&rows_schema, rows, &recipe, cache.as_deref())
+            read(&rows_schema, rows, &recipe, &context, cache.as_deref())
                 .map_err(|error| ArrowError::ExternalError(error.into()))
         });
         Ok(Box::new(RecordBatchIterator::new(made, schema)))
@@ -90,12 +91,14 @@ fn read(
     schema: &SchemaRef,
     passages: &[Passage],
     recipe: &Recipe,
+    context: &Context,
     cache: Option<&EmbeddingCache>,
 ) -> anyhow::Result<RecordBatch> {
     let Some(model) = &recipe.model else { return rows::batch(schema, passages, None) };
     let cache = cache.ok_or_else(|| anyhow::anyhow!("the table has vectors and there is no embedding cache"))?;
-    let keys: Vec<CacheKey> =
-        passages.iter().map(|passage| CacheKey::of(&model.name, &passage.embedded_text())).collect();
-    let vectors = cache.get(&keys)?;
+    let vectors = passages
+        .iter()
+        .map(|passage| context.vector(cache, &model.name, passage))
+        .collect::<anyhow::Result<Vec<_>>>()?;
     rows::batch(schema, passages, Some((&vectors, model.dimension)))
 }

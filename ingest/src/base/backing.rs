@@ -1,0 +1,237 @@
+//! The truth in LanceDB, the embedding model, and the cache of embeddings.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::sync::{OnceCell, RwLock};
+
+use super::{KnowledgeSettings, ModelChoice};
+use crate::Passage;
+use crate::chunk::{ApproximateTokens, TokenCounter};
+use crate::embed::{
+    Context, Embedder, EmbeddingCache, LocalModel, ModelFolder, Progress, RemoteModel, RemoteSettings, Vector, embed_all,
+};
+use crate::recipe::{ModelOf, Recipe};
+use crate::search::Filter;
+use crate::truth::{Change, Neighbour, Truth, Version};
+
+/// Questions whose vectors are remembered.
+const REMEMBERED: u64 = 2_000;
+
+pub(super) struct Backing {
+    settings: KnowledgeSettings,
+    truth: RwLock<Truth>,
+    embedder: OnceCell<Result<Embedder, String>>,
+    questions: moka::sync::Cache<String, Arc<Vector>>,
+}
+
+/// The truth at one version.
+pub(super) struct BackingView(Truth);
+
+impl Backing {
+    pub(super) async fn open(settings: &KnowledgeSettings) -> anyhow::Result<Self> {
+        let local = settings.folder.join("truth");
+        let location = settings.location.clone().unwrap_or_else(|| local.display().to_string());
+        let opened = Truth::open(&location, &Recipe::new(None)).await;
+        let truth = opened.with_context(|| {
+            format!(
+                "the knowledge base at {location} is damaged or cannot be reached. If it is damaged, move that folder away \
+                 and run `kubewright ingest` to make it anew from its sources"
+            )
+        })?;
+        Ok(Self {
+            settings: settings.clone(),
+            truth: RwLock::new(truth),
+            embedder: OnceCell::new(),
+            questions: moka::sync::Cache::new(REMEMBERED),
+        })
+    }
+
+    async fn truth(&self) -> Truth {
+        self.truth.read().await.clone()
+    }
+
+    pub(super) async fn latest(&self) -> anyhow::Result<(u64, Recipe)> {
+        let truth = self.truth().await;
+        let truth = truth.reopened().await?;
+        let found = (truth.version().await?, truth.recipe().clone());
+        *self.truth.write().await = truth;
+        Ok(found)
+    }
+
+    pub(super) async fn at(&self, version: u64) -> anyhow::Result<Option<BackingView>> {
+        Ok(Some(BackingView(self.truth().await.at(version).await?)))
+    }
+
+    /// Every passage of the truth.
+    pub(super) async fn all(&self) -> anyhow::Result<Option<Vec<Passage>>> {
+        let mut passages = Vec::new();
+        self.truth()
+            .await
+            .scan(None, |batch| {
+                passages.extend(batch);
+                Ok(())
+            })
+            .await?;
+        Ok(Some(passages))
+    }
+
+    /// The model, loaded at the first call.
+    async fn embedder(&self) -> Result<&Embedder, String> {
+        let loaded = self.embedder.get_or_init(|| async { load(&self.settings).await.map_err(|e| format!("{e:#}")) });
+        loaded.await.as_ref().map_err(Clone::clone)
+    }
+
+    /// How passages are to be made now.
+    ///
+    /// # Errors
+    /// When a model is configured and cannot be loaded.
+    pub(super) async fn wanted(&self) -> Result<Recipe, String> {
+        if self.settings.model == ModelChoice::None {
+            return Ok(Recipe::new(None));
+        }
+        let embedder = self.embedder().await?;
+        let model = ModelOf { name: embedder.name().to_owned(), dimension: embedder.dimension() };
+        Ok(Recipe::new(Some(model)))
+    }
+
+    /// Whether questions can be asked by meaning of an index made by this recipe.
+    pub(super) async fn usable(&self, recipe: &Recipe) -> Result<(), String> {
+        if self.settings.model == ModelChoice::None {
+            return Err("no embedding model is configured (knowledge.model)".to_owned());
+        }
+        let Some(model) = &recipe.model else {
+            return Err("the knowledge base has no vectors; run `kubewright ingest --rebuild` to make them".to_owned());
+        };
+        let embedder = self.embedder().await?;
+        if embedder.name() != model.name || embedder.dimension() != model.dimension {
+            return Err(format!(
+                "the knowledge base was made with the embedding model {}, and {} is configured; run `kubewright ingest \
+                 --rebuild` to make it anew",
+                model.name,
+                embedder.name()
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) async fn counter(&self) -> Arc<dyn TokenCounter> {
+        match self.embedder().await.ok().and_then(Embedder::tokens) {
+            Some(tokens) => Arc::new(tokens),
+            None => Arc::new(ApproximateTokens),
+        }
+    }
+
+    /// The vector of a question.
+    pub(super) async fn question(&self, sentence: &str) -> anyhow::Result<Arc<Vector>> {
+        if let Some(known) = self.questions.get(sentence) {
+            return Ok(known);
+        }
+        let embedder = self.embedder().await.map_err(anyhow::Error::msg)?;
+        let vector = Arc::new(embedder.query(sentence).await?);
+        self.questions.insert(sentence.to_owned(), vector.clone());
+        Ok(vector)
+    }
+
+    /// Opens the cache; the caller holds the writer's lock.
+    pub(super) async fn cache(&self) -> anyhow::Result<Store> {
+        let path = cache_path(&self.settings.folder);
+        let cache = super::blocking(move || EmbeddingCache::open(&path)).await?;
+        Ok(Store(Arc::new(cache)))
+    }
+
+    /// Makes the vectors of passages, where the recipe wants any. What was done stays done when this is cut off.
+    pub(super) async fn prepare(
+        &self,
+        store: &Store,
+        recipe: &Recipe,
+        passages: &[Passage],
+        mut progress: impl FnMut(usize, usize),
+    ) -> anyhow::Result<()> {
+        if recipe.model.is_none() {
+            return Ok(());
+        }
+        let embedder = self.embedder().await.map_err(anyhow::Error::msg)?;
+        let context = Context::of(passages);
+        let texts: Vec<String> = passages.iter().flat_map(|passage| context.texts(passage)).collect();
+        embed_all(embedder, &store.0, &texts, |Progress { done, total }| progress(done / 3, total / 3)).await
+    }
+
+    pub(super) async fn commit(&self, store: &Store, change: &Change) -> anyhow::Result<u64> {
+        self.truth().await.commit(change, Some(store.0.clone())).await
+    }
+
+    pub(super) async fn rebuild(
+        &self,
+        store: &Store,
+        recipe: &Recipe,
+        passages: &Arc<Vec<Passage>>,
+    ) -> anyhow::Result<u64> {
+        let rebuilt = self.truth().await.rebuild(recipe, passages, Some(store.0.clone())).await?;
+        let version = rebuilt.version().await?;
+        *self.truth.write().await = rebuilt;
+        Ok(version)
+    }
+
+    pub(super) async fn versions(&self) -> anyhow::Result<Vec<Version>> {
+        self.truth().await.versions().await
+    }
+
+    pub(super) async fn restore(&self, version: u64) -> anyhow::Result<(u64, Recipe)> {
+        let restored = self.truth().await.restore(version).await?;
+        let state = (restored.version().await?, restored.recipe().clone());
+        *self.truth.write().await = restored;
+        Ok(state)
+    }
+
+    pub(super) async fn rate(&self, id: &str, helpful: u32, unhelpful: u32) -> anyhow::Result<u64> {
+        self.truth().await.rate(id, helpful, unhelpful).await
+    }
+
+    pub(super) async fn tidy(&self) -> anyhow::Result<()> {
+        self.truth().await.tidy(self.settings.keep_versions).await
+    }
+}
+
+/// The cache of embeddings, open.
+pub(super) struct Store(Arc<EmbeddingCache>);
+
+impl BackingView {
+    pub(super) async fn nearest(
+        &self,
+        vector: &[f32],
+        most: usize,
+        filter: &Filter,
+    ) -> anyhow::Result<Vec<Neighbour>> {
+        self.0.nearest(vector, most, filter.sql()).await
+    }
+}
+
+fn cache_path(folder: &Path) -> PathBuf {
+    folder.join("embeddings.redb")
+}
+
+async fn load(settings: &KnowledgeSettings) -> anyhow::Result<Embedder> {
+    match &settings.model {
+        ModelChoice::None => anyhow::bail!("no embedding model is configured (knowledge.model)"),
+        ModelChoice::Local(name) => {
+            let (name, settings) = (name.clone(), settings.clone());
+            let load = move || {
+                let folder = ModelFolder::new(&settings.models);
+                let model = LocalModel::load(&name, &folder, settings.onnx_runtime.as_deref(), settings.download)?;
+                Ok(model)
+            };
+            Ok(Embedder::Local(Arc::new(super::blocking(load).await?)))
+        }
+        ModelChoice::Remote { url, model, key, dimension } => {
+            let remote = RemoteSettings {
+                url: url.clone(),
+                model: model.clone(),
+                key: key.clone(),
+                dimension: *dimension,
+            };
+            Ok(Embedder::Remote(Arc::new(RemoteModel::connect(remote).await?)))
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The twin of `backing` for builds without vectors: the index of words is the truth itself.
+
+use std::sync::Arc;
+
+use super::KnowledgeSettings;
+use crate::Passage;
+use crate::chunk::{ApproximateTokens, TokenCounter};
+use crate::recipe::Recipe;
+use crate::search::Filter;
+use crate::truth::{Change, Neighbour, Version};
+
+const WITHOUT: &str = "this build of kubewright has no vectors (Cargo feature `vectors`)";
+
+pub(super) struct Backing;
+
+/// Nothing: there is no truth beside the index.
+pub(super) struct BackingView;
+
+/// Nothing: there are no embeddings.
+pub(super) struct Store;
+
+impl Backing {
+    pub(super) async fn open(_: &KnowledgeSettings) -> anyhow::Result<Self> {
+        Ok(Self)
+    }
+
+    pub(super) async fn latest(&self) -> anyhow::Result<(u64, Recipe)> {
+        Ok((0, Recipe::new(None)))
+    }
+
+    pub(super) async fn at(&self, _: u64) -> anyhow::Result<Option<BackingView>> {
+        Ok(None)
+    }
+
+    pub(super) async fn all(&self) -> anyhow::Result<Option<Vec<Passage>>> {
+        Ok(None)
+    }
+
+    pub(super) async fn wanted(&self) -> Result<Recipe, String> {
+        Ok(Recipe::new(None))
+    }
+
+    pub(super) async fn usable(&self, _: &Recipe) -> Result<(), String> {
+        Err(WITHOUT.to_owned())
+    }
+
+    pub(super) async fn counter(&self) -> Arc<dyn TokenCounter> {
+        Arc::new(ApproximateTokens)
+    }
+
+    pub(super) async fn question(&self, _: &str) -> anyhow::Result<Arc<Vec<f32>>> {
+        anyhow::bail!(WITHOUT)
+    }
+
+    pub(super) async fn cache(&self) -> anyhow::Result<Store> {
+        Ok(Store)
+    }
+
+    pub(super) async fn prepare(
+        &self,
+        _: &Store,
+        _: &Recipe,
+        _: &[Passage],
+        _: impl FnMut(usize, usize),
+    ) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    pub(super) async fn commit(&self, _: &Store, _: &Change) -> anyhow::Result<u64> {
+        Ok(0)
+    }
+
+    pub(super) async fn rebuild(&self, _: &Store, _: &Recipe, _: &Arc<Vec<Passage>>) -> anyhow::Result<u64> {
+        Ok(0)
+    }
+
+    pub(super) async fn versions(&self) -> anyhow::Result<Vec<Version>> {
+        anyhow::bail!(WITHOUT)
+    }
+
+    pub(super) async fn restore(&self, _: u64) -> anyhow::Result<(u64, Recipe)> {
+        anyhow::bail!(WITHOUT)
+    }
+
+    pub(super) async fn rate(&self, _: &str, _: u32, _: u32) -> anyhow::Result<u64> {
+        Ok(0)
+    }
+
+    pub(super) async fn tidy(&self) -> anyhow::Result<()> {
+        Ok(())
+    }
+}
+
+impl BackingView {
+    pub(super) async fn nearest(&self, _: &[f32], _: usize, _: &Filter) -> anyhow::Result<Vec<Neighbour>> {
+        anyhow::bail!(WITHOUT)
+    }
+}

@@ -1,0 +1,119 @@
+//! Documents of one title from different sources: the general one first, unless the question names a platform.
+//!
+//! Collections of runbooks for different platforms name their runbooks after the same alerts. Nothing else tells such twins
+//! apart as well as whether question and document speak of a platform. Only documents of the same title change places.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::analysis;
+
+/// The platforms, and how a text shows that it is about one.
+const PLATFORMS: [(&str, &str); 6] = [
+    ("openshift", r"(?i)openshift|\b(?:okd|ocp|odf)\b|\boc (?:get|adm|describe|logs|-n|debug|project|patch|edit|delete|exec|rsh|whoami|apply|create|label)\b"),
+    ("eks", r"(?i)\b(?:eks|eksctl|amazon web services|aws-node)\b|\baws (?:ec2|eks|iam)\b"),
+    ("gke", r"(?i)\bgke\b|google kubernetes engine|\bgcloud (?:container|compute)\b"),
+    ("aks", r"(?i)\baks\b|azure kubernetes service|\baz (?:aks|vm|vmss)\b"),
+    ("rancher", r"(?i)\b(?:rancher|rke2?|k3s)\b"),
+    ("tanzu", r"(?i)\b(?:tanzu|vsphere|tkg)\b"),
+];
+
+static PATTERNS: LazyLock<Vec<Regex>> =
+    LazyLock::new(|| PLATFORMS.iter().filter_map(|(_, pattern)| Regex::new(pattern).ok()).collect());
+
+/// Which platforms a text speaks of, one bit each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Platforms(u8);
+
+impl Platforms {
+    /// Reads a text.
+    pub(crate) fn of(text: &str) -> Self {
+        let bits = PATTERNS.iter().enumerate().filter(|(_, pattern)| pattern.is_match(text));
+        Self(bits.fold(0, |bits, (at, _)| bits | 1 << at))
+    }
+
+    /// How badly a document fits a question: 0 the same platforms or none, more for each that only one of them names.
+    fn distance(self, question: Self) -> u32 {
+        (self.0 ^ question.0).count_ones()
+    }
+}
+
+/// What of a document decides about its twins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Kin {
+    /// The title as words, lower case.
+    pub(crate) title: String,
+    /// The platforms that the document speaks of.
+    pub(crate) platforms: Platforms,
+}
+
+impl Kin {
+    /// From a document's title and whole text.
+    pub(crate) fn of(title: &str, text: &str) -> Self {
+        Self { title: analysis::spoken(title).to_lowercase(), platforms: Platforms::of(text) }
+    }
+
+    /// As one word of an index.
+    pub(crate) fn encode(&self) -> String {
+        format!("{:02x}{}", self.platforms.0, self.title)
+    }
+
+    /// From that word.
+    pub(crate) fn decode(word: &str) -> Option<Self> {
+        let platforms = u8::from_str_radix(word.get(..2)?, 16).ok()?;
+        Some(Self { title: word.get(2..)?.to_owned(), platforms: Platforms(platforms) })
+    }
+}
+
+/// Puts twins in order: they keep their places as a set, those that fit the question's platforms best come first.
+pub(crate) fn order_twins<T>(ranking: &mut Vec<T>, question: Platforms, kin: impl Fn(&T) -> Option<Kin>) {
+    let kins: Vec<Option<Kin>> = ranking.iter().map(kin).collect();
+    let mut places = HashMap::<&str, Vec<usize>>::new();
+    for (place, kin) in kins.iter().enumerate() {
+        if let Some(kin) = kin {
+            places.entry(&kin.title).or_default().push(place);
+        }
+    }
+    let mut order: Vec<usize> = (0..ranking.len()).collect();
+    for places in places.values().filter(|places| places.len() > 1) {
+        let mut sorted = places.clone();
+        let distance = |place: &usize| kins.get(*place).and_then(Option::as_ref).map(|k| k.platforms.distance(question));
+        sorted.sort_by_key(distance);
+        for (place, taken) in places.iter().zip(sorted) {
+            if let Some(slot) = order.get_mut(*place) {
+                *slot = taken;
+            }
+        }
+    }
+    let mut taken: Vec<Option<T>> = ranking.drain(..).map(Some).collect();
+    ranking.extend(order.into_iter().filter_map(|at| taken.get_mut(at).and_then(Option::take)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kin, Platforms, order_twins};
+
+    fn ranked(question: &str) -> Vec<&'static str> {
+        let kin = |key: &&str| {
+            let text = if key.starts_with("oc") { "run `oc get pods` in OpenShift" } else { "run kubectl get pods" };
+            Some(Kin::of(if key.ends_with("other") { "Other" } else { "KubePodCrashLooping" }, text))
+        };
+        let mut ranking = vec!["oc/crash", "k8s/other", "k8s/crash"];
+        order_twins(&mut ranking, Platforms::of(question), kin);
+        ranking
+    }
+
+    #[test]
+    fn of_twins_the_general_one_comes_first_unless_the_platform_is_named() {
+        assert_eq!(ranked("pod is crash looping"), ["k8s/crash", "k8s/other", "oc/crash"]);
+        assert_eq!(ranked("pod in openshift-etcd is crash looping"), ["oc/crash", "k8s/other", "k8s/crash"]);
+    }
+
+    #[test]
+    fn kin_survives_the_index() {
+        let kin = Kin::of("KubePodCrashLooping", "an EKS cluster");
+        assert_eq!(Kin::decode(&kin.encode()), Some(kin));
+    }
+}
