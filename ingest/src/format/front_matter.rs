@@ -2,6 +2,8 @@
 //!
 //! Lenient: unknown keys and values that make no sense are passed over, broken front matter counts as none.
 
+use std::collections::BTreeMap;
+
 use jiff::{Timestamp, civil, tz::TimeZone};
 use serde_json::{Map, Value};
 
@@ -77,6 +79,7 @@ fn understand(fence: &str, inside: &str) -> FrontMatter {
         tags: list("tags"),
         codes: list("codes"),
         alerts: list("alerts"),
+        labels: BTreeMap::new(),
         trust: keys.get("trust").and_then(trust),
         last_updated: text(&["last_updated", "lastmod", "date"]).and_then(|date| timestamp(&date)),
     };
