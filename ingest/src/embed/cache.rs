@@ -69,7 +69,9 @@ impl EmbeddingCache {
     pub fn get(&self, keys: &[CacheKey]) -> anyhow::Result<Vec<Option<Vector>>> {
         let read = self.0.begin_read()?;
         let table = read.open_table(TABLE)?;
-        keys.iter().map(|key| Ok(table.get(key.0.as_slice())?.map(|bytes| decode(bytes.value())))).collect()
+        keys.iter()
+            .map(|key| Ok(table.get(key.0.as_slice())?.map(|bytes| decode(bytes.value()))))
+            .collect()
     }
 
     /// Which of these keys have no embedding yet.
