@@ -29,6 +29,15 @@ pub mod chunk;
 #[cfg(feature = "vectors")]
 pub mod embed;
 
+// Text into terms.
+mod analysis;
+
+// Search by words: a tantivy index.
+mod lexical;
+
+// Questions and answers.
+pub mod search;
+
 // The truth: passages with their vectors in a LanceDB table.
 #[cfg(feature = "vectors")]
 pub mod truth;
