@@ -46,16 +46,15 @@ impl<'c> Merge<'c> {
                 self.pieces.push(next.piece());
                 continue;
             }
-            let next = match self.open.take() {
-                Some(open) => match self.join(open, next) {
-                    Ok(joined) => joined,
-                    Err((open, next)) => {
-                        self.pieces.push(open.piece());
-                        next
+            if let Some(open) = self.open.take() {
+                match self.join(&open, &next) {
+                    Some(joined) => {
+                        self.open = Some(joined);
+                        continue;
                     }
-                },
-                None => next,
-            };
+                    None => self.pieces.push(open.piece()),
+                }
+            }
             self.open = Some(next);
         }
     }
@@ -70,17 +69,23 @@ impl<'c> Merge<'c> {
     }
 
     /// Both in one, if one of them is small, they stand below the same parent and there is room.
-    fn join(&self, open: Open, next: Open) -> Result<Open, (Open, Open)> {
+    fn join(&self, open: &Open, next: &Open) -> Option<Open> {
         let min = self.chunker.settings.min_tokens;
         let small = open.tokens < min || next.tokens < min;
-        let Some(parent) = common_parent(&open, &next).filter(|_| small) else { return Err((open, next)) };
-        let (one, other) = (below(parent, &open), below(parent, &next));
+        let parent = common_parent(open, next).filter(|_| small)?;
+        let (one, other) = (below(parent, open), below(parent, next));
         let tokens = open.tokens + next.tokens + self.chunker.count(&one) + self.chunker.count(&other);
         if tokens > self.chunker.budget(self.title, parent) {
-            return Err((open, next));
+            return None;
         }
         let text = format!("{one}{}\n\n{other}{}", open.text, next.text);
-        Ok(Open { headings: parent.to_vec(), text, lines: open.lines.with(next.lines), tokens, shared: true })
+        Some(Open {
+            headings: parent.to_vec(),
+            text,
+            lines: open.lines.with(next.lines),
+            tokens,
+            shared: true,
+        })
     }
 }
 

@@ -53,9 +53,9 @@ impl Reader {
     fn line(&mut self, line: &str, number: u32) {
         if let Some(delimiter) = &self.inside {
             if line == delimiter {
-                self.close()
+                self.close();
             } else {
-                self.push(line, number)
+                self.push(line, number);
             }
             return;
         }

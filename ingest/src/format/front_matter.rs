@@ -80,6 +80,7 @@ fn understand(fence: &str, inside: &str) -> FrontMatter {
         tags: list("tags"),
         codes: list("codes"),
         alerts: list("alerts"),
+        labels: BTreeMap::new(),
         trust: keys.get("trust").and_then(trust),
         last_updated: text(&["last_updated", "lastmod", "date"]).and_then(|date| timestamp(&date)),
     };
