@@ -39,9 +39,22 @@ mod lexical;
 pub mod search;
 
 // The truth: passages with their vectors in a LanceDB table.
-#[cfg(feature = "vectors")]
-pub mod truth;
+mod truth;
 
+// Synonyms, abbreviations and exit codes that widen a question.
+pub mod expand;
+
+// How good a search is, measured on questions with known answers.
+pub mod evaluate;
+
+// The knowledge base: truth and indexes together.
+mod base;
+
+pub use base::{
+    DEFAULT_MODEL, DocumentInfo, Happened, IngestOptions, IngestProgress, IngestReport, KnowledgeBase,
+    KnowledgeError, KnowledgeSettings, ModelChoice, SourceReport, Stats,
+};
 pub use document::{Attributes, Category, Document, Found, RawDocument, Refusal, Severity, Validators};
 pub use limits::Limits;
-pub use passage::{Lines, Passage};
+pub use passage::{Feedback, Lines, Passage};
+pub use truth::Version;

@@ -72,7 +72,6 @@ fn understand(fence: &str, inside: &str) -> FrontMatter {
     let text = |names: &[&str]| names.iter().find_map(|name| keys.get(*name).and_then(scalar));
     let list = |name: &str| keys.get(name).map(words).unwrap_or_default();
     let attributes = Attributes {
-        labels: BTreeMap::new(),
         category: text(&["category"]).and_then(|name| Category::named(&name)),
         k8s_version: as_written(inside, &["k8s_version", "kubernetes_version"])
             .or_else(|| text(&["k8s_version", "kubernetes_version"])),

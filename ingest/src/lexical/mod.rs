@@ -17,6 +17,7 @@ use tantivy::{Index, IndexReader, ReloadPolicy};
 
 pub(crate) use read::{DocumentHit, LexicalView, Weighted};
 use schema::Fields;
+pub(crate) use write::DocumentState;
 
 use crate::analysis;
 use crate::recipe::Recipe;

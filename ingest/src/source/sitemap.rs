@@ -40,7 +40,7 @@ pub(super) async fn read(
     }
     let delay = web.delay(url).await;
     let concurrency = if delay.is_some() { 1 } else { CONCURRENCY };
-    let mut answers = stream::iter(&pages).map(|page| ask(&web, page, known, delay)).buffered(concurrency);
+    let mut answers = stream::iter(pages).map(|page| ask(&web, page, known, delay)).buffered(concurrency);
     let mut readable = false;
     let mut last = None;
     while let Some((page, answer)) = answers.next().await {
@@ -50,7 +50,7 @@ pub(super) async fn read(
                 outlet.send(found).await?;
             }
             Err(error) => {
-                refuse(page, &error, known, &mut outlet).await?;
+                refuse(&page, &error, known, &mut outlet).await?;
                 last = Some(error);
             }
         }
@@ -61,16 +61,17 @@ pub(super) async fn read(
     }
 }
 
-async fn ask<'page>(
+async fn ask(
     web: &Web,
-    page: &'page Url,
+    page: Url,
     known: &Known,
     delay: Option<Duration>,
-) -> (&'page Url, Result<Found, WebError>) {
+) -> (Url, Result<Found, WebError>) {
     if let Some(delay) = delay {
         sleep(delay).await;
     }
-    (page, web.page(page, known).await)
+    let answer = web.page(&page, known).await;
+    (page, answer)
 }
 
 async fn refuse(page: &Url, error: &WebError, known: &Known, outlet: &mut Outlet) -> Result<(), SourceError> {

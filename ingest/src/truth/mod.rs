@@ -1,248 +1,43 @@
-//! The truth about passages: a LanceDB table with their text, their attributes and their vectors.
-//!
-//! Owns the table's shape and every read and write of it. Each write is one commit of LanceDB, so a reader sees a version
-//! whole or not at all. It knows nothing about how passages are found by words.
+//! The truth about passages: what stands in it, what a change of it is, and the table that keeps it.
 
-mod rows;
-mod versions;
-mod write;
+#[cfg(feature = "vectors")]
+mod table;
 
 use std::sync::Arc;
 
-use arrow_array::{Float32Array, StringArray};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use futures::TryStreamExt;
-use lancedb::index::Index;
-use lancedb::index::vector::IvfHnswSqIndexBuilder;
-use lancedb::query::{ExecutableQuery, QueryBase, Select};
-use lancedb::table::OptimizeAction;
-use lancedb::{Connection, DistanceType, Table};
-
-pub use versions::Version;
-pub(crate) use write::Change;
+use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::Passage;
-use crate::recipe::Recipe;
+#[cfg(feature = "vectors")]
+pub(crate) use table::{Truth, quoted};
 
-const TABLE: &str = "passages";
-const VECTOR_INDEX: &str = "vector_idx";
-
-/// From this many rows on, an index beats reading every vector.
-const INDEX_FROM: usize = 8_192;
-
-/// The table at one version.
-#[derive(Clone)]
-pub struct Truth {
-    connection: Connection,
-    table: Table,
-    recipe: Recipe,
+/// What one commit does to one source.
+pub(crate) struct Change {
+    /// The source.
+    pub(crate) source: String,
+    /// The passages of new and changed documents, all of each.
+    pub(crate) passages: Arc<Vec<Passage>>,
+    /// Documents whose old passages go: the changed and the removed ones.
+    pub(crate) replaced: Vec<String>,
 }
 
 /// A passage near a question.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Neighbour {
+pub(crate) struct Neighbour {
     /// The passage's identity.
-    pub id: String,
+    pub(crate) id: String,
     /// Cosine similarity, -1 to 1.
-    pub similarity: f32,
+    pub(crate) similarity: f32,
 }
 
-impl Truth {
-    /// Opens the table at `location` (a folder or an object store's URL), or makes an empty one by `recipe`.
-    ///
-    /// # Errors
-    /// When the location cannot be read, or what is there is no table of ours.
-    pub async fn open(location: &str, recipe: &Recipe) -> anyhow::Result<Self> {
-        let connection = lancedb::connect(location).execute().await?;
-        let names = connection.table_names().execute().await?;
-        if names.iter().any(|name| name == TABLE) {
-            return Self::opened(connection).await;
-        }
-        let table = connection.create_empty_table(TABLE, schema(recipe)).execute().await?;
-        Ok(Self { connection, table, recipe: recipe.clone() })
-    }
-
-    async fn opened(connection: Connection) -> anyhow::Result<Self> {
-        let table = connection.open_table(TABLE).execute().await?;
-        let recipe = Recipe::of_metadata(table.schema().await?.metadata())?;
-        Ok(Self { connection, table, recipe })
-    }
-
-    /// The same table as it is now, also after somebody else has written.
-    pub(crate) async fn reopened(&self) -> anyhow::Result<Self> {
-        Self::opened(self.connection.clone()).await
-    }
-
-    /// The same table in its own handle at a given version, for readers.
-    ///
-    /// # Errors
-    /// When that version is gone.
-    pub async fn at(&self, version: u64) -> anyhow::Result<Self> {
-        let reader = Self::opened(self.connection.clone()).await?;
-        reader.table.checkout(version).await?;
-        let recipe = Recipe::of_metadata(reader.table.schema().await?.metadata())?;
-        Ok(Self { recipe, ..reader })
-    }
-
-    /// How its passages were made.
-    #[must_use]
-    pub fn recipe(&self) -> &Recipe {
-        &self.recipe
-    }
-
-    /// The version that this handle sees.
-    ///
-    /// # Errors
-    /// When the table cannot be read.
-    pub async fn version(&self) -> anyhow::Result<u64> {
-        Ok(self.table.version().await?)
-    }
-
-    /// The passages nearest to a vector among those that pass `filter` (SQL over the table's columns).
-    ///
-    /// # Errors
-    /// When the table cannot be read, or has no vectors.
-    pub async fn nearest(
-        &self,
-        vector: &[f32],
-        most: usize,
-        filter: Option<String>,
-    ) -> anyhow::Result<Vec<Neighbour>> {
-        let mut query = self
-            .table
-            .query()
-            .nearest_to(vector)?
-            .column("vector")
-            .distance_type(DistanceType::Cosine)
-            .nprobes(NPROBES)?
-            .refine_factor(2)
-            .limit(most)
-            .select(Select::columns(&["id", "_distance"]));
-        if let Some(filter) = filter {
-            query = query.only_if(filter);
-        }
-        let batches: Vec<_> = query.execute().await?.try_collect().await?;
-        let mut found = Vec::new();
-        for batch in &batches {
-            let ids = rows::column::<StringArray>(batch, "id")?;
-            let distances = rows::column::<Float32Array>(batch, "_distance")?;
-            let near = ids.iter().zip(distances.iter()).filter_map(|(id, distance)| {
-                Some(Neighbour { id: id?.to_owned(), similarity: 1.0 - distance? })
-            });
-            found.extend(near);
-        }
-        Ok(found)
-    }
-
-    /// All passages in no particular order, in batches, through `visit`; without vectors.
-    ///
-    /// # Errors
-    /// When the table cannot be read, or `visit` fails.
-    pub async fn scan(
-        &self,
-        filter: Option<String>,
-        mut visit: impl FnMut(Vec<Passage>) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
-        let mut query = self.table.query().select(Select::columns(rows::COLUMNS));
-        if let Some(filter) = filter {
-            query = query.only_if(filter);
-        }
-        let mut batches = query.execute().await?;
-        while let Some(batch) = batches.try_next().await? {
-            visit(rows::passages(&batch)?)?;
-        }
-        Ok(())
-    }
-
-    /// How many passages there are.
-    ///
-    /// # Errors
-    /// When the table cannot be read.
-    pub async fn count(&self) -> anyhow::Result<usize> {
-        Ok(self.table.count_rows(None).await?)
-    }
-
-    /// Sets what people said about a passage.
-    ///
-    /// # Errors
-    /// When the table cannot be written.
-    pub(crate) async fn rate(&self, id: &str, helpful: u32, unhelpful: u32) -> anyhow::Result<u64> {
-        let update = self.table.update().only_if(format!("id = {}", quoted(id)));
-        let update = update.column("helpful", helpful.to_string()).column("unhelpful", unhelpful.to_string());
-        update.execute().await?;
-        self.version().await
-    }
-
-    /// Folds small files together, brings the vector index up to date, and forgets versions older than `keep`.
-    ///
-    /// # Errors
-    /// When the table cannot be written.
-    pub async fn tidy(&self, keep: std::time::Duration) -> anyhow::Result<()> {
-        self.table.optimize(OptimizeAction::Compact { options: Default::default(), remap_options: None }).await?;
-        self.index_vectors().await?;
-        let keep = lancedb::table::Duration::from_std(keep)?;
-        let prune = OptimizeAction::Prune {
-            older_than: Some(keep),
-            delete_unverified: Some(false),
-            error_if_tagged_old_versions: Some(false),
-        };
-        self.table.optimize(prune).await?;
-        Ok(())
-    }
-
-    async fn index_vectors(&self) -> anyhow::Result<()> {
-        if self.recipe.model.is_none() || self.count().await? < INDEX_FROM {
-            return Ok(());
-        }
-        let indices = self.table.list_indices().await?;
-        if !indices.iter().any(|index| index.name == VECTOR_INDEX) {
-            let index = IvfHnswSqIndexBuilder::default().distance_type(DistanceType::Cosine);
-            self.table.create_index(&["vector"], Index::IvfHnswSq(index)).execute().await?;
-            return Ok(());
-        }
-        self.table.optimize(OptimizeAction::Index(Default::default())).await?;
-        Ok(())
-    }
-}
-
-/// How many partitions of the vector index are searched.
-const NPROBES: usize = 20;
-
-/// The table's columns. `vector` is there only where there is a model.
-fn schema(recipe: &Recipe) -> SchemaRef {
-    let text = |name: &str| Field::new(name, DataType::Utf8, false);
-    let number = |name: &str| Field::new(name, DataType::UInt32, false);
-    let mut fields = vec![
-        text("id"),
-        text("source"),
-        text("path"),
-        text("uri"),
-        text("title"),
-        number("ordinal"),
-        Field::new("headings", list(), false),
-        text("text"),
-        number("first_line"),
-        number("last_line"),
-        text("content_hash"),
-        text("document_hash"),
-        Field::new("facets", list(), false),
-        number("helpful"),
-        number("unhelpful"),
-        text("about"),
-    ];
-    if let Some(model) = &recipe.model {
-        let item = Arc::new(Field::new("item", DataType::Float32, true));
-        let size = i32::try_from(model.dimension).unwrap_or(i32::MAX);
-        fields.push(Field::new("vector", DataType::FixedSizeList(item, size), true));
-    }
-    Arc::new(Schema::new_with_metadata(fields, recipe.metadata()))
-}
-
-fn list() -> DataType {
-    DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)))
-}
-
-/// A text as an SQL literal.
-pub(crate) fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+/// One version of the knowledge base.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Version {
+    /// Its number; a greater one is later.
+    pub version: u64,
+    /// When it was made.
+    pub at: Timestamp,
+    /// How many passages it holds, where the table's summary says it.
+    pub passages: Option<u64>,
 }

@@ -1,27 +1,16 @@
 //! Earlier versions of the table: listed, looked at, brought back.
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::Truth;
-
-/// One version of the knowledge base.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Version {
-    /// Its number; a greater one is later.
-    pub version: u64,
-    /// When it was made.
-    pub at: Timestamp,
-    /// How many passages it holds, where the table's summary says it.
-    pub passages: Option<u64>,
-}
+use crate::truth::Version;
 
 impl Truth {
     /// All versions that are still kept, the oldest first.
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn versions(&self) -> anyhow::Result<Vec<Version>> {
+    pub(crate) async fn versions(&self) -> anyhow::Result<Vec<Version>> {
         let listed = self.table.list_versions().await?;
         let versions = listed.into_iter().map(|version| Version {
             version: version.version,
@@ -35,7 +24,7 @@ impl Truth {
     ///
     /// # Errors
     /// When that version is gone, or the table cannot be written.
-    pub async fn restore(&self, version: u64) -> anyhow::Result<Self> {
+    pub(crate) async fn restore(&self, version: u64) -> anyhow::Result<Self> {
         let old = self.at(version).await?;
         old.table.restore().await?;
         Self::opened(self.connection.clone()).await

@@ -10,19 +10,10 @@ use super::{TABLE, Truth, quoted, rows, schema};
 use crate::Passage;
 use crate::embed::{Context, EmbeddingCache};
 use crate::recipe::Recipe;
+use crate::truth::Change;
 
 /// Passages of one row group that are in memory with their vectors at a time.
 const ROWS: usize = 1_024;
-
-/// What one commit does to one source.
-pub(crate) struct Change {
-    /// The source.
-    pub(crate) source: String,
-    /// The passages of new and changed documents.
-    pub(crate) passages: Arc<Vec<Passage>>,
-    /// Documents whose old passages go: the changed and the removed ones.
-    pub(crate) replaced: Vec<String>,
-}
 
 impl Truth {
     /// Makes a change in one commit. Vectors come from the cache, where every passage must have one if the table has any.
