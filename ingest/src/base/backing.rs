@@ -1,6 +1,6 @@
 //! The truth in LanceDB, the embedding model, and the cache of embeddings.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -10,7 +10,8 @@ use super::{KnowledgeSettings, ModelChoice};
 use crate::Passage;
 use crate::chunk::{ApproximateTokens, TokenCounter};
 use crate::embed::{
-    Context, Embedder, EmbeddingCache, LocalModel, ModelFolder, Progress, RemoteModel, RemoteSettings, Vector, embed_all,
+    Context, Embedder, EmbeddingCache, LocalModel, ModelFolder, ModelTokens, Progress, RemoteModel,
+    RemoteSettings, Vector, embed_all,
 };
 use crate::recipe::{ModelOf, Recipe};
 use crate::search::Filter;
@@ -23,6 +24,7 @@ pub(super) struct Backing {
     settings: KnowledgeSettings,
     truth: RwLock<Truth>,
     embedder: OnceCell<Result<Embedder, String>>,
+    measure: std::sync::OnceLock<ModelTokens>,
     questions: moka::sync::Cache<String, Arc<Vector>>,
 }
 
@@ -44,6 +46,7 @@ impl Backing {
             settings: settings.clone(),
             truth: RwLock::new(truth),
             embedder: OnceCell::new(),
+            measure: std::sync::OnceLock::new(),
             questions: moka::sync::Cache::new(REMEMBERED),
         })
     }
@@ -79,7 +82,8 @@ impl Backing {
 
     /// The model, loaded at the first call.
     async fn embedder(&self) -> Result<&Embedder, String> {
-        let loaded = self.embedder.get_or_init(|| async { load(&self.settings).await.map_err(|e| format!("{e:#}")) });
+        let loaded =
+            self.embedder.get_or_init(|| async { load(&self.settings).await.map_err(|e| format!("{e:#}")) });
         loaded.await.as_ref().map_err(Clone::clone)
     }
 
@@ -102,7 +106,8 @@ impl Backing {
             return Err("no embedding model is configured (knowledge.model)".to_owned());
         }
         let Some(model) = &recipe.model else {
-            return Err("the knowledge base has no vectors; run `kubewright ingest --rebuild` to make them".to_owned());
+            return Err("the knowledge base has no vectors; run `kubewright ingest --rebuild` to make them"
+                .to_owned());
         };
         let embedder = self.embedder().await?;
         if embedder.name() != model.name || embedder.dimension() != model.dimension {
@@ -116,7 +121,17 @@ impl Backing {
         Ok(())
     }
 
+    /// Measures passages with this, though there is no model.
+    pub(super) fn use_counter_of(&self, tokens: ModelTokens) {
+        if self.measure.set(tokens).is_err() {
+            tracing::debug!("passages are measured already");
+        }
+    }
+
     pub(super) async fn counter(&self) -> Arc<dyn TokenCounter> {
+        if let Some(tokens) = self.measure.get() {
+            return Arc::new(tokens.clone());
+        }
         match self.embedder().await.ok().and_then(Embedder::tokens) {
             Some(tokens) => Arc::new(tokens),
             None => Arc::new(ApproximateTokens),
@@ -136,7 +151,7 @@ impl Backing {
 
     /// Opens the cache; the caller holds the writer's lock.
     pub(super) async fn cache(&self) -> anyhow::Result<Store> {
-        let path = cache_path(&self.settings.folder);
+        let path = cache_path(&self.settings);
         let cache = super::blocking(move || EmbeddingCache::open(&path)).await?;
         Ok(Store(Arc::new(cache)))
     }
@@ -208,8 +223,8 @@ impl BackingView {
     }
 }
 
-fn cache_path(folder: &Path) -> PathBuf {
-    folder.join("embeddings.redb")
+fn cache_path(settings: &KnowledgeSettings) -> PathBuf {
+    settings.cache.clone().unwrap_or_else(|| settings.folder.join("embeddings.redb"))
 }
 
 async fn load(settings: &KnowledgeSettings) -> anyhow::Result<Embedder> {
@@ -219,7 +234,8 @@ async fn load(settings: &KnowledgeSettings) -> anyhow::Result<Embedder> {
             let (name, settings) = (name.clone(), settings.clone());
             let load = move || {
                 let folder = ModelFolder::new(&settings.models);
-                let model = LocalModel::load(&name, &folder, settings.onnx_runtime.as_deref(), settings.download)?;
+                let model =
+                    LocalModel::load(&name, &folder, settings.onnx_runtime.as_deref(), settings.download)?;
                 Ok(model)
             };
             Ok(Embedder::Local(Arc::new(super::blocking(load).await?)))

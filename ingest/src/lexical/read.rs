@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, HashMap};
 
 use tantivy::collector::{DocSetCollector, TopDocs};
-use tantivy::query::{BooleanQuery, BoostQuery, Bm25StatisticsProvider, Occur, PhraseQuery, Query, TermQuery};
+use tantivy::query::{
+    Bm25StatisticsProvider, BooleanQuery, BoostQuery, Occur, PhraseQuery, Query, TermQuery,
+};
 use tantivy::schema::{Field, IndexRecordOption, Term, Value};
 use tantivy::{DocAddress, Searcher, TantivyDocument};
 
 use super::Stamp;
 use super::schema::{Fields, document_key};
 use super::write::DocumentState;
-use crate::search::{Filter, Kin};
 use crate::Passage;
+use crate::search::{Filter, Kin};
 
 /// How much each field counts. Found on broad plateaus: see docs/BENCHMARKS.md.
 const TEXT: f32 = 0.5;
@@ -68,7 +70,8 @@ impl LexicalView {
             return Ok(Vec::new());
         }
         let fields = &self.fields;
-        let passages = self.top(&[(fields.text, TEXT)], terms, phrases, filter, self.stamp.passages, depth)?;
+        let passages =
+            self.top(&[(fields.text, TEXT)], terms, phrases, filter, self.stamp.passages, depth)?;
         let weights = [(fields.title, TITLE), (fields.lead, LEAD), (fields.body, BODY)];
         // Quoted phrases are matched where positions are kept: in passages.
         let documents = if phrases.is_empty() {
@@ -84,7 +87,8 @@ impl LexicalView {
         for (score, address) in passages {
             let key = self.key(address)?;
             let hit = hits.entry(key.clone());
-            let hit = hit.or_insert_with(|| DocumentHit { key, entry: address, score: 0.0, passages: Vec::new() });
+            let hit =
+                hit.or_insert_with(|| DocumentHit { key, entry: address, score: 0.0, passages: Vec::new() });
             if hit.passages.is_empty() {
                 hit.score += score;
             }
@@ -127,7 +131,8 @@ impl LexicalView {
     }
 
     fn phrase(&self, words: &[String]) -> Box<dyn Query> {
-        let terms: Vec<Term> = words.iter().map(|word| Term::from_field_text(self.fields.text, word)).collect();
+        let terms: Vec<Term> =
+            words.iter().map(|word| Term::from_field_text(self.fields.text, word)).collect();
         match terms.as_slice() {
             [one] => Box::new(TermQuery::new(one.clone(), IndexRecordOption::WithFreqs)),
             _ => Box::new(PhraseQuery::new(terms)),
@@ -209,8 +214,12 @@ impl LexicalView {
     }
 
     /// The documents of a source by path, or of all sources.
-    pub(crate) fn states(&self, source: Option<&str>) -> anyhow::Result<BTreeMap<(String, String), DocumentState>> {
-        let states = self.all(self.fields.state, |value| value.as_str().map(|text| text.as_bytes().to_vec()))?;
+    pub(crate) fn states(
+        &self,
+        source: Option<&str>,
+    ) -> anyhow::Result<BTreeMap<(String, String), DocumentState>> {
+        let states =
+            self.all(self.fields.state, |value| value.as_str().map(|text| text.as_bytes().to_vec()))?;
         let mut by_path = BTreeMap::new();
         for state in states {
             let state: DocumentState = serde_json::from_slice(&state)?;

@@ -1,6 +1,8 @@
 //! The fields of the index: passages and documents side by side, each with its own.
 
-use tantivy::schema::{FAST, Field, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions};
+use tantivy::schema::{
+    FAST, Field, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions,
+};
 
 use crate::analysis::ANALYZER;
 
@@ -33,8 +35,9 @@ pub(super) struct Fields {
 
 pub(super) fn schema() -> (Schema, Fields) {
     let words = |option: IndexRecordOption| {
-        TextOptions::default()
-            .set_indexing_options(TextFieldIndexing::default().set_tokenizer(ANALYZER).set_index_option(option))
+        TextOptions::default().set_indexing_options(
+            TextFieldIndexing::default().set_tokenizer(ANALYZER).set_index_option(option),
+        )
     };
     let mut schema = Schema::builder();
     let fields = Fields {

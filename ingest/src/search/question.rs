@@ -58,7 +58,9 @@ static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
             r#"\b(?:reason|resource|condition|code|type|status|phase|key|verb|rcode)\s*(?:=~|!~|!=|=)\s*"([^"]*)""#,
         )?,
         range: pattern(r"\[[0-9smhdwy:. ]+\]")?,
-        grouping: pattern(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)|\b(?:group_left|group_right|unless)\b")?,
+        grouping: pattern(
+            r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)|\b(?:group_left|group_right|unless)\b",
+        )?,
         function: pattern(
             r"\b(?:sum|avg|min|max|count|rate|irate|increase|delta|deriv|abs|absent|absent_over_time|avg_over_time|max_over_time|min_over_time|sum_over_time|count_over_time|quantile_over_time|changes|clamp_max|clamp_min|histogram_quantile|label_replace|label_join|predict_linear|quantile|round|scalar|sort|time|timestamp|topk|bottomk|vector|group|stddev|resets|count_values|last_over_time|present_over_time)\s*\(",
         )?,
@@ -204,7 +206,19 @@ mod tests {
         let question = Question::read("why does CrashLoopBackOff (exit code 137) happen?");
         assert_eq!(
             words(&question),
-            ["why", "doe", "crashloopbackoff", "crash", "loop", "back", "off", "exit", "code", "137", "happen"]
+            [
+                "why",
+                "doe",
+                "crashloopbackoff",
+                "crash",
+                "loop",
+                "back",
+                "off",
+                "exit",
+                "code",
+                "137",
+                "happen"
+            ]
         );
     }
 

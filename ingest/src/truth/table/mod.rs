@@ -166,7 +166,9 @@ impl Truth {
     /// # Errors
     /// When the table cannot be written.
     pub(crate) async fn tidy(&self, keep: std::time::Duration) -> anyhow::Result<()> {
-        self.table.optimize(OptimizeAction::Compact { options: Default::default(), remap_options: None }).await?;
+        self.table
+            .optimize(OptimizeAction::Compact { options: Default::default(), remap_options: None })
+            .await?;
         self.index_vectors().await?;
         let keep = lancedb::table::Duration::from_std(keep)?;
         let prune = OptimizeAction::Prune {

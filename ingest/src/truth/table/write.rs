@@ -20,7 +20,11 @@ impl Truth {
     ///
     /// # Errors
     /// When a vector is missing or the table cannot be written; then nothing has changed.
-    pub(crate) async fn commit(&self, change: &Change, cache: Option<Arc<EmbeddingCache>>) -> anyhow::Result<u64> {
+    pub(crate) async fn commit(
+        &self,
+        change: &Change,
+        cache: Option<Arc<EmbeddingCache>>,
+    ) -> anyhow::Result<u64> {
         let reader = self.reader(&change.passages, cache)?;
         if change.replaced.is_empty() {
             if !change.passages.is_empty() {
@@ -86,7 +90,8 @@ fn read(
     cache: Option<&EmbeddingCache>,
 ) -> anyhow::Result<RecordBatch> {
     let Some(model) = &recipe.model else { return rows::batch(schema, passages, None) };
-    let cache = cache.ok_or_else(|| anyhow::anyhow!("the table has vectors and there is no embedding cache"))?;
+    let cache =
+        cache.ok_or_else(|| anyhow::anyhow!("the table has vectors and there is no embedding cache"))?;
     let vectors = passages
         .iter()
         .map(|passage| context.vector(cache, &model.name, passage))
