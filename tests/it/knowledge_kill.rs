@@ -28,7 +28,7 @@ fn write(folder: &Path, version: usize) {
 fn kubewright(folder: &Path, model: &str, arguments: &[&str]) -> Command {
     let config = folder.join("kubewright.toml");
     let text = format!(
-        "[knowledge]\nfolder = {:?}\nmodel = {model:?}\n\n[[cluster]]\nname = \"none\"\nurl = \"http://127.0.0.1:1\"\n",
+        "[knowledge]\nfolder = {:?}\nmodel = {model:?}\n\n[[clusters]]\nname = \"none\"\nenvironment = \"test\"\nurl = \"http://127.0.0.1:1\"\n",
         folder.join("knowledge")
     );
     std::fs::write(&config, text).unwrap();
