@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 
 /// The sections of a folder of Markdown: each a heading with the text under it.
 pub(crate) fn sections(folder: &Path) -> anyhow::Result<Vec<String>> {

@@ -38,7 +38,8 @@ impl LocalModel {
         onnx_runtime: Option<&Path>,
         download: bool,
     ) -> Result<Self, EmbedError> {
-        if !folder.has(name) && !(download && known(name).is_some()) {
+        let can_be_had = folder.has(name) || (download && known(name).is_some());
+        if !can_be_had {
             return Err(EmbedError::Missing(format!(
                 "the embedding model {name} is not in {}: run `make demo` once, put its files there, or allow the download \
                  with knowledge.download_models",
