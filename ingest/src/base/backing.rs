@@ -105,11 +105,11 @@ impl Backing {
         if self.settings.model == ModelChoice::None {
             return Err("no embedding model is configured (knowledge.model)".to_owned());
         }
+        let embedder = self.embedder().await?;
         let Some(model) = &recipe.model else {
             return Err("the knowledge base has no vectors; run `kubewright ingest --rebuild` to make them"
                 .to_owned());
         };
-        let embedder = self.embedder().await?;
         if embedder.name() != model.name || embedder.dimension() != model.dimension {
             return Err(format!(
                 "the knowledge base was made with the embedding model {}, and {} is configured; run `kubewright ingest \

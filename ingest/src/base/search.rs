@@ -8,18 +8,18 @@ use anyhow::Context;
 use tantivy::DocAddress;
 
 use super::{KnowledgeBase, KnowledgeError, View};
+use crate::Passage;
 use crate::lexical::DocumentHit;
 use crate::search::{
     Citation, MOST_RESULTS, Mode, Platforms, Question, Ranked, ScoreParts, SearchRequest, SearchResponse,
-    SearchResult, fuse, order_twins, snippet,
+    SearchResult, Snippet, fuse, order_twins, snippet,
 };
-use crate::{Passage, analysis};
 
 /// Passages that each search looks at.
 const DEPTH: usize = 200;
 
 /// Neighbours that the vector index is asked for.
-const NEIGHBOURS: usize = 120;
+const NEIGHBOURS: usize = 100;
 
 /// Documents that enter the fusion from each side.
 const DOCUMENTS: usize = 100;
@@ -196,20 +196,23 @@ fn answer(
     let terms: HashSet<&str> = question.terms.iter().map(|weighted| weighted.term.as_str()).collect();
     let mut results = Vec::new();
     // Trust and diversity may move passages, but not from far below.
-    let looked_at = request.k * 2 + 10;
+    let looked_at = request.k + 10;
     for (key, score) in fused.iter().take(looked_at) {
         let Some(candidate) = candidates.get(key.as_str()) else { continue };
         for (nth, (passage, similarity)) in
             passages(view, key, candidate, request.per_document)?.iter().enumerate()
         {
             let score = score * NEXT_OF_DOCUMENT.powi(i32::try_from(nth).unwrap_or(i32::MAX));
-            results.push(result(passage, score, *similarity, candidate, &terms));
+            results.push(result(passage, score, *similarity, candidate));
         }
     }
     results.sort_by(|a, b| b.score.total_cmp(&a.score));
     let facets = facets(view, &fused, &candidates)?;
     let mut results = fold(results);
     results.truncate(request.k);
+    for result in &mut results {
+        result.snippet = snippet(&result.text, &terms);
+    }
     Ok(SearchResponse {
         mode: request.mode,
         degraded: None,
@@ -275,13 +278,7 @@ fn passages(
     Ok(view.lexical.document(source, path)?.into_iter().take(1).map(|passage| (passage, None)).collect())
 }
 
-fn result(
-    passage: &Passage,
-    score: f32,
-    similarity: Option<f32>,
-    candidate: &Candidate,
-    terms: &HashSet<&str>,
-) -> SearchResult {
+fn result(passage: &Passage, score: f32, similarity: Option<f32>, candidate: &Candidate) -> SearchResult {
     let trust = passage.trust();
     SearchResult {
         id: passage.id.clone(),
@@ -295,7 +292,7 @@ fn result(
             trust,
         },
         title: passage.title.clone(),
-        snippet: snippet(&passage.text, terms),
+        snippet: Snippet::default(),
         text: passage.text.clone(),
         citation: Citation::of(passage),
         attributes: passage.attributes.clone(),
@@ -308,7 +305,7 @@ fn fold(results: Vec<SearchResult>) -> Vec<SearchResult> {
     let mut places = HashMap::<String, usize>::new();
     let mut folded = Vec::<SearchResult>::new();
     for result in results {
-        let text = analysis::spoken(&result.text).to_lowercase();
+        let text = result.text.trim().to_owned();
         match places.get(&text).and_then(|place| folded.get_mut(*place)) {
             Some(first) => first.also.push(result.citation),
             None => {
@@ -332,7 +329,7 @@ fn facets(
         else {
             continue;
         };
-        for facet in view.lexical.passage(*address)?.facets() {
+        for facet in view.lexical.facets(*address)? {
             match facet.split_once('=') {
                 Some(("path" | "k8s_version", _)) | None => {}
                 Some((key, value)) => {

@@ -7,7 +7,7 @@ use tantivy::query::{
     Bm25StatisticsProvider, BooleanQuery, BoostQuery, Occur, PhraseQuery, Query, TermQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption, Term, Value};
-use tantivy::{DocAddress, Searcher, TantivyDocument};
+use tantivy::{DocAddress, DocSet, Searcher, TERMINATED, TantivyDocument};
 
 use super::Stamp;
 use super::schema::{Fields, document_key};
@@ -161,15 +161,24 @@ impl LexicalView {
         Ok(Kin::decode(&self.word(address, "kin")?))
     }
 
+    /// The `key=value` words of an entry.
+    pub(crate) fn facets(&self, address: DocAddress) -> anyhow::Result<Vec<String>> {
+        self.words(address, "facet")
+    }
+
     fn word(&self, address: DocAddress, field: &str) -> anyhow::Result<String> {
+        Ok(self.words(address, field)?.into_iter().next().unwrap_or_default())
+    }
+
+    fn words(&self, address: DocAddress, field: &str) -> anyhow::Result<Vec<String>> {
         let segment = self.searcher.segment_reader(address.segment_ord);
-        let mut word = String::new();
-        if let Some(column) = segment.fast_fields().str(field)?
-            && let Some(ordinal) = column.term_ords(address.doc_id).next()
-        {
+        let Some(column) = segment.fast_fields().str(field)? else { return Ok(Vec::new()) };
+        let read = |ordinal| {
+            let mut word = String::new();
             column.ord_to_str(ordinal, &mut word)?;
-        }
-        Ok(word)
+            Ok(word)
+        };
+        column.term_ords(address.doc_id).map(read).collect()
     }
 
     /// The passage at an address.
@@ -181,13 +190,19 @@ impl LexicalView {
 
     /// Where the passage with this identity is.
     pub(crate) fn find(&self, id: &str) -> anyhow::Result<Option<DocAddress>> {
-        self.one(Term::from_field_text(self.fields.id, id))
-    }
-
-    fn one(&self, term: Term) -> anyhow::Result<Option<DocAddress>> {
-        let query = TermQuery::new(term, IndexRecordOption::Basic);
-        let found = self.searcher.search(&query, &TopDocs::with_limit(1).order_by_score())?;
-        Ok(found.into_iter().next().map(|(_, address)| address))
+        let term = Term::from_field_text(self.fields.id, id);
+        for (place, segment) in self.searcher.segment_readers().iter().enumerate() {
+            let index = segment.inverted_index(self.fields.id)?;
+            let Some(mut postings) = index.read_postings(&term, IndexRecordOption::Basic)? else { continue };
+            let mut document = postings.doc();
+            while document != TERMINATED {
+                if !segment.is_deleted(document) {
+                    return Ok(Some(DocAddress::new(u32::try_from(place)?, document)));
+                }
+                document = postings.advance();
+            }
+        }
+        Ok(None)
     }
 
     /// All passages of a document, in order.

@@ -47,7 +47,7 @@ pub(super) fn schema() -> (Schema, Fields) {
         source: schema.add_text_field("source", STRING | FAST),
         state: schema.add_text_field("state", STORED),
         kin: schema.add_text_field("kin", STRING | FAST),
-        facet: schema.add_text_field("facet", STRING),
+        facet: schema.add_text_field("facet", STRING | FAST),
         text: schema.add_text_field("text", words(IndexRecordOption::WithFreqsAndPositions)),
         title: schema.add_text_field("title", words(IndexRecordOption::WithFreqs)),
         lead: schema.add_text_field("lead", words(IndexRecordOption::WithFreqs)),
