@@ -20,7 +20,7 @@ use super::ingest::Progress;
 use super::output::{Format, print, render};
 use super::search::mode;
 use super::text;
-use crate::settings::Environment;
+use crate::settings::{Environment, cache_home};
 
 /// Documents that are looked at for each query; the deepest figure looks at ten.
 const DEPTH: usize = 50;
@@ -109,7 +109,8 @@ async fn filled(
     let mut settings = args.config.settings(environment)?;
     settings.folder = folder.path().to_owned();
     settings.location = None;
-    let settings = settings.documents();
+    let mut settings = settings.documents();
+    settings.cache = cache(environment);
     let base = Box::pin(KnowledgeBase::open(settings)).await?;
     let corpus = [SourceSpec::new("corpus", Location::Folder(args.corpus.clone()))];
     let mut progress = Progress::new();
@@ -128,6 +129,18 @@ async fn filled(
         );
     }
     Ok(base)
+}
+
+/// Where embeddings outlive the temporary knowledge base; `None` where no such folder can be made.
+fn cache(environment: &Environment) -> Option<PathBuf> {
+    let folder = cache_home(environment);
+    match std::fs::create_dir_all(&folder) {
+        Ok(()) => Some(folder.join("embeddings.redb")),
+        Err(error) => {
+            anstream::eprintln!("Embeddings are not kept for the next run: {}: {error}", folder.display());
+            None
+        }
+    }
 }
 
 /// The modes that can be measured. Without a model a search by meaning is none.

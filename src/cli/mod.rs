@@ -47,7 +47,7 @@ Examples:
   kubewright incidents list --open
   kubewright incidents watch inc-7h2k     the beginning of an identifier is enough
   kubewright approvals approve inc-7h2k   shows the plan and its diff, then asks
-  kubewright ingest ./runbooks            documents become searchable, the built-in runbooks by plain `ingest`
+  kubewright ingest ./runbooks            make documents searchable
   kubewright search exit code 137 -k 3
 
 Environment:

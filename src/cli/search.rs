@@ -1,6 +1,6 @@
 //! `kubewright search`: ask the knowledge base.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
@@ -22,6 +22,8 @@ const NOTE: Style = AnsiColor::Yellow.on_default();
 
 /// Values of one key that are offered for narrowing.
 const OFFERED: usize = 4;
+/// Reasons for widening a question that are told.
+const EXPLAINED: usize = 5;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -152,6 +154,9 @@ fn marked(snippet: &Snippet) -> String {
     let mut shown = String::new();
     let mut at = 0;
     for (from, to) in &snippet.highlights {
+        if *from < at || snippet.text.get(*from..*to).is_none() {
+            continue;
+        }
         shown += &piece(at, *from);
         shown += &format!("{MATCH}{}{MATCH:#}", piece(*from, *to));
         at = *to;
@@ -174,10 +179,14 @@ fn narrowing(facets: &BTreeMap<String, BTreeMap<String, usize>>) -> String {
 }
 
 fn summary(response: &SearchResponse) -> String {
-    let widened = match response.expansions.as_slice() {
-        [] => String::new(),
-        expansions => format!("Also looked for: {}\n", text::line(&expansions.join("; "))),
-    };
+    let mut widened = String::new();
+    let mut told = BTreeSet::new();
+    for expansion in response.expansions.iter().filter(|expansion| told.insert(*expansion)).take(EXPLAINED) {
+        widened += &format!("  {}\n", text::line(expansion));
+    }
+    if !widened.is_empty() {
+        widened.insert_str(0, "The question was widened:\n");
+    }
     let (count, mode) = (response.results.len(), response.mode.name());
     let noun = if count == 1 { "passage" } else { "passages" };
     format!("{widened}{FAINT}{count} {noun}, {mode}, {:.1} ms{FAINT:#}\n", response.took_ms)

@@ -33,7 +33,7 @@ fn response(results: Vec<SearchResult>) -> SearchResponse {
         degraded: Some("searched by words only: no model".to_owned()),
         results,
         facets: BTreeMap::from([("category".to_owned(), counts)]),
-        expansions: vec!["OOMKilled: exit code 137".to_owned()],
+        expansions: vec!["OOMKilled: exit code 137".to_owned(); 2],
         took_ms: 1.25,
     }
 }
@@ -41,7 +41,23 @@ fn response(results: Vec<SearchResult>) -> SearchResponse {
 #[test]
 fn an_answer_shows_where_each_passage_stands_and_why_it_was_found() {
     let shown = show(&response(vec![result()]), false);
-    insta::assert_snapshot!(anstream::adapter::strip_str(&shown).to_string(), @"");
+    insta::assert_snapshot!(anstream::adapter::strip_str(&shown).to_string(), @r"
+    searched by words only: no model
+
+    1. Out of memory > How to tell[2J
+       docs/oom.md:3-9
+       score 0.0312 · words 12.50 (#1) · trust 0.90
+         The container was killed]8;;http://evil
+         with exit code 137.
+       also in docs/oom.md:1
+       passage 00ff
+
+    Narrow it with --filter:
+      category=security (7), runbook (2)
+    The question was widened:
+      OOMKilled: exit code 137
+    1 passage, lexical, 1.2 ms
+    ");
 }
 
 #[test]

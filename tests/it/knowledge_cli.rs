@@ -97,7 +97,7 @@ async fn a_search_shows_where_passages_stand_and_obeys_no_document() {
     place.good(&["ingest", "docs", "--tag", "shop"]).await;
     let shown = place.good(&["search", "exit", "code", "137", "--mode", "lexical"]).await;
     assert!(shown.starts_with("1. Out of memory > How to tell\n"), "{shown}");
-    assert!(shown.contains("docs/memory.md:") && shown.contains("tag=shop (1)"), "{shown}");
+    assert!(shown.contains("docs/memory.md:") && shown.contains("tag=memory (1), shop (1)"), "{shown}");
     let hostile = place.good(&["search", "ImagePullBackOff"]).await;
     assert!(hostile.contains("[2JCheck the tag") && !hostile.contains("\u{1b}[2J"), "{hostile:?}");
     assert!(hostile.contains("only"), "without a model the answer says so: {hostile}");

@@ -29,7 +29,7 @@ pub(super) fn show(report: &IngestReport, degraded: Option<&str>) -> String {
     }
     let empty: usize = report.sources.iter().map(|source| source.empty).sum();
     if empty > 0 {
-        shown += &format!("{empty} without any text in them.\n");
+        shown += &format!("Documents without any text: {empty}\n");
     }
     if let Some(why) = degraded {
         shown += &format!("{NOTE}Search is by words only: {}{NOTE:#}\n", line(why));

@@ -35,7 +35,7 @@ pub struct KnowledgeArgs {
     base: BaseArgs,
     /// What to do.
     #[command(subcommand)]
-    command: KnowledgeCommand,
+    pub command: KnowledgeCommand,
 }
 
 /// What to do with the knowledge base.
@@ -77,7 +77,8 @@ pub struct ShowArgs {
 #[derive(Debug, Args)]
 pub struct RestoreArgs {
     /// Its number
-    version: u64,
+    #[arg(value_name = "VERSION")]
+    number: u64,
 }
 
 /// What to remove.
@@ -148,7 +149,7 @@ pub(super) async fn run(
         }
         KnowledgeCommand::Restore(args) => {
             let restored =
-                Restored { restored: args.version, version: Box::pin(base.restore(args.version)).await? };
+                Restored { restored: args.number, version: Box::pin(base.restore(args.number)).await? };
             print(&render(format, &restored, |restored| {
                 format!("Version {} is back, as version {}.\n", restored.restored, restored.version)
             })?)?;
