@@ -1,14 +1,15 @@
-//! Durations as people write them: `90s`, `10m`, `1h 30m`.
+//! Durations as people write them: `90s`, `10m`, `1h 30m`, `30d`.
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{Span, SpanRelativeTo};
 
 /// Reads a duration that is longer than nothing.
 pub(super) fn parse(text: &str) -> Result<Duration, String> {
-    let signed: SignedDuration = text
-        .parse()
-        .map_err(|_| format!("\"{text}\" is not a duration; write it like \"90s\" or \"10m\""))?;
+    // A day has 24 hours here; months and years have no length of their own and are refused.
+    let signed = text.parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
+    let signed =
+        signed.map_err(|_| format!("\"{text}\" is not a duration; write it like \"90s\" or \"10m\""))?;
     let duration = Duration::try_from(signed).map_err(|_| format!("\"{text}\" is negative"))?;
     if duration.is_zero() { Err(format!("\"{text}\" must be longer than 0s")) } else { Ok(duration) }
 }
@@ -24,6 +25,7 @@ mod tests {
         assert_eq!(parse("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(parse("1h 30m"), Ok(Duration::from_secs(5400)));
         assert_eq!(parse("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(parse("30d"), Ok(Duration::from_secs(30 * 86_400)));
     }
 
     #[test]
@@ -32,6 +34,7 @@ mod tests {
             parse("soon"),
             Err("\"soon\" is not a duration; write it like \"90s\" or \"10m\"".to_owned())
         );
+        assert!(parse("1mo").is_err());
         assert_eq!(parse("0s"), Err("\"0s\" must be longer than 0s".to_owned()));
         assert_eq!(parse("-5m"), Err("\"-5m\" is negative".to_owned()));
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use super::{Problems, Settings, raw, validate};
+use super::{KnowledgeSettings, Problems, Settings, raw, validate};
 
 /// The process environment, as a map.
 pub type Environment = BTreeMap<String, String>;
@@ -13,7 +13,8 @@ pub type Environment = BTreeMap<String, String>;
 /// Largest configuration file that is read.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-const SECTIONS: [&str; 7] = ["server", "store", "intake", "observe", "automation", "verify", "clusters"];
+const SECTIONS: [&str; 8] =
+    ["server", "store", "intake", "observe", "automation", "verify", "knowledge", "clusters"];
 
 impl Settings {
     /// Reads and checks a configuration file.
@@ -22,12 +23,7 @@ impl Settings {
     /// [`Problems`] with every problem found: an unreadable file, TOML that does not parse, unknown keys, bad values.
     pub fn load(path: &Path, environment: &Environment) -> Result<Self, Problems> {
         let file = path.display().to_string();
-        let text = read(path).map_err(|message| {
-            let mut problems = Problems::default();
-            problems.add(&file, message);
-            problems
-        })?;
-        Self::parse(&text, &file, environment)
+        Self::parse(&read(path, &file)?, &file, environment)
     }
 
     /// Checks a configuration given as text; `file` names it in messages.
@@ -35,27 +31,41 @@ impl Settings {
     /// # Errors
     /// As [`Settings::load`].
     pub fn parse(text: &str, file: &str, environment: &Environment) -> Result<Self, Problems> {
-        let mut problems = Problems::default();
-        let mut table = text.parse::<toml::Table>().unwrap_or_else(|error| {
-            problems.add(file, error.to_string().trim_end().replace('\n', "\n    "));
-            toml::Table::new()
-        });
-        if !problems.0.is_empty() {
-            return Err(problems);
-        }
-        let mut reader = Reader { table: &mut table, file, problems };
+        let mut reader = Reader::new(text, file)?;
         let sections = reader.sections();
+        reader.refuse_unknown_sections();
         let mut problems = reader.problems;
-        for key in table.keys() {
-            let known = SECTIONS.join(", ");
-            problems.add(format!("{file}: {key}"), format!("unknown section; known are {known}"));
-        }
         let settings = validate::settings(sections, file, environment, &mut problems);
         settings.filter(|_| problems.0.is_empty()).ok_or(problems)
     }
 }
 
-fn read(path: &Path) -> Result<String, String> {
+impl KnowledgeSettings {
+    /// Reads and checks what the commands on the knowledge base need of a configuration file; its other sections may
+    /// be incomplete.
+    ///
+    /// # Errors
+    /// As [`Settings::load`], for this section.
+    pub fn load(path: &Path, environment: &Environment) -> Result<Self, Problems> {
+        let file = path.display().to_string();
+        let mut reader = Reader::new(&read(path, &file)?, &file)?;
+        reader.refuse_unknown_sections();
+        let (raw, store) = (reader.section("knowledge"), reader.section("store"));
+        let mut problems = reader.problems;
+        let settings = validate::knowledge(raw, &store, &file, environment, &mut problems);
+        if problems.0.is_empty() { Ok(settings) } else { Err(problems) }
+    }
+}
+
+fn read(path: &Path, file: &str) -> Result<String, Problems> {
+    read_limited(path).map_err(|message| {
+        let mut problems = Problems::default();
+        problems.add(file, message);
+        problems
+    })
+}
+
+fn read_limited(path: &Path) -> Result<String, String> {
     let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
     if size > MAX_FILE_BYTES {
         return Err(format!("has {size} bytes; a configuration has at most {MAX_FILE_BYTES}"));
@@ -71,16 +81,36 @@ pub(super) struct Sections {
     pub(super) observe: raw::Observe,
     pub(super) automation: raw::Automation,
     pub(super) verify: raw::Verify,
+    pub(super) knowledge: raw::Knowledge,
     pub(super) clusters: Vec<raw::Cluster>,
 }
 
 struct Reader<'a> {
-    table: &'a mut toml::Table,
+    table: toml::Table,
     file: &'a str,
     problems: Problems,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(text: &str, file: &'a str) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        match text.parse() {
+            Ok(table) => Ok(Self { table, file, problems }),
+            Err(error) => {
+                let error: toml::de::Error = error;
+                problems.add(file, error.to_string().trim_end().replace('\n', "\n    "));
+                Err(problems)
+            }
+        }
+    }
+
+    fn refuse_unknown_sections(&mut self) {
+        for key in self.table.keys().filter(|key| !SECTIONS.contains(&key.as_str())) {
+            let known = SECTIONS.join(", ");
+            self.problems.add(format!("{}: {key}", self.file), format!("unknown section; known are {known}"));
+        }
+    }
+
     fn sections(&mut self) -> Sections {
         Sections {
             server: self.section("server"),
@@ -89,6 +119,7 @@ impl Reader<'_> {
             observe: self.section("observe"),
             automation: self.section("automation"),
             verify: self.section("verify"),
+            knowledge: self.section("knowledge"),
             clusters: self.clusters(),
         }
     }

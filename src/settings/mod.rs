@@ -5,6 +5,7 @@
 //! holds it.
 
 mod duration;
+mod knowledge;
 mod load;
 mod problem;
 mod raw;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
+pub use knowledge::{EmbeddingModel, KnowledgeSettings, cache_home};
 pub use load::Environment;
 pub use problem::{Problem, Problems};
 use secrecy::SecretString;
@@ -36,6 +38,8 @@ pub struct Settings {
     pub automation: AutomationSettings,
     /// How a repair is proved.
     pub verify: VerifySettings,
+    /// What people and the workflow search.
+    pub knowledge: KnowledgeSettings,
     /// The clusters, at least one; the first is the default for alerts without a `cluster` label.
     pub clusters: Vec<ClusterSettings>,
 }

@@ -62,6 +62,33 @@ pub(super) struct Verify {
     pub(super) poll_interval: Option<String>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Knowledge {
+    pub(super) enabled: Option<bool>,
+    pub(super) folder: Option<std::path::PathBuf>,
+    pub(super) location: Option<String>,
+    pub(super) models: Option<std::path::PathBuf>,
+    pub(super) model: Option<String>,
+    pub(super) endpoint: Option<KnowledgeEndpoint>,
+    pub(super) onnx_runtime: Option<std::path::PathBuf>,
+    pub(super) download_models: Option<bool>,
+    pub(super) keep_versions: Option<String>,
+    pub(super) glossary: Option<std::path::PathBuf>,
+    pub(super) manifest: Option<std::path::PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KnowledgeEndpoint {
+    pub(super) url: String,
+    pub(super) model: String,
+    #[serde(default)]
+    pub(super) dimension: Option<usize>,
+    #[serde(default)]
+    pub(super) key: Option<SecretRef>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Cluster {

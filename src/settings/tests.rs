@@ -1,4 +1,4 @@
-use super::{Environment, Problems, Settings};
+use super::{EmbeddingModel, Environment, KnowledgeSettings, Problems, Settings};
 
 fn parse(text: &str) -> Result<Settings, Problems> {
     let environment: Environment = [("PROM_TOKEN".to_owned(), "t0ken".to_owned())].into_iter().collect();
@@ -26,6 +26,11 @@ fn every_problem_is_reported_at_once_with_its_place() {
         deadline = "1s"
         [intake]
         window = "5m"
+        [knowledge]
+        model = "../elsewhere"
+        keep_versions = "1 fortnight"
+        glossary = "/no/such/file"
+        location = "ftp://x"
         [[clusters]]
         name = "prod"
         url = "ftp://x"
@@ -42,6 +47,10 @@ fn every_problem_is_reported_at_once_with_its_place() {
         "k.toml: automation.level",
         "k.toml: verify.stability_window",
         "k.toml: verify.deadline",
+        "k.toml: knowledge.glossary",
+        "k.toml: knowledge.location",
+        "k.toml: knowledge.model",
+        "k.toml: knowledge.keep_versions",
     ];
     assert_eq!(places, expected);
 }
@@ -54,6 +63,32 @@ fn a_secret_never_shows_in_debug_output() {
     .unwrap();
     assert!(settings.clusters[0].prometheus.as_ref().unwrap().bearer_token.is_some());
     assert!(!format!("{settings:?}").contains("t0ken"));
+}
+
+#[test]
+fn embeddings_come_from_a_model_an_endpoint_or_nowhere() {
+    let with = |section: &str| parse(&format!("{section}\n[[clusters]]\nname = \"a\"\n"));
+    let key = "key = { env = \"PROM_TOKEN\" }";
+    let endpoint = format!("[knowledge.endpoint]\nurl = \"http://e/v1\"\nmodel = \"m\"\n{key}\n");
+    let settings = with(&endpoint).unwrap();
+    assert!(matches!(settings.knowledge.model, EmbeddingModel::Endpoint { key: Some(_), .. }));
+    assert!(!format!("{settings:?}").contains("t0ken"));
+    let settings = with("[knowledge]\nmodel = \"none\"\n").unwrap();
+    assert!(matches!(settings.knowledge.model, EmbeddingModel::None));
+    let both = with(&format!("[knowledge]\nmodel = \"none\"\n{endpoint}")).unwrap_err();
+    assert_eq!(both.0[0].message, "set either model or endpoint");
+}
+
+#[test]
+fn the_knowledge_can_be_read_from_a_file_that_is_incomplete_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("k.toml");
+    std::fs::write(&file, "[knowledge]\nfolder = \"/k\"\n[server]\nlisten = 1\n").unwrap();
+    let settings = KnowledgeSettings::load(&file, &Environment::new()).unwrap();
+    assert_eq!(settings.folder, std::path::Path::new("/k"));
+    std::fs::write(&file, "[knowlege]\n[knowledge]\nfolders = 1\n").unwrap();
+    let problems = KnowledgeSettings::load(&file, &Environment::new()).unwrap_err();
+    assert_eq!(problems.0.len(), 2);
 }
 
 #[test]

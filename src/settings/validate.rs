@@ -11,7 +11,8 @@ use super::load::Sections;
 use super::secret::SecretRef;
 use super::{
     AutomationSettings, ClusterApi, ClusterSettings, Endpoint, Environment, FreezeWindow, IntakeSettings,
-    ObserveSettings, Problems, ServerSettings, Settings, StoreSettings, VerifySettings, duration, raw,
+    KnowledgeSettings, ObserveSettings, Problems, ServerSettings, Settings, StoreSettings, VerifySettings,
+    duration, raw,
 };
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -29,22 +30,53 @@ pub(super) fn settings(
     let mut check = Validator { file, environment, problems };
     let clusters = check.clusters(sections.clusters);
     let server = check.server(&sections.server);
+    let beside = store_url(&sections.store).map(str::to_owned);
     let store = check.store(sections.store);
     let intake = check.intake(&sections.intake);
     let observe = check.observe(&sections.observe);
     let automation = check.automation(sections.automation);
     let verify = check.verify(&sections.verify);
-    Some(Settings { server: server?, store: store?, intake, observe, automation, verify, clusters })
+    let knowledge = check.knowledge(sections.knowledge, beside.as_deref());
+    Some(Settings {
+        server: server?,
+        store: store?,
+        intake,
+        observe,
+        automation,
+        verify,
+        knowledge,
+        clusters,
+    })
 }
 
-struct Validator<'a> {
+/// The part of the settings that the commands on the knowledge base need.
+pub(super) fn knowledge(
+    raw: raw::Knowledge,
+    store: &raw::Store,
+    file: &str,
+    environment: &Environment,
+    problems: &mut Problems,
+) -> KnowledgeSettings {
+    Validator { file, environment, problems }.knowledge(raw, store_url(store))
+}
+
+/// The store's URL, where the file holds it and not only where to find it.
+fn store_url(raw: &raw::Store) -> Option<&str> {
+    match (&raw.url, &raw.url_from) {
+        (Some(url), _) => Some(url),
+        (None, Some(_)) => None,
+        (None, None) => Some(DEFAULT_STORE),
+    }
+}
+
+pub(super) struct Validator<'a> {
     file: &'a str,
-    environment: &'a Environment,
+    pub(super) environment: &'a Environment,
     problems: &'a mut Problems,
 }
 
 impl Validator<'_> {
-    fn add(&mut self, key: &str, message: impl Into<String>) {
+    pub(super) fn add(&mut self, key: &str, message: impl Into<String>) {
         self.problems.add(format!("{}: {key}", self.file), message);
     }
 
@@ -227,7 +259,7 @@ impl Validator<'_> {
         Some(Endpoint { url: self.url(&format!("{key}.url"), &raw.url)?, bearer_token, headers })
     }
 
-    fn url(&mut self, key: &str, text: &str) -> Option<Url> {
+    pub(super) fn url(&mut self, key: &str, text: &str) -> Option<Url> {
         let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         if url.is_none() {
             self.add(key, format!("\"{text}\" is not an http(s) URL"));
@@ -235,11 +267,11 @@ impl Validator<'_> {
         url
     }
 
-    fn secret(&mut self, key: &str, reference: &SecretRef) -> Option<SecretString> {
+    pub(super) fn secret(&mut self, key: &str, reference: &SecretRef) -> Option<SecretString> {
         reference.resolve(self.environment, &format!("{}: {key}", self.file), self.problems)
     }
 
-    fn duration(&mut self, key: &str, text: Option<&String>, default_ms: u64) -> Duration {
+    pub(super) fn duration(&mut self, key: &str, text: Option<&String>, default_ms: u64) -> Duration {
         let default = Duration::from_millis(default_ms);
         text.map_or(Ok(default), |text| duration::parse(text)).unwrap_or_else(|message| {
             self.add(key, message);

@@ -14,8 +14,8 @@ use url::Url;
 
 use crate::app::App;
 use crate::settings::{
-    AutomationSettings, ClusterApi, ClusterSettings, Endpoint, IntakeSettings, ObserveSettings,
-    ServerSettings, Settings, StoreSettings, VerifySettings,
+    AutomationSettings, ClusterApi, ClusterSettings, Endpoint, Environment, IntakeSettings,
+    KnowledgeSettings, ObserveSettings, ServerSettings, Settings, StoreSettings, VerifySettings,
 };
 use crate::sim::{Scenario, Sim, SimOptions, Webhook};
 
@@ -92,6 +92,11 @@ fn settings(sim: &Sim, listener: &TcpListener, folder: &TempDir) -> anyhow::Resu
             stability_window: Duration::from_secs(3),
             deadline: Duration::from_secs(40),
             poll_interval: Duration::from_millis(300),
+        },
+        knowledge: KnowledgeSettings {
+            enabled: false,
+            folder: folder.path().join("knowledge"),
+            ..KnowledgeSettings::defaults(&Environment::new())
         },
         clusters: vec![cluster],
     })
