@@ -13,8 +13,9 @@ use tracing::{info, warn};
 
 use crate::http::{self, HttpState};
 use crate::incident::IncidentId;
+use crate::recall::{Places, Recall};
 use crate::remediate::Policy;
-use crate::settings::Settings;
+use crate::settings::{KnowledgeSettings, Settings};
 use crate::store::Store;
 use crate::telemetry;
 use crate::workflow::{Clusters, Workflow};
@@ -26,6 +27,7 @@ const DRAIN: Duration = Duration::from_secs(20);
 pub struct App {
     store: Store,
     workflow: Workflow,
+    recall: Recall,
     settings: Arc<Settings>,
     metrics: PrometheusHandle,
 }
@@ -41,17 +43,26 @@ impl App {
             .context("could not open the store")?;
         let policy = Policy::load(&settings.automation).context("could not load the policy")?;
         let clusters = Clusters::connect(&settings).await?;
+        let recall = Recall::new(places(&settings.knowledge)).await;
         let settings = Arc::new(settings);
         // Random, not the host's name: two processes on one host must not take each other's leases for their own.
         let owner = format!("kubewright-{}", IncidentId::random());
-        let workflow = Workflow::new(store.clone(), clusters, Arc::new(policy), settings.clone(), &owner);
-        Ok(Self { store, workflow, settings, metrics })
+        let policy = Arc::new(policy);
+        let workflow =
+            Workflow::new(store.clone(), clusters, policy, recall.clone(), settings.clone(), &owner);
+        Ok(Self { store, workflow, recall, settings, metrics })
     }
 
     /// The store, for callers that share the process with the server (the demo, tests).
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The port to the knowledge base, for the same callers. It is closed until the server runs.
+    #[must_use]
+    pub fn recall(&self) -> &Recall {
+        &self.recall
     }
 
     /// Serves and works until `shutdown`, then drains. If the runner ends before that, so does the server.
@@ -61,6 +72,7 @@ impl App {
     pub async fn run(self, listener: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
         let tasks = TaskTracker::new();
         let (alive, runner_alive) = watch::channel(true);
+        self.spawn_recall(&tasks, &shutdown);
         let (workflow, stop) = (self.workflow, shutdown.clone());
         tasks.spawn(async move {
             // Also when the runner panics: a server that works on nothing must not look ready.
@@ -70,6 +82,7 @@ impl App {
         tasks.spawn(telemetry::metrics::upkeep(self.metrics.clone(), shutdown.clone()));
         let state = HttpState {
             store: self.store.clone(),
+            recall: self.recall,
             settings: self.settings,
             metrics: self.metrics,
             runner_alive,
@@ -87,6 +100,23 @@ impl App {
         self.store.close().await;
         result
     }
+
+    /// Opens the knowledge base in the background and remembers closed incidents. The server does not depend on it.
+    fn spawn_recall(&self, tasks: &TaskTracker, shutdown: &CancellationToken) {
+        let (recall, stop) = (self.recall.clone(), shutdown.clone());
+        tasks.spawn(async move { recall.run(stop).await });
+        let (workflow, stop) = (self.workflow.clone(), shutdown.clone());
+        tasks.spawn(async move { workflow.remember(stop).await });
+    }
+}
+
+/// Where the knowledge base is; `None` when it is switched off.
+fn places(settings: &KnowledgeSettings) -> Option<Places> {
+    settings.enabled.then(|| Places {
+        documents: settings.documents(),
+        episodes: settings.episodes(),
+        manifest: settings.manifest.clone(),
+    })
 }
 
 /// Lets requests under way finish after `shutdown`, but not for ever: an event stream never ends by itself.

@@ -20,6 +20,9 @@ pub mod diagnose;
 // From a Hypothesis to a guarded, journaled, reversible repair.
 pub mod remediate;
 
+// The port to the knowledge base: documents and past incidents.
+pub mod recall;
+
 // The runner and one step a phase.
 pub mod workflow;
 

@@ -184,7 +184,7 @@ async fn record(
     let now = Timestamp::now();
     let incident = state.store.act(&id, |incident| decide(incident, &answer, approved, now)).await?;
     tracing::info!(incident = %incident.id, approved, by = answer.by, "approval answered");
-    Ok(Json(incident.into()))
+    Ok(Json(IncidentDetail::new(incident, &state.recall)))
 }
 
 /// What follows from an answer: the event, nothing when it is a repetition, or why it does not count.

@@ -19,6 +19,9 @@ use crate::store::{ActError, StoreError};
 /// How long a client should wait before it repeats what met a busy server.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
+/// The code of a 409 that passes by itself.
+pub(super) const BUSY: &str = "busy";
+
 /// What every failed request is answered with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
@@ -122,13 +125,19 @@ pub(super) async fn shape(request: Request, next: Next) -> Response {
     }
     let error = response.extensions_mut().remove::<ApiError>().unwrap_or_else(|| ApiError::of_status(status));
     log(&error);
+    let later = is_passing(status) || error.code == BUSY;
     let detail = ErrorDetail { code: error.code.to_owned(), message: error.message, request_id };
     let mut shaped = (status, Json(ErrorBody { error: detail })).into_response();
     keep_headers(response.headers(), shaped.headers_mut());
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if later {
         shaped.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
     }
     shaped
+}
+
+/// Whether the same request may succeed in a moment.
+fn is_passing(status: StatusCode) -> bool {
+    matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
 }
 
 /// What an inner layer has said in headers stays said (`Allow`, `WWW-Authenticate`).

@@ -19,18 +19,21 @@ const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub(super) struct Health {
     /// `ok` or `ready`.
     status: String,
+    /// How the knowledge base stands; the server is ready without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    knowledge: Option<String>,
 }
 
 impl Health {
-    fn new(status: &str) -> Json<Self> {
-        Json(Self { status: status.to_owned() })
+    fn new(status: &str, knowledge: Option<&str>) -> Json<Self> {
+        Json(Self { status: status.to_owned(), knowledge: knowledge.map(str::to_owned) })
     }
 }
 
 /// The server answers. For a liveness probe.
 #[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "operations", security(()), responses((status = 200, body = Health)))]
 pub(super) async fn healthz() -> Json<Health> {
-    Health::new("ok")
+    Health::new("ok", None)
 }
 
 /// Alerts can be taken in and incidents are worked on. For a readiness probe.
@@ -47,7 +50,7 @@ pub(super) async fn readyz(State(state): State<HttpState>) -> Result<Json<Health
     let runner = (!*state.runner_alive.borrow()).then(|| "runner: not at work".to_owned());
     let missing: Vec<String> = store.into_iter().chain(runner).collect();
     if missing.is_empty() {
-        return Ok(Health::new("ready"));
+        return Ok(Health::new("ready", Some(state.recall.standing())));
     }
     Err(ApiError::unavailable("not_ready", missing.join("; ")))
 }

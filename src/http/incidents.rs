@@ -7,8 +7,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::error::ApiError;
 use super::extract::{JsonBody, PathOf, QueryOf};
+use super::knowledge::document_href;
 use super::{ErrorBody, HttpState};
 use crate::incident::{Event, Incident, IncidentId, Outcome, Phase, Severity, Story};
+use crate::recall::{BUILT_IN, Recall, Runbook};
 use crate::store::{FindError, IncidentFilter, MAX_PAGE, Page, Store};
 
 /// Incidents on a page unless the client says otherwise.
@@ -73,11 +75,34 @@ pub struct IncidentDetail {
     pub incident: Incident,
     /// The same told to a person.
     pub story: Story,
+    /// Runbooks about its causes, else about its alerts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runbooks: Vec<RunbookLink>,
 }
 
-impl From<Incident> for IncidentDetail {
-    fn from(incident: Incident) -> Self {
-        Self { story: Story::of(&incident), incident: incident.for_clients() }
+impl IncidentDetail {
+    /// What clients are shown.
+    pub(super) fn new(incident: Incident, recall: &Recall) -> Self {
+        let runbooks = recall.runbooks_of(&incident).into_iter().map(RunbookLink::from).collect();
+        Self { story: Story::of(&incident), runbooks, incident: incident.for_clients() }
+    }
+}
+
+/// A runbook that comes with kubewright.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RunbookLink {
+    /// Its title.
+    pub title: String,
+    /// Where its text is in the project.
+    pub uri: String,
+    /// Its text on this server.
+    pub href: String,
+}
+
+impl From<&Runbook> for RunbookLink {
+    fn from(runbook: &Runbook) -> Self {
+        let href = document_href(BUILT_IN, &runbook.path);
+        Self { title: runbook.title.clone(), uri: runbook.uri.clone(), href }
     }
 }
 
@@ -122,7 +147,7 @@ pub(super) async fn show(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
 ) -> Result<Json<IncidentDetail>, ApiError> {
-    Ok(Json(find(&state.store, &id).await?.into()))
+    Ok(Json(IncidentDetail::new(find(&state.store, &id).await?, &state.recall)))
 }
 
 /// Closes an incident: a person says that it is over. Closing a closed one changes nothing.
@@ -149,7 +174,9 @@ pub(super) async fn close(
         let event = Event::Closed { outcome: Outcome::ClosedByPerson, reason };
         Ok::<_, ApiError>(if incident.is_open() { vec![event] } else { Vec::new() })
     };
-    Ok(Json(state.store.act(&id, decide).await?.into()))
+    let incident = state.store.act(&id, decide).await?;
+    state.recall.closed(&id);
+    Ok(Json(IncidentDetail::new(incident, &state.recall)))
 }
 
 /// The identifier that `text` means.

@@ -23,6 +23,9 @@ const MAX_STREAMS: usize = 256;
 /// Largest body of anything but a webhook, bytes.
 pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
 
+/// Largest document that is uploaded, bytes, with what surrounds it.
+pub(super) const MAX_UPLOAD_BYTES: usize = 16 * 1024 * 1024;
+
 /// Seats for requests and for streams.
 #[derive(Debug, Clone)]
 pub(super) struct Seats {

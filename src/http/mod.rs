@@ -14,6 +14,7 @@ mod frame;
 mod graph;
 mod health;
 mod incidents;
+mod knowledge;
 mod limits;
 mod manual;
 mod openapi;
@@ -43,11 +44,16 @@ pub use approvals::{Answer, ApprovalList, OpenApproval};
 pub use error::{ErrorBody, ErrorDetail};
 pub use events::EventList;
 pub use feed::FeedEvent;
-pub use incidents::{CloseRequest, IncidentDetail};
+pub use incidents::{CloseRequest, IncidentDetail, RunbookLink};
+pub use knowledge::{
+    Collections, DocumentList, JobDetail, PassageFound, SearchAnswer, SimilarIncident, SimilarIncidents,
+    UploadRequest,
+};
 pub use manual::IncidentOpened;
 pub use openapi::openapi;
 pub use webhooks::{Accepted, Rejected};
 
+use crate::recall::Recall;
 use crate::settings::Settings;
 use crate::store::Store;
 use limits::Seats;
@@ -57,6 +63,8 @@ use limits::Seats;
 pub struct HttpState {
     /// The truth.
     pub store: Store,
+    /// Documents and past incidents.
+    pub recall: Recall,
     /// The configuration.
     pub settings: Arc<Settings>,
     /// The metrics page.
@@ -130,6 +138,8 @@ fn guarded(max_webhook_bytes: usize) -> OpenApiRouter<Inner> {
         .routes(routes!(health::metrics))
         .routes(routes!(openapi::document))
         .routes(routes!(openapi::document_v1))
+        .merge(knowledge::routes())
         .layer(DefaultBodyLimit::max(limits::MAX_BODY_BYTES))
         .merge(webhooks)
+        .merge(knowledge::uploads())
 }

@@ -30,6 +30,7 @@ pub(super) fn frame() -> OpenApi {
         (name = "webhooks", description = "Where alerts are sent."),
         (name = "incidents", description = "What is and was going on."),
         (name = "approvals", description = "Repairs that wait for a person."),
+        (name = "knowledge", description = "Documents and past incidents to search."),
         (name = "operations", description = "Health, metrics, this document."),
     ),
     components(schemas(ErrorBody)),

@@ -119,6 +119,11 @@ async fn take(
     let Parsed { signals, rejected } = parsed.map_err(|error| refuse(source, error))?;
     let received = state.store.receive(signals).await?;
     count(source, &received, rejected.len());
+    for one in &received {
+        if let Received::Resolved(id) = one {
+            state.recall.closed(id);
+        }
+    }
     let incidents: BTreeSet<&IncidentId> = received.iter().filter_map(Received::incident).collect();
     let accepted = Accepted {
         accepted: received.len(),

@@ -38,6 +38,10 @@ pub enum EvidenceSource {
     Alert,
     /// A repair that was made for this incident and did not help.
     Repair,
+    /// A passage of a document of the knowledge base.
+    Document,
+    /// A past incident.
+    PastIncident,
 }
 
 /// One observation with its origin and weight. `statement` may quote text from the cluster: untrusted.

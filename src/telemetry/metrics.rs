@@ -23,6 +23,18 @@ pub const STEP_DURATION: &str = "kubewright_step_duration_seconds";
 pub const HYPOTHESES: &str = "kubewright_hypotheses_total";
 /// Actions carried out, by action and result.
 pub const REPAIRS: &str = "kubewright_repairs_total";
+/// Whether a collection of the knowledge base is searched by words only, or not at all: 1.
+pub const KNOWLEDGE_DEGRADED: &str = "kubewright_knowledge_degraded";
+/// Documents in the knowledge base, by collection.
+pub const KNOWLEDGE_DOCUMENTS: &str = "kubewright_knowledge_documents";
+/// Passages in the knowledge base, by collection.
+pub const KNOWLEDGE_PASSAGES: &str = "kubewright_knowledge_passages";
+/// How long searches took, seconds, by mode; recorded by the knowledge base itself.
+pub const KNOWLEDGE_SEARCH: &str = "kubewright_knowledge_search_duration_seconds";
+/// Closed incidents that were remembered or could not be, by result.
+pub const EPISODES: &str = "kubewright_knowledge_episodes_total";
+/// What was remembered about incidents that are worked on, by result.
+pub const RECALLS: &str = "kubewright_knowledge_recalls_total";
 /// HTTP requests answered, by method, route and status.
 pub const HTTP_REQUESTS: &str = "kubewright_http_requests_total";
 /// How long HTTP requests took, seconds, by method and route.
@@ -72,6 +84,12 @@ fn describe() {
     describe_histogram!(STEP_DURATION, "How long workflow steps took, by phase and result.");
     describe_counter!(HYPOTHESES, "Hypotheses put forward, by code.");
     describe_counter!(REPAIRS, "Actions carried out, by action and result.");
+    describe_gauge!(KNOWLEDGE_DEGRADED, "1 where a collection is searched by words only, or not at all.");
+    describe_gauge!(KNOWLEDGE_DOCUMENTS, "Documents in the knowledge base, by collection.");
+    describe_gauge!(KNOWLEDGE_PASSAGES, "Passages in the knowledge base, by collection.");
+    describe_histogram!(KNOWLEDGE_SEARCH, "How long searches of the knowledge base took, by mode.");
+    describe_counter!(EPISODES, "Closed incidents that were remembered, or could not be, by result.");
+    describe_counter!(RECALLS, "Questions about incidents to the knowledge base: found, nothing, late.");
     describe_counter!(HTTP_REQUESTS, "HTTP requests answered, by method, route and status.");
     describe_histogram!(HTTP_DURATION, "How long HTTP requests took, by method and route.");
 }
@@ -113,6 +131,34 @@ pub fn repair_finished(action: &'static str, result: &'static str) {
     counter!(REPAIRS, "action" => action, "result" => result).increment(1);
 }
 
+/// Sets what a collection (`documents`, `episodes`) amounts to.
+pub fn knowledge_size(collection: &'static str, documents: u64, passages: u64) {
+    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+    let (documents, passages) = (documents as f64, passages as f64);
+    gauge!(KNOWLEDGE_DOCUMENTS, "collection" => collection).set(documents);
+    gauge!(KNOWLEDGE_PASSAGES, "collection" => collection).set(passages);
+}
+
+/// Sets whether a collection is searched by words only, or not at all.
+pub fn knowledge_degraded(collection: &'static str, degraded: bool) {
+    gauge!(KNOWLEDGE_DEGRADED, "collection" => collection).set(f64::from(u8::from(degraded)));
+}
+
+/// Counts closed incidents that were remembered.
+pub fn episodes_remembered(count: usize) {
+    counter!(EPISODES, "result" => "remembered").increment(count as u64);
+}
+
+/// Counts closed incidents that could not be remembered; they are tried again at the next start.
+pub fn episodes_failed(count: usize) {
+    counter!(EPISODES, "result" => "failed").increment(count as u64);
+}
+
+/// Counts a question about an incident to the knowledge base. `result` is `found`, `nothing` or `late`.
+pub fn recalled(result: &'static str) {
+    counter!(RECALLS, "result" => result).increment(1);
+}
+
 /// Records one answered HTTP request. `method` and `route` come from the route table, which is finite.
 pub fn http_answered(method: &'static str, route: &str, status: u16, took: Duration) {
     let route = route.to_owned();
@@ -143,6 +189,11 @@ mod tests {
             hypothesis_proposed("deploy.crash_loop");
             repair_finished("roll_back", "applied");
             http_answered("GET", "/readyz", 200, Duration::from_millis(20));
+            knowledge_size("documents", 78, 600);
+            knowledge_degraded("documents", true);
+            episodes_remembered(2);
+            episodes_failed(1);
+            recalled("late");
         });
         let page = recorder.handle().render();
         for line in [
@@ -155,6 +206,12 @@ mod tests {
             r#"kubewright_step_duration_seconds_count{phase="triage",result="ok"} 1"#,
             r#"kubewright_hypotheses_total{code="deploy.crash_loop"} 1"#,
             r#"kubewright_repairs_total{action="roll_back",result="applied"} 1"#,
+            r#"kubewright_knowledge_documents{collection="documents"} 78"#,
+            r#"kubewright_knowledge_passages{collection="documents"} 600"#,
+            r#"kubewright_knowledge_degraded{collection="documents"} 1"#,
+            r#"kubewright_knowledge_episodes_total{result="remembered"} 2"#,
+            r#"kubewright_knowledge_episodes_total{result="failed"} 1"#,
+            r#"kubewright_knowledge_recalls_total{result="late"} 1"#,
             r#"kubewright_http_requests_total{method="GET",route="/readyz",status="200"} 1"#,
             r#"kubewright_http_request_duration_seconds_count{method="GET",route="/readyz"} 1"#,
         ] {

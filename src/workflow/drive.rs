@@ -71,6 +71,9 @@ impl Workflow {
                 super::meter::events(&events, &saved);
                 let events = kinds(&events);
                 info!(incident = %saved.id, phase = saved.phase.as_str(), events, "moved on");
+                if !saved.is_open() {
+                    self.recall.closed(&saved.id);
+                }
                 return Some(saved);
             }
             Err(error) => error,

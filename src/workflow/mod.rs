@@ -7,6 +7,7 @@ mod backoff;
 mod clusters;
 mod drive;
 mod lease;
+mod memory;
 mod meter;
 mod runner;
 mod step;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 pub use clusters::Clusters;
 
+use crate::recall::Recall;
 use crate::remediate::Policy;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -26,6 +28,7 @@ pub struct Workflow {
     store: Store,
     clusters: Clusters,
     policy: Arc<Policy>,
+    recall: Recall,
     settings: Arc<Settings>,
     /// Who holds the leases: unique for this process.
     owner: Arc<str>,
@@ -38,9 +41,10 @@ impl Workflow {
         store: Store,
         clusters: Clusters,
         policy: Arc<Policy>,
+        recall: Recall,
         settings: Arc<Settings>,
         owner: &str,
     ) -> Self {
-        Self { store, clusters, policy, settings, owner: Arc::from(owner) }
+        Self { store, clusters, policy, recall, settings, owner: Arc::from(owner) }
     }
 }

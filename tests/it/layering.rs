@@ -13,13 +13,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("diagnose", &["incident", "observe"]),
     ("remediate", &["incident", "observe", "settings", "telemetry"]),
     ("store", &["incident", "intake", "observe", "settings", "telemetry"]),
-    ("workflow", &["incident", "observe", "diagnose", "remediate", "store", "settings", "telemetry"]),
-    ("http", &["incident", "intake", "observe", "diagnose", "store", "settings", "telemetry"]),
+    ("recall", &["incident", "settings", "telemetry"]),
+    (
+        "workflow",
+        &["incident", "observe", "recall", "diagnose", "remediate", "store", "settings", "telemetry"],
+    ),
+    ("http", &["incident", "intake", "observe", "recall", "diagnose", "store", "settings", "telemetry"]),
     (
         "cli",
         &[
             "incident",
             "observe",
+            "recall",
             "remediate",
             "store",
             "settings",
@@ -40,6 +45,10 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("axum", &["http", "sim", "app"]),
     ("regorus", &["remediate"]),
+    ("kubewright_ingest", &["recall", "settings", "cli"]),
+    ("tantivy", &[]),
+    ("lancedb", &[]),
+    ("fastembed", &[]),
 ];
 
 /// The files of a room; test modules stand outside the layering.

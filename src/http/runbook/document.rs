@@ -7,6 +7,7 @@ use url::Url;
 use super::commands::{commands, quote};
 use super::markdown::{block, prose};
 use super::queries::queries;
+use crate::http::incidents::RunbookLink;
 use crate::incident::{Incident, Phase, Plan, PlannedAction, Story};
 use crate::observe::Reading;
 
@@ -21,6 +22,8 @@ pub(super) struct Material<'a> {
     pub(super) readings: &'a [Reading],
     /// Where this server is reached.
     pub(super) base: Option<&'a Url>,
+    /// Runbooks that come with kubewright.
+    pub(super) runbooks: Vec<RunbookLink>,
 }
 
 impl Material<'_> {
@@ -30,6 +33,7 @@ impl Material<'_> {
         let sections = [
             facts(incident),
             known(incident),
+            self.read(),
             section("Look for yourself", &shell(&commands(incident))),
             self.queries(),
             plan(incident),
@@ -44,6 +48,16 @@ impl Material<'_> {
         let one =
             |(what, query): &(String, String)| format!("{}:\n\n{}\n", prose(what), block("promql", query));
         section("Ask Prometheus", &queries.iter().map(one).collect::<String>())
+    }
+
+    /// What to read about such causes.
+    fn read(&self) -> String {
+        let link = |runbook: &RunbookLink| {
+            let url = self.base.and_then(|base| base.join(&runbook.href).ok());
+            let url = url.map(|url| format!(": <{url}>")).unwrap_or_default();
+            format!("{} (`{}`){url}", prose(&runbook.title), runbook.uri)
+        };
+        section("Read about it", &list(self.runbooks.iter().map(link)))
     }
 
     /// How to answer, while a person is asked.

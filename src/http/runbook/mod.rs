@@ -12,7 +12,7 @@ use url::Url;
 
 use super::error::ApiError;
 use super::extract::PathOf;
-use super::incidents::find;
+use super::incidents::{RunbookLink, find};
 use super::{ErrorBody, HttpState};
 use document::Material;
 
@@ -38,6 +38,8 @@ pub(super) async fn show(
     let server = &state.settings.server;
     let listening = || Url::parse(&format!("http://{}/", server.listen)).ok();
     let base = server.external_url.clone().or_else(listening);
-    let text = Material { incident: &incident, readings: &readings, base: base.as_ref() }.markdown();
+    let runbooks = state.recall.runbooks_of(&incident).into_iter().map(RunbookLink::from).collect();
+    let material = Material { incident: &incident, readings: &readings, base: base.as_ref(), runbooks };
+    let text = material.markdown();
     Ok(([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], text))
 }

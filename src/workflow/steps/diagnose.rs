@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 
+use super::recall::{appended, kubernetes_version};
 use crate::diagnose::{Diagnosis, diagnose};
 use crate::incident::{Event, Incident, Outcome};
 use crate::remediate::verify::{self, Standing};
@@ -12,9 +13,12 @@ impl Workflow {
     pub(super) async fn diagnose(&self, incident: &Incident) -> anyhow::Result<Step> {
         let snapshot = self.store.snapshot(&incident.id).await?.context("no Snapshot is stored")?;
         let failed = incident.executions.clone();
+        let version = kubernetes_version(&snapshot);
         let diagnosis = tokio::task::spawn_blocking(move || diagnose(&snapshot, &failed)).await?;
         let ending = self.ending(incident, &diagnosis).await;
-        let diagnosed = Event::Diagnosed { evidence: diagnosis.evidence, hypotheses: diagnosis.hypotheses };
+        let recalled = self.recalled(incident, &diagnosis, version.as_deref()).await;
+        let Diagnosis { evidence, hypotheses, .. } = diagnosis;
+        let diagnosed = Event::Diagnosed { evidence: appended(evidence, recalled), hypotheses };
         Ok(Step::events(std::iter::once(diagnosed).chain(ending)))
     }
 

@@ -4,6 +4,7 @@ mod approval;
 mod diagnose;
 mod guard;
 mod plan;
+mod recall;
 mod repair;
 mod roll_back;
 mod triage;

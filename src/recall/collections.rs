@@ -1,0 +1,100 @@
+//! Both collections while they are open: who writes when, and what is measured after a write.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use kubewright_ingest::{KnowledgeBase, KnowledgeError};
+use tokio::sync::{Mutex, MutexGuard};
+use tracing::warn;
+
+use super::Places;
+use crate::telemetry::metrics;
+
+/// How long a person's click waits for a write that is going on in this process.
+const TURN: Duration = Duration::from_secs(2);
+
+/// How often and after which pause background work tries again while another process writes.
+const BUSY_TRIES: u32 = 24;
+const BUSY_PAUSE: Duration = Duration::from_secs(5);
+
+/// Documents and episodes. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Collections {
+    pub(super) documents: Collection,
+    pub(super) episodes: Collection,
+}
+
+/// One collection. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Collection {
+    pub(super) base: KnowledgeBase,
+    name: &'static str,
+    /// Writers of this process queue here instead of finding the knowledge base busy.
+    writing: Arc<Mutex<()>>,
+    degraded: Arc<AtomicBool>,
+}
+
+impl Collections {
+    pub(super) async fn open(places: &Places) -> anyhow::Result<Self> {
+        let documents = KnowledgeBase::open(places.documents.clone()).await.context("the documents")?;
+        let episodes = KnowledgeBase::open(places.episodes.clone()).await.context("the past incidents")?;
+        Ok(Self {
+            documents: Collection::new("documents", documents),
+            episodes: Collection::new("episodes", episodes),
+        })
+    }
+
+    pub(super) fn is_degraded(&self) -> bool {
+        self.documents.degraded.load(Ordering::Relaxed)
+    }
+}
+
+impl Collection {
+    fn new(name: &'static str, base: KnowledgeBase) -> Self {
+        Self { base, name, writing: Arc::default(), degraded: Arc::default() }
+    }
+
+    /// Waits for a turn to write, for as long as a person would.
+    pub(super) async fn turn(&self) -> Result<MutexGuard<'_, ()>, KnowledgeError> {
+        let turn = tokio::time::timeout(TURN, self.writing.lock()).await;
+        turn.map_err(|_| KnowledgeError::Busy(self.base.folder().to_owned()))
+    }
+
+    /// Writes in the background: waits for its turn, and for other processes for two minutes.
+    pub(super) async fn write<T, F>(&self, work: impl Fn(KnowledgeBase) -> F) -> anyhow::Result<T>
+    where
+        F: Future<Output = anyhow::Result<T>>,
+    {
+        let _turn = self.writing.lock().await;
+        for _ in 1..BUSY_TRIES {
+            match work(self.base.clone()).await {
+                Err(error) if is_busy(&error) => tokio::time::sleep(BUSY_PAUSE).await,
+                result => return result,
+            }
+        }
+        work(self.base.clone()).await
+    }
+
+    /// Sets the metrics of what is there.
+    pub(super) async fn measure(&self) {
+        let stats = match self.base.stats().await {
+            Ok(stats) => stats,
+            Err(error) => {
+                warn!(collection = self.name, error = format!("{error:#}"), "knowledge cannot be counted");
+                return;
+            }
+        };
+        metrics::knowledge_size(self.name, stats.documents, stats.passages);
+        metrics::knowledge_degraded(self.name, stats.degraded.is_some());
+        let was = self.degraded.swap(stats.degraded.is_some(), Ordering::Relaxed);
+        if let Some(why) = stats.degraded.filter(|_| !was) {
+            warn!(collection = self.name, why, "knowledge is searched by words only");
+        }
+    }
+}
+
+fn is_busy(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(KnowledgeError::Busy(_)))
+}
