@@ -58,7 +58,9 @@ fn listed(folder: &Path, model: &str) -> BTreeMap<String, u64> {
     let documents = list.as_array().unwrap();
     let by_path: BTreeMap<String, u64> = documents
         .iter()
-        .map(|document| (document["path"].as_str().unwrap().to_owned(), document["passages"].as_u64().unwrap()))
+        .map(|document| {
+            (document["path"].as_str().unwrap().to_owned(), document["passages"].as_u64().unwrap())
+        })
         .collect();
     assert_eq!(by_path.len(), documents.len(), "a document is listed twice");
     by_path
@@ -99,7 +101,10 @@ fn kill_at_random(model: &str, kills: usize, seed: u64) {
         child.wait().unwrap();
         let seen = versions(folder, model);
         let (old, new) = (format!("Version{}", version - 1), format!("Version{version}"));
-        assert!(seen == [old] || seen == [new.clone()], "a reader saw {seen:?} while version {version} came in");
+        assert!(
+            seen == [old] || seen == [new.clone()],
+            "a reader saw {seen:?} while version {version} came in"
+        );
         succeeded(&ingest(folder, model).output().unwrap());
         assert_eq!(versions(folder, model), [new]);
         assert_eq!(listed(folder, model), expected);

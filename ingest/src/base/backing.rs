@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use futures::FutureExt;
 use tokio::sync::{OnceCell, RwLock};
 
 use super::{KnowledgeSettings, ModelChoice};
@@ -35,7 +36,7 @@ impl Backing {
     pub(super) async fn open(settings: &KnowledgeSettings) -> anyhow::Result<Self> {
         let local = settings.folder.join("truth");
         let location = settings.location.clone().unwrap_or_else(|| local.display().to_string());
-        let opened = Truth::open(&location, &Recipe::new(None)).await;
+        let opened = Truth::open(&location, &Recipe::new(None)).boxed().await;
         let truth = opened.with_context(|| {
             format!(
                 "the knowledge base at {location} is damaged or cannot be reached. If it is damaged, move that folder away \
@@ -57,14 +58,14 @@ impl Backing {
 
     pub(super) async fn latest(&self) -> anyhow::Result<(u64, Recipe)> {
         let truth = self.truth().await;
-        let truth = truth.reopened().await?;
+        let truth = truth.reopened().boxed().await?;
         let found = (truth.version().await?, truth.recipe().clone());
         *self.truth.write().await = truth;
         Ok(found)
     }
 
     pub(super) async fn at(&self, version: u64) -> anyhow::Result<Option<BackingView>> {
-        Ok(Some(BackingView(self.truth().await.at(version).await?)))
+        Ok(Some(BackingView(self.truth().await.at(version).boxed().await?)))
     }
 
     /// Every passage of the truth.
@@ -76,6 +77,7 @@ impl Backing {
                 passages.extend(batch);
                 Ok(())
             })
+            .boxed()
             .await?;
         Ok(Some(passages))
     }
@@ -174,7 +176,7 @@ impl Backing {
     }
 
     pub(super) async fn commit(&self, store: &Store, change: &Change) -> anyhow::Result<u64> {
-        self.truth().await.commit(change, Some(store.0.clone())).await
+        self.truth().await.commit(change, Some(store.0.clone())).boxed().await
     }
 
     pub(super) async fn rebuild(
@@ -183,29 +185,29 @@ impl Backing {
         recipe: &Recipe,
         passages: &Arc<Vec<Passage>>,
     ) -> anyhow::Result<u64> {
-        let rebuilt = self.truth().await.rebuild(recipe, passages, Some(store.0.clone())).await?;
+        let rebuilt = self.truth().await.rebuild(recipe, passages, Some(store.0.clone())).boxed().await?;
         let version = rebuilt.version().await?;
         *self.truth.write().await = rebuilt;
         Ok(version)
     }
 
     pub(super) async fn versions(&self) -> anyhow::Result<Vec<Version>> {
-        self.truth().await.versions().await
+        self.truth().await.versions().boxed().await
     }
 
     pub(super) async fn restore(&self, version: u64) -> anyhow::Result<(u64, Recipe)> {
-        let restored = self.truth().await.restore(version).await?;
+        let restored = self.truth().await.restore(version).boxed().await?;
         let state = (restored.version().await?, restored.recipe().clone());
         *self.truth.write().await = restored;
         Ok(state)
     }
 
     pub(super) async fn rate(&self, id: &str, helpful: u32, unhelpful: u32) -> anyhow::Result<u64> {
-        self.truth().await.rate(id, helpful, unhelpful).await
+        self.truth().await.rate(id, helpful, unhelpful).boxed().await
     }
 
     pub(super) async fn tidy(&self) -> anyhow::Result<()> {
-        self.truth().await.tidy(self.settings.keep_versions).await
+        self.truth().await.tidy(self.settings.keep_versions).boxed().await
     }
 }
 
@@ -219,7 +221,7 @@ impl BackingView {
         most: usize,
         filter: &Filter,
     ) -> anyhow::Result<Vec<Neighbour>> {
-        self.0.nearest(vector, most, filter.sql()).await
+        self.0.nearest(vector, most, filter.sql()).boxed().await
     }
 }
 
