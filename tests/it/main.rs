@@ -12,6 +12,7 @@ mod alertmanager;
 mod cli;
 mod crash;
 mod http;
+mod knowledge_http;
 mod layering;
 mod observe_sim;
 mod remediate_sim;
