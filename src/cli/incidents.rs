@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::output::{Format, age, print, render, story, table};
-use super::{Client, text, watch};
+use super::output::{Format, age, heading, print, render, story, table};
+use super::{Client, recalled, text, watch};
 use crate::http::{CloseRequest, IncidentDetail};
 use crate::incident::{Phase, Severity};
 use crate::settings::Environment;
@@ -182,6 +182,15 @@ fn row(incident: &IncidentSummary, now: Timestamp) -> [String; 8] {
     ]
 }
 
+/// What to read about an incident: runbooks of its causes, and what else was recalled. Empty where there is nothing.
+pub(super) fn reading(detail: &IncidentDetail) -> String {
+    let runbooks =
+        detail.runbooks.iter().map(|runbook| format!("runbook \"{}\" ({})", runbook.title, runbook.uri));
+    let recalled = detail.incident.evidence.iter().filter_map(recalled);
+    let lines: String = runbooks.chain(recalled).map(|found| format!("  {}\n", text::line(&found))).collect();
+    if lines.is_empty() { lines } else { format!("\n{}{lines}", heading("To read")) }
+}
+
 fn show(detail: &IncidentDetail) -> String {
     let id = &detail.incident.id;
     let next = match detail.incident.phase {
@@ -189,7 +198,7 @@ fn show(detail: &IncidentDetail) -> String {
         Phase::Closed => String::new(),
         _ => format!("\nFollow it: kubewright incidents watch {id}\n"),
     };
-    story(&detail.story) + &text::lines(&next)
+    story(&detail.story) + &reading(detail) + &text::lines(&next)
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 pub use client::Client;
-pub use narrate::narrate;
+pub use narrate::{narrate, recalled};
 pub use output::{Format, print, story};
 pub use text::{line, lines};
 

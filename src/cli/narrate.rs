@@ -1,6 +1,9 @@
 //! One line for each thing that can happen to an incident.
 
-use crate::incident::{Event, Execution, ExecutionState, Hypothesis, Plan, Signal, Verdict, Verification};
+use crate::incident::{
+    Event, Evidence, EvidenceSource, Execution, ExecutionState, Hypothesis, Plan, Signal, Verdict,
+    Verification,
+};
 
 use super::text;
 
@@ -8,6 +11,25 @@ use super::text;
 #[must_use]
 pub fn narrate(event: &Event) -> String {
     text::line(&told(event))
+}
+
+/// The citation of a document or a past incident, in one clean line; `None` for what was seen in the cluster.
+#[must_use]
+pub fn recalled(evidence: &Evidence) -> Option<String> {
+    let field = |name: &str| evidence.fields.get(name).map_or("", String::as_str);
+    let cited = match evidence.source {
+        EvidenceSource::Document => {
+            let (title, place) = field("headings").split_once(" › ").unwrap_or((field("headings"), ""));
+            let place = if place.is_empty() { String::new() } else { format!(" › {place}") };
+            format!("recall  \"{title}\"{place} ({}:{})", field("document"), field("lines"))
+        }
+        EvidenceSource::PastIncident => {
+            let outcome = field("outcome").replace('_', " ");
+            format!("recall  past incident {} ({outcome}) › {}", field("incident"), field("headings"))
+        }
+        _ => return None,
+    };
+    Some(text::line(&cited))
 }
 
 fn told(event: &Event) -> String {
@@ -21,7 +43,9 @@ fn told(event: &Event) -> String {
                 if unseen.is_empty() { String::new() } else { format!("; not seen: {}", unseen.join(", ")) };
             format!("read {objects} objects, {logs} logs, {readings} metric readings{gaps}")
         }
-        Event::Diagnosed { evidence, hypotheses } => diagnosed(evidence.len(), hypotheses),
+        Event::Diagnosed { evidence, hypotheses } => {
+            diagnosed(evidence.iter().filter(|seen| recalled(seen).is_none()).count(), hypotheses)
+        }
         Event::Planned { plan } => format!("planned: {}", actions(plan)),
         Event::Decided { decision } => {
             let verdict = match decision.verdict {

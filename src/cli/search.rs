@@ -83,7 +83,7 @@ pub(super) async fn run(
     };
     let collection = Collection::of(args.incidents);
     let base = args.base.open(collection, environment).await?;
-    let response = base.search(&request).await?;
+    let response = Box::pin(base.search(&request)).await?;
     if response.results.is_empty()
         && let Some(empty) = emptiness(&base, collection).await?
     {

@@ -10,7 +10,11 @@ use super::ErrorBody;
 /// The OpenAPI document of everything that [`super::router`] serves.
 #[must_use]
 pub fn openapi() -> OpenApi {
-    super::open().merge(super::guarded(0)).into_openapi()
+    let mut document = super::open().merge(super::guarded(0)).into_openapi();
+    // The router's mark for "and everything below" is none of OpenAPI's.
+    let paths = std::mem::take(&mut document.paths.paths).into_iter();
+    document.paths.paths = paths.map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+    document
 }
 
 /// The document before the routes are added.

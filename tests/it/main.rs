@@ -13,6 +13,7 @@ mod cli;
 mod crash;
 mod http;
 mod knowledge_cli;
+mod knowledge_http;
 mod knowledge_kill;
 mod layering;
 mod observe_sim;

@@ -2,6 +2,7 @@
 //! person would ask next.
 
 use crate::cli::narrate;
+use crate::cli::recalled;
 use crate::incident::{Event, Evidence, ExecutionState, Hypothesis, Outcome, Plan, Verdict, Verification};
 
 /// How a line should look.
@@ -34,6 +35,9 @@ impl Line {
 
 /// Evidence shown below a cause.
 const CITED: usize = 5;
+
+/// Documents and past incidents shown below them.
+const RECALLED: usize = 3;
 
 /// The lines for one event: the first says it, the others are detail.
 pub(super) fn lines(event: &Event) -> Vec<Line> {
@@ -102,13 +106,15 @@ fn details(event: &Event) -> Vec<Line> {
 }
 
 fn cited(evidence: &[Evidence], hypotheses: &[Hypothesis]) -> Vec<Line> {
-    let Some(best) = hypotheses.first() else { return Vec::new() };
-    evidence
-        .iter()
-        .filter(|seen| best.evidence_for.contains(&seen.id))
-        .take(CITED)
-        .map(|seen| Line::new(Tone::Faint, format!("{} {}", seen.id, seen.statement)))
-        .collect()
+    let Some(best) = hypotheses.first() else { return known(evidence).collect() };
+    let cited = evidence.iter().filter(|seen| best.evidence_for.contains(&seen.id)).take(CITED);
+    let cited = cited.map(|seen| Line::new(Tone::Faint, format!("{} {}", seen.id, seen.statement)));
+    cited.chain(known(evidence)).collect()
+}
+
+/// What documents and past incidents say about it.
+fn known(evidence: &[Evidence]) -> impl Iterator<Item = Line> {
+    evidence.iter().filter_map(recalled).take(RECALLED).map(|text| Line::new(Tone::Faint, text))
 }
 
 fn planned(plan: &Plan) -> Vec<Line> {

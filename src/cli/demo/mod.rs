@@ -17,6 +17,7 @@ use clap::Args;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::incidents::reading;
 use super::{Client, ConnectionArgs, Format, print, story};
 use crate::settings::Environment;
 use crate::sim::{self, Scenario};
@@ -145,6 +146,7 @@ async fn incident(stage: &Stage, screen: &Screen) -> anyhow::Result<bool> {
         .with_context(|| format!("the incident did not end within {} s", PATIENCE.as_secs()))??;
     screen.heading("The story");
     print(&story(&ended.story))?;
+    print(&reading(&ended))?;
     screen.heading("As the scenario expects?");
     let expectations = verdict::compare(&stage.sim.scenario().expected, &ended.incident, stage.sim.healed());
     expectations.iter().for_each(|expectation| screen.expectation(expectation.holds, &expectation.text));

@@ -14,10 +14,13 @@ use url::Url;
 
 use crate::app::App;
 use crate::settings::{
-    AutomationSettings, ClusterApi, ClusterSettings, Endpoint, Environment, IntakeSettings,
+    AutomationSettings, ClusterApi, ClusterSettings, EmbeddingModel, Endpoint, Environment, IntakeSettings,
     KnowledgeSettings, ObserveSettings, ServerSettings, Settings, StoreSettings, VerifySettings,
 };
 use crate::sim::{Scenario, Sim, SimOptions, Webhook};
+
+/// How long the fault waits for the built-in runbooks.
+const INGESTION: Duration = Duration::from_secs(10);
 
 /// A simulated cluster, still healthy, whose alerts go to a kubewright server of its own.
 pub(super) struct Stage {
@@ -48,7 +51,10 @@ impl Stage {
         let kubeconfig = folder.path().join("kubeconfig");
         std::fs::write(&kubeconfig, sim.kubeconfig()).context("could not write the kubeconfig")?;
         let app = App::build(settings(&sim, &listener, &folder)?, metrics).await?;
+        let recall = app.recall().clone();
         tasks.spawn(app.run(listener, shutdown.clone()));
+        // Without the runbooks the incident is repaired as well, only nothing is cited.
+        let _ = tokio::time::timeout(INGESTION, recall.settled()).await;
         Ok(Self { sim, server, kubeconfig, tasks, shutdown, _folder: folder })
     }
 
@@ -94,8 +100,9 @@ fn settings(sim: &Sim, listener: &TcpListener, folder: &TempDir) -> anyhow::Resu
             poll_interval: Duration::from_millis(300),
         },
         knowledge: KnowledgeSettings {
-            enabled: false,
             folder: folder.path().join("knowledge"),
+            // Runbooks are found by their words as well, and at once.
+            model: EmbeddingModel::None,
             ..KnowledgeSettings::defaults(&Environment::new())
         },
         clusters: vec![cluster],

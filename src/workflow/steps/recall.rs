@@ -55,3 +55,35 @@ pub(super) fn kubernetes_version(snapshot: &Snapshot) -> Option<String> {
     let version = statuses.find_map(|status| Some(status.node_info.as_ref()?.kubelet_version.clone()))?;
     (!version.is_empty()).then_some(version)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::appended;
+    use crate::incident::{Evidence, EvidenceId, EvidenceSource, ObjectRef, Score};
+
+    fn evidence(id: u32, source: EvidenceSource) -> Evidence {
+        Evidence {
+            id: EvidenceId(id),
+            source,
+            code: "c".to_owned(),
+            object: ObjectRef::cluster_wide("Node", "n1"),
+            statement: "s".to_owned(),
+            strength: Score::new(0.3),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            fields: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_recalled_comes_after_what_was_seen_and_changes_nothing_of_it() {
+        let seen = vec![evidence(1, EvidenceSource::Object), evidence(2, EvidenceSource::Log)];
+        let recalled = vec![evidence(0, EvidenceSource::Document), evidence(0, EvidenceSource::PastIncident)];
+        let all = appended(seen.clone(), recalled);
+        assert_eq!(all.iter().map(|one| one.id.0).collect::<Vec<_>>(), [1, 2, 3, 4]);
+        assert_eq!(all[..2], seen);
+        assert_eq!(appended(seen.clone(), Vec::new()), seen);
+        assert_eq!(appended(Vec::new(), vec![evidence(0, EvidenceSource::Document)])[0].id, EvidenceId(1));
+    }
+}

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::stage::Stage;
 
-const ROUTES: [&str; 19] = [
+const ROUTES: [&str; 28] = [
+    "DELETE /api/v1/knowledge/documents/{source}/{path}",
     "GET /api/v1/approvals",
     "GET /api/v1/events/stream",
     "GET /api/v1/incidents",
@@ -15,6 +16,12 @@ const ROUTES: [&str; 19] = [
     "GET /api/v1/incidents/{id}/events/stream",
     "GET /api/v1/incidents/{id}/graph",
     "GET /api/v1/incidents/{id}/runbook",
+    "GET /api/v1/incidents/{id}/similar",
+    "GET /api/v1/knowledge/documents",
+    "GET /api/v1/knowledge/documents/{source}/{path}",
+    "GET /api/v1/knowledge/jobs/{id}",
+    "GET /api/v1/knowledge/search",
+    "GET /api/v1/knowledge/stats",
     "GET /api/v1/openapi.json",
     "GET /healthz",
     "GET /metrics",
@@ -24,6 +31,8 @@ const ROUTES: [&str; 19] = [
     "POST /api/v1/approvals/{id}/deny",
     "POST /api/v1/incidents",
     "POST /api/v1/incidents/{id}/close",
+    "POST /api/v1/knowledge/documents",
+    "POST /api/v1/knowledge/passages/{id}/feedback",
     "POST /api/v1/webhooks/alertmanager",
     "POST /api/v1/webhooks/grafana",
 ];

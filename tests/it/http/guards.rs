@@ -6,7 +6,10 @@ use axum::http::{Method, Request, header};
 use super::payload::crash;
 use super::stage::{Answer, Stage};
 
-const PROTECTED: [&str; 6] = [
+const PROTECTED: [&str; 9] = [
+    "/api/v1/knowledge/search?q=oom",
+    "/api/v1/knowledge/documents/builtin/crash-loop.md",
+    "/api/v1/incidents/inc-a/similar",
     "/api/v1/incidents",
     "/api/v1/approvals",
     "/api/v1/events/stream",

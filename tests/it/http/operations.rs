@@ -10,7 +10,7 @@ use super::stage::Stage;
 async fn the_server_lives_and_is_ready() {
     let stage = Stage::new().await;
     assert_eq!(stage.get("/healthz").await.json(), json!({ "status": "ok" }));
-    assert_eq!(stage.get("/readyz").await.json(), json!({ "status": "ready" }));
+    assert_eq!(stage.get("/readyz").await.json(), json!({ "status": "ready", "knowledge": "switched off" }));
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use kubewright::incident::{
     IncidentId, ObjectRef, Plan, PlannedAction, Proposer, Score, Verdict,
 };
 use kubewright::observe::Snapshot;
+use kubewright::recall::{Places, Recall};
 use kubewright::settings::{Environment, Settings};
 use kubewright::store::{Commit, Store};
 use kubewright::telemetry::metrics;
@@ -28,6 +29,7 @@ use super::payload::crash;
 pub(crate) struct Stage {
     _folder: TempDir,
     pub(crate) store: Store,
+    pub(crate) recall: Recall,
     pub(crate) runner: watch::Sender<bool>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) router: Router,
@@ -69,6 +71,16 @@ impl Stage {
         Self::build(server, &Environment::new(), metrics).await
     }
 
+    /// With a knowledge base of the built-in runbooks, searched by words.
+    pub(crate) async fn with_knowledge() -> Self {
+        let server = "[knowledge]\nmodel = \"none\"\n";
+        let stage = Self::with(server, metrics::recorder().unwrap().handle()).await;
+        let (recall, stop) = (stage.recall.clone(), stage.shutdown.clone());
+        tokio::spawn(async move { recall.run(stop).await });
+        stage.recall.settled().await;
+        stage
+    }
+
     async fn build(
         server: &str,
         environment: &Environment,
@@ -82,16 +94,23 @@ impl Stage {
         );
         let settings = Settings::parse(&text, "test.toml", environment).unwrap();
         let store = Store::open(&settings.store).await.unwrap();
+        let knowledge = server.contains("[knowledge]").then(|| Places {
+            documents: settings.knowledge.documents(),
+            episodes: settings.knowledge.episodes(),
+            manifest: settings.knowledge.manifest.clone(),
+        });
+        let recall = Recall::new(knowledge).await;
         let (runner, runner_alive) = watch::channel(true);
         let shutdown = CancellationToken::new();
         let state = HttpState {
             store: store.clone(),
+            recall: recall.clone(),
             settings: Arc::new(settings),
             metrics,
             runner_alive,
             shutdown: shutdown.clone(),
         };
-        Self { _folder: folder, store, runner, shutdown, router: router(state) }
+        Self { _folder: folder, store, recall, runner, shutdown, router: router(state) }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

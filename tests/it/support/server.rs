@@ -23,8 +23,11 @@ impl Server {
         let port = free_port();
         let config = folder.join("kubewright.toml");
         let database = folder.join("kubewright.db");
+        // Reading the runbooks costs a second that most tests have no use for.
+        let named = extra.contains("[knowledge]");
+        let knowledge = if named { "" } else { "[knowledge]\nenabled = false\n" };
         let text = format!(
-            "[server]\nlisten = \"127.0.0.1:{port}\"\n[store]\nurl = \"sqlite://{}\"\n{extra}\n{cluster}\n",
+            "[server]\nlisten = \"127.0.0.1:{port}\"\n[store]\nurl = \"sqlite://{}\"\n{knowledge}{extra}\n{cluster}\n",
             database.display()
         );
         std::fs::write(&config, text).unwrap();
