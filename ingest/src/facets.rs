@@ -9,8 +9,7 @@ pub(crate) const ANY_VERSION: &str = "any";
 const MINORS: std::ops::RangeInclusive<u32> = 16..=60;
 
 /// The keys that every passage can be filtered by; labels of past incidents come on top.
-pub const KEYS: [&str; 8] =
-    ["source", "path", "category", "severity", "tag", "code", "alert", "k8s_version"];
+pub const KEYS: [&str; 8] = ["source", "path", "category", "severity", "tag", "code", "alert", "k8s_version"];
 
 /// All facets of a passage. Values are lower case except paths and sources.
 pub(crate) fn of(passage: &Passage) -> Vec<String> {
@@ -46,7 +45,8 @@ fn versions(requirement: Option<&str>) -> Vec<String> {
         (least, most) = (from, to);
     } else {
         for part in requirement.split([',', ' ']).filter(|part| !part.is_empty()) {
-            let Some(number) = minor(part.trim_start_matches(['>', '<', '=', '~', '^', 'v', '+']).trim_end_matches('+'))
+            let Some(number) =
+                minor(part.trim_start_matches(['>', '<', '=', '~', '^', 'v', '+']).trim_end_matches('+'))
             else {
                 return any();
             };

@@ -50,6 +50,10 @@ pub mod evaluate;
 // The knowledge base: truth and indexes together.
 mod base;
 
+// For benchmarks: large knowledge bases, and the speed of the model by itself.
+#[cfg(feature = "vectors")]
+pub mod synthetic;
+
 pub use base::{
     DEFAULT_MODEL, DocumentInfo, Happened, IngestOptions, IngestProgress, IngestReport, KnowledgeBase,
     KnowledgeError, KnowledgeSettings, ModelChoice, SourceReport, Stats,

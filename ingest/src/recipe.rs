@@ -59,7 +59,10 @@ impl Recipe {
             return Some(format!("it was made with {}, now there is {}", name(self), name(wanted)));
         }
         (self.pipeline != wanted.pipeline).then(|| {
-            format!("it was cut by version {} of the chunker, now there is version {}", self.pipeline, wanted.pipeline)
+            format!(
+                "it was cut by version {} of the chunker, now there is version {}",
+                self.pipeline, wanted.pipeline
+            )
         })
     }
 }

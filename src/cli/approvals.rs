@@ -1,15 +1,14 @@
 //! `kubewright approvals`: list, approve, deny.
 
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::Client;
+use super::ask::confirmed;
 use super::incidents::person;
 use super::output::{Format, age, diff, heading, print, render, story, table};
 use super::text::{line, shorten};
@@ -90,7 +89,8 @@ async fn answer(
     if format == Format::Table {
         print(&show(&waiting))?;
     }
-    if !args.yes && !confirmed(word, shutdown).await? {
+    let otherwise = "look at the plan, then repeat with --yes --digest DIGEST";
+    if !args.yes && !confirmed(format!("{word} this?"), otherwise, shutdown).await? {
         print("Nothing was answered.\n")?;
         return Ok(ExitCode::FAILURE);
     }
@@ -108,29 +108,6 @@ async fn waiting(client: &Client, id: &str) -> anyhow::Result<OpenApproval> {
         let id = line(incident.id.as_str());
         format!("no repair of {id} waits for a person; it is in phase {}", incident.phase)
     })
-}
-
-/// Asks on the terminal. Anything but yes is no.
-async fn confirmed(word: &'static str, shutdown: &CancellationToken) -> anyhow::Result<bool> {
-    if !std::io::stdin().is_terminal() {
-        bail!("nobody can be asked here: look at the plan, then repeat with --yes --digest DIGEST");
-    }
-    let (sender, asked) = oneshot::channel();
-    // A thread of its own, because reading a terminal cannot be interrupted: the program must be able to end without it.
-    std::thread::spawn(move || sender.send(ask(word)));
-    match shutdown.run_until_cancelled(asked).await {
-        Some(answer) => Ok(answer.context("the question was not asked")??),
-        None => Ok(false),
-    }
-}
-
-fn ask(word: &str) -> std::io::Result<bool> {
-    let mut stderr = std::io::stderr();
-    write!(stderr, "\n{word} this? [y/N] ")?;
-    stderr.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 fn list(page: &ApprovalList, now: Timestamp) -> String {

@@ -8,14 +8,16 @@ use clap::Args;
 use futures::future::join_all;
 use serde::Serialize;
 
+use super::base::{Collection, emptiness, open};
 use super::output::{Format, print, render};
 use super::text::line;
 use crate::observe::Observer;
 use crate::remediate::Policy;
-use crate::settings::{ClusterSettings, Environment, Settings};
+use crate::settings::{ClusterSettings, Environment, KnowledgeSettings, Settings};
 use crate::store::Store;
 
 const GOOD: Style = AnsiColor::Green.on_default();
+const LIMITED: Style = AnsiColor::Yellow.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 
 /// What to check.
@@ -33,12 +35,14 @@ pub struct CheckArgs {
 /// One thing that was tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Tried {
-    /// What it belongs to: `configuration`, `store`, `policy`, `cluster NAME`.
+    /// What it belongs to: `configuration`, `store`, `policy`, `knowledge`, `cluster NAME`.
     area: String,
     /// What was tried.
     what: String,
     /// Whether it works.
     ok: bool,
+    /// Whether it works less well than it could; that is no failure.
+    limited: bool,
     /// What was found, or what to do.
     detail: String,
 }
@@ -47,7 +51,11 @@ impl Tried {
     fn new(area: &str, what: &str, result: Result<String, String>) -> Self {
         let ok = result.is_ok();
         let detail = result.unwrap_or_else(|problem| problem);
-        Self { area: area.to_owned(), what: what.to_owned(), ok, detail }
+        Self { area: area.to_owned(), what: what.to_owned(), ok, limited: false, detail }
+    }
+
+    fn limited(area: &str, what: &str, detail: String) -> Self {
+        Self { limited: true, ..Self::new(area, what, Ok(detail)) }
     }
 }
 
@@ -73,11 +81,16 @@ pub(super) async fn run(
 async fn everything(file: &str, settings: &Settings) -> Vec<Tried> {
     let configuration = Tried::new("configuration", file, Ok("every key is understood".to_owned()));
     let clusters = join_all(settings.clusters.iter().map(|cluster| probe(cluster, settings)));
-    let (store, clusters) = tokio::join!(store(settings), clusters);
+    let (store, knowledge, clusters) =
+        tokio::join!(store(settings), knowledge(&settings.knowledge), clusters);
     let policy = Policy::load(&settings.automation);
     let policy = policy.map(|_| format!("compiles; automation level {}", settings.automation.level));
     let policy = Tried::new("policy", "Rego policy", policy.map_err(chain));
-    [configuration, store, policy].into_iter().chain(clusters.into_iter().flatten()).collect()
+    [configuration, store, policy]
+        .into_iter()
+        .chain(knowledge)
+        .chain(clusters.into_iter().flatten())
+        .collect()
 }
 
 async fn store(settings: &Settings) -> Tried {
@@ -87,6 +100,37 @@ async fn store(settings: &Settings) -> Tried {
     };
     let result = reached.await.map(|()| "reachable, tables up to date".to_owned());
     Tried::new("store", "database", result.map_err(chain))
+}
+
+async fn knowledge(settings: &KnowledgeSettings) -> Vec<Tried> {
+    const AREA: &str = "knowledge";
+    if !settings.enabled {
+        return vec![Tried::limited(AREA, "documents", "switched off (knowledge.enabled)".to_owned())];
+    }
+    let reached = async {
+        let base = open(settings, Collection::Documents).await?;
+        let empty = emptiness(&base, Collection::Documents).await?;
+        anyhow::Ok((base.stats().await?, empty))
+    };
+    let (stats, empty) = match reached.await {
+        Ok(found) => found,
+        Err(error) => return vec![Tried::new(AREA, "documents", Err(chain(error)))],
+    };
+    let documents = match empty {
+        Some(empty) => Tried::limited(AREA, "documents", empty),
+        None => {
+            let detail = format!("{} with {} passages", stats.documents, stats.passages);
+            Tried::new(AREA, "documents", Ok(detail))
+        }
+    };
+    let meaning = match (stats.degraded, stats.recipe.model) {
+        (Some(why), _) => Tried::limited(AREA, "search", format!("search is by words only: {why}")),
+        (None, model) => {
+            let model = model.map_or_else(String::new, |model| format!(" ({})", model.name));
+            Tried::new(AREA, "search", Ok(format!("by words and by meaning{model}")))
+        }
+    };
+    vec![documents, meaning]
 }
 
 async fn probe(cluster: &ClusterSettings, settings: &Settings) -> Vec<Tried> {
@@ -116,7 +160,11 @@ fn show(tried: &[Tried]) -> String {
             area = &one.area;
             shown += &format!("{}\n", line(area));
         }
-        let (style, mark) = if one.ok { (GOOD, '✓') } else { (BAD, '✗') };
+        let (style, mark) = match (one.ok, one.limited) {
+            (true, false) => (GOOD, '✓'),
+            (true, true) => (LIMITED, '!'),
+            (false, _) => (BAD, '✗'),
+        };
         shown += &format!("  {style}{mark}{style:#} {}: {}\n", line(&one.what), line(&one.detail));
     }
     let failed = tried.iter().filter(|one| !one.ok).count();
@@ -135,17 +183,20 @@ mod tests {
     fn what_works_and_what_does_not_is_shown_by_area() {
         let tried = [
             Tried::new("configuration", "kubewright.toml", Ok("every key is understood".to_owned())),
+            Tried::limited("knowledge", "search", "search is by words only: no model".to_owned()),
             Tried::new("cluster prod-eu", "Kubernetes API", Ok("version v1.36.1".to_owned())),
             Tried::new("cluster prod-eu", "Prometheus", Err("connection refused;\ncheck the URL".to_owned())),
         ];
         insta::assert_snapshot!(anstream::adapter::strip_str(&show(&tried)).to_string(), @r"
         configuration
           ✓ kubewright.toml: every key is understood
+        knowledge
+          ! search: search is by words only: no model
         cluster prod-eu
           ✓ Kubernetes API: version v1.36.1
           ✗ Prometheus: connection refused; check the URL
 
-        1 of 3 did not work.
+        1 of 4 did not work.
         ");
     }
 }

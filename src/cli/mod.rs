@@ -1,17 +1,24 @@
 //! The command line, one file a subcommand.
 //!
 //! Owns arguments, how results look in a terminal, and the client of our own HTTP interface. It holds no logic about
-//! incidents: `incidents` and `approvals` ask a running server, `serve`, `demo` and `sim` build the program and run it.
+//! incidents: `incidents` and `approvals` ask a running server, `serve`, `demo` and `sim` build the program and run it,
+//! `ingest`, `search`, `knowledge` and `eval` open the knowledge base themselves.
 
 mod approvals;
+mod ask;
+mod base;
 mod check;
 mod client;
 mod completions;
 pub mod demo;
+mod eval;
 mod incidents;
+mod ingest;
+mod knowledge;
 mod narrate;
 mod openapi;
 mod output;
+mod search;
 pub mod serve;
 pub mod sim;
 mod sse;
@@ -40,6 +47,8 @@ Examples:
   kubewright incidents list --open
   kubewright incidents watch inc-7h2k     the beginning of an identifier is enough
   kubewright approvals approve inc-7h2k   shows the plan and its diff, then asks
+  kubewright ingest ./runbooks            make documents searchable
+  kubewright search exit code 137 -k 3
 
 Environment:
   KUBEWRIGHT_SERVER   the server that incidents and approvals talk to, like --server
@@ -99,6 +108,15 @@ pub enum Command {
     /// List and answer repairs that wait for a person
     #[command(subcommand)]
     Approvals(approvals::ApprovalsCommand),
+    /// Bring the knowledge base up to date with its sources
+    Ingest(ingest::IngestArgs),
+    /// Search the knowledge base
+    Search(search::SearchArgs),
+    /// List, show, restore and remove what the knowledge base holds
+    Knowledge(knowledge::KnowledgeArgs),
+    /// Measure how good a search is
+    #[command(subcommand)]
+    Eval(eval::EvalCommand),
     /// Check a configuration and try every connection in it
     Check(check::CheckArgs),
     /// Print a completion script for a shell
@@ -130,6 +148,10 @@ pub async fn run(
             let client = Client::connect(&connection, &environment)?;
             approvals::run(command, &client, format, &environment, &shutdown).await
         }
+        Command::Ingest(args) => ingest::run(args, format, &environment, &shutdown).await,
+        Command::Search(args) => search::run(args, format, &environment).await,
+        Command::Knowledge(args) => knowledge::run(args, format, &environment, &shutdown).await,
+        Command::Eval(command) => eval::run(command, format, &environment, &shutdown).await,
         Command::Check(args) => check::run(&args, format, &environment).await,
         Command::Completions(args) => completions::run(&args),
         Command::Openapi => openapi::run(format),

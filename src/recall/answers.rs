@@ -93,7 +93,7 @@ impl Recall {
     /// # Errors
     /// [`RecallError`]; a question that is of no use is a [`KnowledgeError::Invalid`].
     pub async fn search(&self, request: &SearchRequest) -> Result<SearchResponse, RecallError> {
-        Ok(self.collections()?.documents.base.search(request).await?)
+        Ok(Box::pin(self.collections()?.documents.base.search(request)).await?)
     }
 
     /// All documents, by source and path.
@@ -195,7 +195,7 @@ async fn past(episodes: &Collection, symptoms: &Symptoms<'_>, question: &str) ->
 /// The best passages for a question, one of a document; none where the search fails.
 async fn asked(collection: &Collection, question: &str, filter: Filter, k: usize) -> Vec<SearchResult> {
     let request = SearchRequest { filter, k, per_document: 1, ..SearchRequest::new(question) };
-    match collection.base.search(&request).await {
+    match Box::pin(collection.base.search(&request)).await {
         Ok(response) => response.results,
         Err(error) => {
             debug!(error = format!("{error:#}"), "nothing is remembered");

@@ -179,7 +179,7 @@ async fn take_in(
 ) -> Result<SourceReport, (Option<SourceReport>, String)> {
     let put = collections.documents.write(|base| {
         let documents = vec![(document.clone(), attributes.clone())];
-        async move { base.put(UPLOADS, documents).await }
+        async move { Box::pin(base.put(UPLOADS, documents)).await }
     });
     let report = put.await.map_err(|error| (None, safe(&error)))?;
     collections.documents.measure().await;

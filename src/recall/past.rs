@@ -76,7 +76,7 @@ impl Recall {
         }
         let put = episodes.write(|base| {
             let documents = documents.clone();
-            async move { base.put(episode::SOURCE, documents).await }
+            async move { Box::pin(base.put(episode::SOURCE, documents)).await }
         });
         let report = put.await.inspect_err(|_| metrics::episodes_failed(documents.len()))?;
         for refusal in &report.refused {
@@ -103,7 +103,7 @@ impl Recall {
         let question = Symptoms::of(incident).question();
         // One more: a closed incident finds itself.
         let request = SearchRequest { filter, k: k + 1, per_document: 1, ..SearchRequest::new(question) };
-        let response = episodes.base.search(&request).await?;
+        let response = Box::pin(episodes.base.search(&request)).await?;
         let others = response.results.into_iter().filter(|found| found.citation.path != incident.id.as_str());
         let past = others.map(|found| PastIncident {
             incident: IncidentId::from_text(found.citation.path.clone()),

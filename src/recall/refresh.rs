@@ -18,7 +18,7 @@ impl Collections {
         for spec in sources(manifest) {
             let ingested = self.documents.write(|base| {
                 let specs = [spec.clone()];
-                async move { base.ingest(&specs, IngestOptions::default(), |_| {}).await }
+                async move { Box::pin(base.ingest(&specs, IngestOptions::default(), |_| {})).await }
             });
             match ingested.await {
                 Ok(IngestReport { sources, .. }) => sources.iter().for_each(told),

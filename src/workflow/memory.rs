@@ -33,17 +33,7 @@ impl Workflow {
         if !self.recall.opened().await {
             return;
         }
-        match self.catch_up().await {
-            Ok(0) => {}
-            Ok(count) => info!(count, "incidents that had closed before are remembered now"),
-            Err(error) => {
-                let error = format!("{error:#}");
-                warn!(
-                    error,
-                    "closed incidents could not be compared with those remembered; tried at the next start"
-                );
-            }
-        }
+        self.remember_missed().await;
         let mut ids = Vec::new();
         while closings.recv_many(&mut ids, BATCH).await > 0 {
             tokio::time::sleep(GATHER).await;
@@ -63,6 +53,21 @@ impl Workflow {
                 );
             }
             ids.clear();
+        }
+    }
+
+    /// Remembers what closed while nobody was there to remember it.
+    async fn remember_missed(&self) {
+        match self.catch_up().await {
+            Ok(0) => {}
+            Ok(count) => info!(count, "incidents that had closed before are remembered now"),
+            Err(error) => {
+                let error = format!("{error:#}");
+                warn!(
+                    error,
+                    "closed incidents could not be compared with those remembered; tried at the next start"
+                );
+            }
         }
     }
 

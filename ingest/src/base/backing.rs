@@ -1,16 +1,18 @@
 //! The truth in LanceDB, the embedding model, and the cache of embeddings.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use futures::FutureExt;
 use tokio::sync::{OnceCell, RwLock};
 
 use super::{KnowledgeSettings, ModelChoice};
 use crate::Passage;
 use crate::chunk::{ApproximateTokens, TokenCounter};
 use crate::embed::{
-    Context, Embedder, EmbeddingCache, LocalModel, ModelFolder, Progress, RemoteModel, RemoteSettings, Vector, embed_all,
+    Context, Embedder, EmbeddingCache, LocalModel, ModelFolder, ModelTokens, Progress, RemoteModel,
+    RemoteSettings, Vector, embed_all,
 };
 use crate::recipe::{ModelOf, Recipe};
 use crate::search::Filter;
@@ -23,6 +25,7 @@ pub(super) struct Backing {
     settings: KnowledgeSettings,
     truth: RwLock<Truth>,
     embedder: OnceCell<Result<Embedder, String>>,
+    measure: std::sync::OnceLock<ModelTokens>,
     questions: moka::sync::Cache<String, Arc<Vector>>,
 }
 
@@ -33,7 +36,7 @@ impl Backing {
     pub(super) async fn open(settings: &KnowledgeSettings) -> anyhow::Result<Self> {
         let local = settings.folder.join("truth");
         let location = settings.location.clone().unwrap_or_else(|| local.display().to_string());
-        let opened = Truth::open(&location, &Recipe::new(None)).await;
+        let opened = Truth::open(&location, &Recipe::new(None)).boxed().await;
         let truth = opened.with_context(|| {
             format!(
                 "the knowledge base at {location} is damaged or cannot be reached. If it is damaged, move that folder away \
@@ -44,6 +47,7 @@ impl Backing {
             settings: settings.clone(),
             truth: RwLock::new(truth),
             embedder: OnceCell::new(),
+            measure: std::sync::OnceLock::new(),
             questions: moka::sync::Cache::new(REMEMBERED),
         })
     }
@@ -54,14 +58,14 @@ impl Backing {
 
     pub(super) async fn latest(&self) -> anyhow::Result<(u64, Recipe)> {
         let truth = self.truth().await;
-        let truth = truth.reopened().await?;
+        let truth = truth.reopened().boxed().await?;
         let found = (truth.version().await?, truth.recipe().clone());
         *self.truth.write().await = truth;
         Ok(found)
     }
 
     pub(super) async fn at(&self, version: u64) -> anyhow::Result<Option<BackingView>> {
-        Ok(Some(BackingView(self.truth().await.at(version).await?)))
+        Ok(Some(BackingView(self.truth().await.at(version).boxed().await?)))
     }
 
     /// Every passage of the truth.
@@ -73,13 +77,15 @@ impl Backing {
                 passages.extend(batch);
                 Ok(())
             })
+            .boxed()
             .await?;
         Ok(Some(passages))
     }
 
     /// The model, loaded at the first call.
     async fn embedder(&self) -> Result<&Embedder, String> {
-        let loaded = self.embedder.get_or_init(|| async { load(&self.settings).await.map_err(|e| format!("{e:#}")) });
+        let loaded =
+            self.embedder.get_or_init(|| async { load(&self.settings).await.map_err(|e| format!("{e:#}")) });
         loaded.await.as_ref().map_err(Clone::clone)
     }
 
@@ -101,10 +107,11 @@ impl Backing {
         if self.settings.model == ModelChoice::None {
             return Err("no embedding model is configured (knowledge.model)".to_owned());
         }
-        let Some(model) = &recipe.model else {
-            return Err("the knowledge base has no vectors; run `kubewright ingest --rebuild` to make them".to_owned());
-        };
         let embedder = self.embedder().await?;
+        let Some(model) = &recipe.model else {
+            return Err("the knowledge base has no vectors; run `kubewright ingest --rebuild` to make them"
+                .to_owned());
+        };
         if embedder.name() != model.name || embedder.dimension() != model.dimension {
             return Err(format!(
                 "the knowledge base was made with the embedding model {}, and {} is configured; run `kubewright ingest \
@@ -116,7 +123,17 @@ impl Backing {
         Ok(())
     }
 
+    /// Measures passages with this, though there is no model.
+    pub(super) fn use_counter_of(&self, tokens: ModelTokens) {
+        if self.measure.set(tokens).is_err() {
+            tracing::debug!("passages are measured already");
+        }
+    }
+
     pub(super) async fn counter(&self) -> Arc<dyn TokenCounter> {
+        if let Some(tokens) = self.measure.get() {
+            return Arc::new(tokens.clone());
+        }
         match self.embedder().await.ok().and_then(Embedder::tokens) {
             Some(tokens) => Arc::new(tokens),
             None => Arc::new(ApproximateTokens),
@@ -136,7 +153,7 @@ impl Backing {
 
     /// Opens the cache; the caller holds the writer's lock.
     pub(super) async fn cache(&self) -> anyhow::Result<Store> {
-        let path = cache_path(&self.settings.folder);
+        let path = cache_path(&self.settings);
         let cache = super::blocking(move || EmbeddingCache::open(&path)).await?;
         Ok(Store(Arc::new(cache)))
     }
@@ -159,7 +176,7 @@ impl Backing {
     }
 
     pub(super) async fn commit(&self, store: &Store, change: &Change) -> anyhow::Result<u64> {
-        self.truth().await.commit(change, Some(store.0.clone())).await
+        self.truth().await.commit(change, Some(store.0.clone())).boxed().await
     }
 
     pub(super) async fn rebuild(
@@ -168,29 +185,29 @@ impl Backing {
         recipe: &Recipe,
         passages: &Arc<Vec<Passage>>,
     ) -> anyhow::Result<u64> {
-        let rebuilt = self.truth().await.rebuild(recipe, passages, Some(store.0.clone())).await?;
+        let rebuilt = self.truth().await.rebuild(recipe, passages, Some(store.0.clone())).boxed().await?;
         let version = rebuilt.version().await?;
         *self.truth.write().await = rebuilt;
         Ok(version)
     }
 
     pub(super) async fn versions(&self) -> anyhow::Result<Vec<Version>> {
-        self.truth().await.versions().await
+        self.truth().await.versions().boxed().await
     }
 
     pub(super) async fn restore(&self, version: u64) -> anyhow::Result<(u64, Recipe)> {
-        let restored = self.truth().await.restore(version).await?;
+        let restored = self.truth().await.restore(version).boxed().await?;
         let state = (restored.version().await?, restored.recipe().clone());
         *self.truth.write().await = restored;
         Ok(state)
     }
 
     pub(super) async fn rate(&self, id: &str, helpful: u32, unhelpful: u32) -> anyhow::Result<u64> {
-        self.truth().await.rate(id, helpful, unhelpful).await
+        self.truth().await.rate(id, helpful, unhelpful).boxed().await
     }
 
     pub(super) async fn tidy(&self) -> anyhow::Result<()> {
-        self.truth().await.tidy(self.settings.keep_versions).await
+        self.truth().await.tidy(self.settings.keep_versions).boxed().await
     }
 }
 
@@ -204,12 +221,12 @@ impl BackingView {
         most: usize,
         filter: &Filter,
     ) -> anyhow::Result<Vec<Neighbour>> {
-        self.0.nearest(vector, most, filter.sql()).await
+        self.0.nearest(vector, most, filter.sql()).boxed().await
     }
 }
 
-fn cache_path(folder: &Path) -> PathBuf {
-    folder.join("embeddings.redb")
+fn cache_path(settings: &KnowledgeSettings) -> PathBuf {
+    settings.cache.clone().unwrap_or_else(|| settings.folder.join("embeddings.redb"))
 }
 
 async fn load(settings: &KnowledgeSettings) -> anyhow::Result<Embedder> {
@@ -219,7 +236,8 @@ async fn load(settings: &KnowledgeSettings) -> anyhow::Result<Embedder> {
             let (name, settings) = (name.clone(), settings.clone());
             let load = move || {
                 let folder = ModelFolder::new(&settings.models);
-                let model = LocalModel::load(&name, &folder, settings.onnx_runtime.as_deref(), settings.download)?;
+                let model =
+                    LocalModel::load(&name, &folder, settings.onnx_runtime.as_deref(), settings.download)?;
                 Ok(model)
             };
             Ok(Embedder::Local(Arc::new(super::blocking(load).await?)))

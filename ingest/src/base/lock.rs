@@ -19,7 +19,9 @@ impl WriterLock {
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(KnowledgeError::Busy(folder.to_owned()).into()),
-            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("could not lock {}", path.display())),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("could not lock {}", path.display()))
+            }
         }
     }
 }

@@ -79,6 +79,21 @@ impl KnowledgeBase {
         Ok(passages)
     }
 
+    /// Every passage, in no particular order.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn passages(&self) -> anyhow::Result<Vec<Passage>> {
+        let view = self.view().await?;
+        blocking(move || view.lexical.passages()).await
+    }
+
+    /// Measures passages with a model's tokenizer though none is configured: for benchmarks.
+    #[cfg(feature = "vectors")]
+    pub(crate) fn use_counter_of(&self, tokens: crate::embed::ModelTokens) {
+        self.inner.backing.use_counter_of(tokens);
+    }
+
     /// What is there.
     ///
     /// # Errors

@@ -6,15 +6,15 @@
 
 #[cfg(feature = "vectors")]
 mod backing;
+#[cfg(not(feature = "vectors"))]
+#[path = "words_only.rs"]
+mod backing;
 mod history;
 mod lock;
 mod manage;
 mod pipeline;
 mod report;
 mod search;
-#[cfg(not(feature = "vectors"))]
-#[path = "words_only.rs"]
-mod backing;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,6 +50,8 @@ pub struct KnowledgeSettings {
     pub onnx_runtime: Option<PathBuf>,
     /// Whether a model that is not there may be downloaded.
     pub download: bool,
+    /// The file of embeddings that were made before; `None`: beside the indexes.
+    pub cache: Option<PathBuf>,
     /// How long old versions are kept.
     pub keep_versions: Duration,
     /// A glossary in addition to the built-in one.
@@ -92,6 +94,7 @@ impl KnowledgeSettings {
             model: ModelChoice::Local(DEFAULT_MODEL.to_owned()),
             onnx_runtime: None,
             download: false,
+            cache: None,
             keep_versions: Duration::from_secs(30 * 24 * 3600),
             glossary: None,
             limits: Limits::default(),

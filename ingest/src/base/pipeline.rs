@@ -152,7 +152,8 @@ impl KnowledgeBase {
         let states = self.view().await?.lexical.states(Some(&spec.name))?;
         let states: Arc<BTreeMap<String, DocumentState>> =
             Arc::new(states.into_iter().map(|((_, path), state)| (path, state)).collect());
-        let known: Known = states.iter().map(|(path, state)| (path.clone(), state.validators.clone())).collect();
+        let known: Known =
+            states.iter().map(|(path, state)| (path.clone(), state.validators.clone())).collect();
         let limits = self.inner.settings.limits.clone();
         let chunker = Arc::new(Chunker::new(self.inner.backing.counter().await, ChunkSettings::default()));
         let (send, receive) = mpsc::channel(64);
@@ -162,7 +163,8 @@ impl KnowledgeBase {
         };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let parsed = ReceiverStream::new(receive).map(|found| {
-            let (spec, limits, chunker, states) = (spec.clone(), limits.clone(), chunker.clone(), states.clone());
+            let (spec, limits, chunker, states) =
+                (spec.clone(), limits.clone(), chunker.clone(), states.clone());
             blocking(move || Ok(parse(&spec, found, &limits, &chunker, &states)))
         });
         let mut parsed = std::pin::pin!(parsed.buffered(cores));
@@ -249,7 +251,8 @@ impl KnowledgeBase {
         }
         let mut reports = Vec::new();
         for (source, replaced) in gone {
-            let report = SourceReport { source: source.clone(), removed: replaced.len(), ..SourceReport::default() };
+            let report =
+                SourceReport { source: source.clone(), removed: replaced.len(), ..SourceReport::default() };
             let gathered = Gathered { report: report.clone(), passages: Vec::new(), replaced };
             if !options.dry_run {
                 let (_, recipe) = self.inner.backing.latest().await?;
@@ -264,7 +267,11 @@ impl KnowledgeBase {
     ///
     /// # Errors
     /// As [`KnowledgeBase::ingest`]; a document that cannot be taken in is a refusal in the report.
-    pub async fn put(&self, source: &str, documents: Vec<(RawDocument, Attributes)>) -> anyhow::Result<SourceReport> {
+    pub async fn put(
+        &self,
+        source: &str,
+        documents: Vec<(RawDocument, Attributes)>,
+    ) -> anyhow::Result<SourceReport> {
         let _lock = WriterLock::take(self.folder())?;
         let store = self.inner.backing.cache().await?;
         self.settle(&store, IngestOptions::default(), &mut |_| {}).await?;
@@ -278,7 +285,8 @@ impl KnowledgeBase {
         for (raw, attributes) in documents {
             let mut spec = SourceSpec::new(source, source::Location::BuiltIn);
             spec.attributes = attributes;
-            let (limits, chunker, known) = (self.inner.settings.limits.clone(), chunker.clone(), states.clone());
+            let (limits, chunker, known) =
+                (self.inner.settings.limits.clone(), chunker.clone(), states.clone());
             let original = String::from_utf8(raw.bytes.clone()).ok();
             let mut parsed =
                 blocking(move || Ok(parse(&spec, Found::Document(raw), &limits, &chunker, &known))).await?;
@@ -302,14 +310,21 @@ impl KnowledgeBase {
         let _lock = WriterLock::take(self.folder())?;
         let store = self.inner.backing.cache().await?;
         let states = self.view().await?.lexical.states(Some(source))?;
-        let paths = states.into_keys().map(|(_, path)| path).filter(|known| path.is_none_or(|path| path == known));
+        let paths =
+            states.into_keys().map(|(_, path)| path).filter(|known| path.is_none_or(|path| path == known));
         let replaced: Vec<String> = paths.collect();
         if replaced.is_empty() {
-            let what = path.map_or_else(|| format!("source {source}"), |path| format!("document {path} in {source}"));
-            return Err(KnowledgeError::NotFound(format!("there is no {what}; see `kubewright knowledge list`")).into());
+            let what = path
+                .map_or_else(|| format!("source {source}"), |path| format!("document {path} in {source}"));
+            return Err(KnowledgeError::NotFound(format!(
+                "there is no {what}; see `kubewright knowledge list`"
+            ))
+            .into());
         }
-        let report = SourceReport { source: source.to_owned(), removed: replaced.len(), ..SourceReport::default() };
-        let what = path.map_or_else(|| format!("removed {source}"), |path| format!("removed {path} from {source}"));
+        let report =
+            SourceReport { source: source.to_owned(), removed: replaced.len(), ..SourceReport::default() };
+        let what =
+            path.map_or_else(|| format!("removed {source}"), |path| format!("removed {path} from {source}"));
         let (_, recipe) = self.inner.backing.latest().await?;
         self.commit(&store, &recipe, source, Gathered { report, passages: Vec::new(), replaced }, what).await
     }
@@ -356,12 +371,20 @@ impl KnowledgeBase {
 
 impl Gathered {
     fn failed(source: &str, error: &anyhow::Error) -> Self {
-        let report =
-            SourceReport { source: source.to_owned(), error: Some(format!("{error:#}")), ..SourceReport::default() };
+        let report = SourceReport {
+            source: source.to_owned(),
+            error: Some(format!("{error:#}")),
+            ..SourceReport::default()
+        };
         Self { report, ..Self::default() }
     }
 
-    fn take(&mut self, parsed: Parsed, states: &BTreeMap<String, DocumentState>, seen: &mut BTreeSet<String>) {
+    fn take(
+        &mut self,
+        parsed: Parsed,
+        states: &BTreeMap<String, DocumentState>,
+        seen: &mut BTreeSet<String>,
+    ) {
         match parsed {
             Parsed::Unchanged(path) => {
                 if seen.insert(path) {

@@ -8,18 +8,18 @@ use anyhow::Context;
 use tantivy::DocAddress;
 
 use super::{KnowledgeBase, KnowledgeError, View};
+use crate::Passage;
 use crate::lexical::DocumentHit;
 use crate::search::{
-    Citation, MOST_RESULTS, Mode, Platforms, Question, Ranked, ScoreParts, SearchRequest, SearchResponse, SearchResult,
-    fuse, order_twins, snippet,
+    Citation, MOST_RESULTS, Mode, Platforms, Question, Ranked, ScoreParts, SearchRequest, SearchResponse,
+    SearchResult, Snippet, fuse, order_twins, snippet,
 };
-use crate::{Passage, analysis};
 
 /// Passages that each search looks at.
 const DEPTH: usize = 200;
 
 /// Neighbours that the vector index is asked for.
-const NEIGHBOURS: usize = 120;
+const NEIGHBOURS: usize = 100;
 
 /// Documents that enter the fusion from each side.
 const DOCUMENTS: usize = 100;
@@ -65,14 +65,16 @@ impl KnowledgeBase {
         let view = self.view().await?;
         let (question, expansions) = self.understand(request);
         let (mode, degraded, near) = self.by_meaning(&view, request, &question).await;
-        let hits = if mode == Mode::Vector { Vec::new() } else { self.by_words(&view, request, &question).await? };
+        let hits =
+            if mode == Mode::Vector { Vec::new() } else { self.by_words(&view, request, &question).await? };
         let response = {
             let (request, view) = (request.clone(), view.clone());
             super::blocking(move || answer(&view, &request, &question, hits, near)).await?
         };
         let took_ms = started.elapsed().as_secs_f64() * 1_000.0;
         let labels = [("mode", mode.name()), ("degraded", if degraded.is_some() { "true" } else { "false" })];
-        metrics::histogram!("kubewright_knowledge_search_duration_seconds", &labels).record(took_ms / 1_000.0);
+        metrics::histogram!("kubewright_knowledge_search_duration_seconds", &labels)
+            .record(took_ms / 1_000.0);
         Ok(SearchResponse { mode, degraded, expansions, took_ms, ..response })
     }
 
@@ -107,7 +109,10 @@ impl KnowledgeBase {
         question: &Question,
     ) -> anyhow::Result<Vec<DocumentHit>> {
         let (view, question, filter) = (view.clone(), question.clone(), request.filter.clone());
-        super::blocking(move || view.lexical.search(&question.terms, &question.phrases, &filter, DOCUMENTS, DEPTH)).await
+        super::blocking(move || {
+            view.lexical.search(&question.terms, &question.phrases, &filter, DOCUMENTS, DEPTH)
+        })
+        .await
     }
 
     /// The nearest documents, or why there are none and how it is searched instead.
@@ -139,7 +144,9 @@ fn check(request: &SearchRequest) -> Result<(), KnowledgeError> {
     }
     if request.query.len() > crate::search::LONGEST_QUESTION {
         let most = crate::search::LONGEST_QUESTION;
-        return Err(KnowledgeError::Invalid(format!("the question is longer than {most} bytes; ask for its core")));
+        return Err(KnowledgeError::Invalid(format!(
+            "the question is longer than {most} bytes; ask for its core"
+        )));
     }
     if request.k == 0 || request.k > MOST_RESULTS {
         return Err(KnowledgeError::Invalid(format!("k must be between 1 and {MOST_RESULTS}")));
@@ -189,19 +196,31 @@ fn answer(
     let terms: HashSet<&str> = question.terms.iter().map(|weighted| weighted.term.as_str()).collect();
     let mut results = Vec::new();
     // Trust and diversity may move passages, but not from far below.
-    let looked_at = request.k * 2 + 10;
+    let looked_at = request.k + 10;
     for (key, score) in fused.iter().take(looked_at) {
         let Some(candidate) = candidates.get(key.as_str()) else { continue };
-        for (nth, (passage, similarity)) in passages(view, key, candidate, request.per_document)?.iter().enumerate() {
+        for (nth, (passage, similarity)) in
+            passages(view, key, candidate, request.per_document)?.iter().enumerate()
+        {
             let score = score * NEXT_OF_DOCUMENT.powi(i32::try_from(nth).unwrap_or(i32::MAX));
-            results.push(result(passage, score, *similarity, candidate, &terms));
+            results.push(result(passage, score, *similarity, candidate));
         }
     }
     results.sort_by(|a, b| b.score.total_cmp(&a.score));
     let facets = facets(view, &fused, &candidates)?;
     let mut results = fold(results);
     results.truncate(request.k);
-    Ok(SearchResponse { mode: request.mode, degraded: None, results, facets, expansions: Vec::new(), took_ms: 0.0 })
+    for result in &mut results {
+        result.snippet = snippet(&result.text, &terms);
+    }
+    Ok(SearchResponse {
+        mode: request.mode,
+        degraded: None,
+        results,
+        facets,
+        expansions: Vec::new(),
+        took_ms: 0.0,
+    })
 }
 
 fn candidates<'a>(hits: &'a [DocumentHit], near: &'a [Near]) -> HashMap<&'a str, Candidate> {
@@ -209,7 +228,9 @@ fn candidates<'a>(hits: &'a [DocumentHit], near: &'a [Near]) -> HashMap<&'a str,
     for (rank, near) in near.iter().enumerate() {
         let candidate = candidates.entry(&near.key).or_default();
         candidate.vector = Some((rank + 1, near.similarity));
-        candidate.passages.extend(near.passages.iter().map(|(address, similarity)| (*address, Some(*similarity))));
+        candidate
+            .passages
+            .extend(near.passages.iter().map(|(address, similarity)| (*address, Some(*similarity))));
     }
     for (rank, hit) in hits.iter().enumerate() {
         let candidate = candidates.entry(&hit.key).or_default();
@@ -257,13 +278,7 @@ fn passages(
     Ok(view.lexical.document(source, path)?.into_iter().take(1).map(|passage| (passage, None)).collect())
 }
 
-fn result(
-    passage: &Passage,
-    score: f32,
-    similarity: Option<f32>,
-    candidate: &Candidate,
-    terms: &HashSet<&str>,
-) -> SearchResult {
+fn result(passage: &Passage, score: f32, similarity: Option<f32>, candidate: &Candidate) -> SearchResult {
     let trust = passage.trust();
     SearchResult {
         id: passage.id.clone(),
@@ -277,7 +292,7 @@ fn result(
             trust,
         },
         title: passage.title.clone(),
-        snippet: snippet(&passage.text, terms),
+        snippet: Snippet::default(),
         text: passage.text.clone(),
         citation: Citation::of(passage),
         attributes: passage.attributes.clone(),
@@ -290,7 +305,7 @@ fn fold(results: Vec<SearchResult>) -> Vec<SearchResult> {
     let mut places = HashMap::<String, usize>::new();
     let mut folded = Vec::<SearchResult>::new();
     for result in results {
-        let text = analysis::spoken(&result.text).to_lowercase();
+        let text = result.text.trim().to_owned();
         match places.get(&text).and_then(|place| folded.get_mut(*place)) {
             Some(first) => first.also.push(result.citation),
             None => {
@@ -309,10 +324,12 @@ fn facets(
 ) -> anyhow::Result<BTreeMap<String, BTreeMap<String, usize>>> {
     let mut counts = BTreeMap::<String, BTreeMap<String, usize>>::new();
     for (key, _) in fused.iter().take(DOCUMENTS) {
-        let Some((address, _)) = candidates.get(key.as_str()).and_then(|candidate| candidate.passages.first()) else {
+        let Some((address, _)) =
+            candidates.get(key.as_str()).and_then(|candidate| candidate.passages.first())
+        else {
             continue;
         };
-        for facet in view.lexical.passage(*address)?.facets() {
+        for facet in view.lexical.facets(*address)? {
             match facet.split_once('=') {
                 Some(("path" | "k8s_version", _)) | None => {}
                 Some((key, value)) => {

@@ -28,8 +28,13 @@ pub async fn embed_all(
 ) -> anyhow::Result<()> {
     let keys: Vec<CacheKey> = texts.iter().map(|text| CacheKey::of(embedder.name(), text)).collect();
     let missing = cache.missing(&keys)?;
-    let mut open: Vec<(CacheKey, &String)> =
-        keys.into_iter().zip(texts).zip(missing).filter(|(_, missing)| *missing).map(|(open, _)| open).collect();
+    let mut open: Vec<(CacheKey, &String)> = keys
+        .into_iter()
+        .zip(texts)
+        .zip(missing)
+        .filter(|(_, missing)| *missing)
+        .map(|(open, _)| open)
+        .collect();
     // The longest first: the first batches show the real speed, and memory peaks at once.
     open.sort_by(|(a_key, a), (b_key, b)| b.len().cmp(&a.len()).then(a_key.cmp(b_key)));
     open.dedup_by_key(|(key, _)| *key);
@@ -55,7 +60,8 @@ fn batch_size(rest: &[(CacheKey, &String)]) -> usize {
 
 /// An endpoint may answer anything.
 fn check(embedder: &Embedder, wanted: usize, vectors: &[Vec<f32>]) -> Result<(), EmbedError> {
-    let fits = |vector: &Vec<f32>| vector.len() == embedder.dimension() && vector.iter().all(|x| x.is_finite());
+    let fits =
+        |vector: &Vec<f32>| vector.len() == embedder.dimension() && vector.iter().all(|x| x.is_finite());
     if vectors.len() == wanted && vectors.iter().all(fits) {
         return Ok(());
     }

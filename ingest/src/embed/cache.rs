@@ -27,6 +27,11 @@ impl CacheKey {
         hash.update(text.as_bytes());
         Self(hash.finalize().into())
     }
+
+    /// Its bytes.
+    pub(crate) fn bytes(self) -> [u8; 32] {
+        self.0
+    }
 }
 
 /// A file of embeddings. One process opens it at a time: the one that holds the writer's lock.
@@ -69,9 +74,7 @@ impl EmbeddingCache {
     pub fn get(&self, keys: &[CacheKey]) -> anyhow::Result<Vec<Option<Vector>>> {
         let read = self.0.begin_read()?;
         let table = read.open_table(TABLE)?;
-        keys.iter()
-            .map(|key| Ok(table.get(key.0.as_slice())?.map(|bytes| decode(bytes.value()))))
-            .collect()
+        keys.iter().map(|key| Ok(table.get(key.0.as_slice())?.map(|bytes| decode(bytes.value())))).collect()
     }
 
     /// Which of these keys have no embedding yet.

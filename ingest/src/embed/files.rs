@@ -44,7 +44,10 @@ impl ModelFolder {
         let read = |name: &str| {
             let path = folder.join(name);
             std::fs::read(&path).map_err(|error| {
-                EmbedError::Missing(format!("the embedding model's file {} cannot be read: {error}", path.display()))
+                EmbedError::Missing(format!(
+                    "the embedding model's file {} cannot be read: {error}",
+                    path.display()
+                ))
             })
         };
         Ok(ModelFiles {

@@ -38,7 +38,8 @@ impl LocalModel {
         onnx_runtime: Option<&Path>,
         download: bool,
     ) -> Result<Self, EmbedError> {
-        if !folder.has(name) && !(download && known(name).is_some()) {
+        let can_be_had = folder.has(name) || (download && known(name).is_some());
+        if !can_be_had {
             return Err(EmbedError::Missing(format!(
                 "the embedding model {name} is not in {}: run `make demo` once, put its files there, or allow the download \
                  with knowledge.download_models",
@@ -48,7 +49,8 @@ impl LocalModel {
         let environment = runtime::load(folder, onnx_runtime)?;
         // A question is one short text: more threads than one only wait for each other.
         let mut questions = session(name, folder, &environment, 1)?;
-        let failed = |error: fastembed::Error| EmbedError::Failed { model: name.to_owned(), source: error.into() };
+        let failed =
+            |error: fastembed::Error| EmbedError::Failed { model: name.to_owned(), source: error.into() };
         let probe = questions.embed(["ready?"], None).map_err(failed)?;
         let dimension = probe.first().map_or(0, Vec::len);
         let tokens = ModelTokens::new(questions.tokenizer.clone());
@@ -71,7 +73,7 @@ impl LocalModel {
         self.dimension
     }
 
-    pub(super) fn tokens(&self) -> ModelTokens {
+    pub(crate) fn tokens(&self) -> ModelTokens {
         self.tokens.clone()
     }
 
@@ -82,7 +84,10 @@ impl LocalModel {
     pub fn query(&self, text: &str) -> Result<Vector, EmbedError> {
         let mut model = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
         let mut vectors = model.embed([text], None).map_err(|error| self.failed(error))?;
-        vectors.pop().map(normalize).ok_or_else(|| self.failed(anyhow::anyhow!("the model returned no vector")))
+        vectors
+            .pop()
+            .map(normalize)
+            .ok_or_else(|| self.failed(anyhow::anyhow!("the model returned no vector")))
     }
 
     /// Embeds a batch of passages with all cores, in their order. Texts of like length make little padding.
@@ -145,7 +150,8 @@ fn from_folder(
         tokenizer_config_file: files.tokenizer_config,
     };
     let pooling = known(name).and_then(|model| TextEmbedding::get_default_pooling_method(&model));
-    let model = UserDefinedEmbeddingModel::new(files.onnx, tokenizer).with_pooling(pooling.unwrap_or(Pooling::Mean));
+    let model =
+        UserDefinedEmbeddingModel::new(files.onnx, tokenizer).with_pooling(pooling.unwrap_or(Pooling::Mean));
     let options = InitOptionsUserDefined::new()
         .with_environment(environment.clone())
         .with_max_length(MAX_TOKENS)

@@ -62,7 +62,8 @@ impl RemoteModel {
 
     pub(super) async fn embed(&self, texts: Vec<String>) -> Result<Vec<Vector>, EmbedError> {
         let answer = tokio::time::timeout(DEADLINE, self.model.call(texts)).await;
-        let answer = answer.map_err(|_| self.failed(anyhow::anyhow!("no answer within {} s", DEADLINE.as_secs())))?;
+        let answer =
+            answer.map_err(|_| self.failed(anyhow::anyhow!("no answer within {} s", DEADLINE.as_secs())))?;
         let answer = answer.map_err(|error| self.failed(error.into()))?;
         #[expect(clippy::cast_possible_truncation, reason = "vectors are kept as f32")]
         let narrow = |vector: Vec<f64>| vector.into_iter().map(|x| x as f32).collect::<Vector>();

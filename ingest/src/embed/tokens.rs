@@ -19,7 +19,6 @@ impl ModelTokens {
         tokenizer.with_padding(None);
         Self(Arc::new(tokenizer))
     }
-
 }
 
 impl TokenCounter for ModelTokens {

@@ -76,7 +76,8 @@ impl Lexical {
     /// Opens the index anew after throwing away whatever is there.
     pub(crate) fn recreate(folder: &Path) -> anyhow::Result<Self> {
         if folder.exists() {
-            std::fs::remove_dir_all(folder).with_context(|| format!("could not remove {}", folder.display()))?;
+            std::fs::remove_dir_all(folder)
+                .with_context(|| format!("could not remove {}", folder.display()))?;
         }
         Self::open(folder)?.with_context(|| format!("could not make an index in {}", folder.display()))
     }
@@ -100,10 +101,5 @@ impl Lexical {
             }
         }
         anyhow::bail!("the index in {} changes faster than it can be read", self.folder.display())
-    }
-
-    /// Where it is.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
     }
 }

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, HashMap};
 
 use tantivy::collector::{DocSetCollector, TopDocs};
-use tantivy::query::{BooleanQuery, BoostQuery, Bm25StatisticsProvider, Occur, PhraseQuery, Query, TermQuery};
+use tantivy::query::{
+    Bm25StatisticsProvider, BooleanQuery, BoostQuery, Occur, PhraseQuery, Query, TermQuery,
+};
 use tantivy::schema::{Field, IndexRecordOption, Term, Value};
-use tantivy::{DocAddress, Searcher, TantivyDocument};
+use tantivy::{DocAddress, DocSet, Searcher, TERMINATED, TantivyDocument};
 
 use super::Stamp;
 use super::schema::{Fields, document_key};
 use super::write::DocumentState;
-use crate::search::{Filter, Kin};
 use crate::Passage;
+use crate::search::{Filter, Kin};
 
 /// How much each field counts. Found on broad plateaus: see docs/BENCHMARKS.md.
 const TEXT: f32 = 0.5;
@@ -68,7 +70,8 @@ impl LexicalView {
             return Ok(Vec::new());
         }
         let fields = &self.fields;
-        let passages = self.top(&[(fields.text, TEXT)], terms, phrases, filter, self.stamp.passages, depth)?;
+        let passages =
+            self.top(&[(fields.text, TEXT)], terms, phrases, filter, self.stamp.passages, depth)?;
         let weights = [(fields.title, TITLE), (fields.lead, LEAD), (fields.body, BODY)];
         // Quoted phrases are matched where positions are kept: in passages.
         let documents = if phrases.is_empty() {
@@ -84,7 +87,8 @@ impl LexicalView {
         for (score, address) in passages {
             let key = self.key(address)?;
             let hit = hits.entry(key.clone());
-            let hit = hit.or_insert_with(|| DocumentHit { key, entry: address, score: 0.0, passages: Vec::new() });
+            let hit =
+                hit.or_insert_with(|| DocumentHit { key, entry: address, score: 0.0, passages: Vec::new() });
             if hit.passages.is_empty() {
                 hit.score += score;
             }
@@ -127,7 +131,8 @@ impl LexicalView {
     }
 
     fn phrase(&self, words: &[String]) -> Box<dyn Query> {
-        let terms: Vec<Term> = words.iter().map(|word| Term::from_field_text(self.fields.text, word)).collect();
+        let terms: Vec<Term> =
+            words.iter().map(|word| Term::from_field_text(self.fields.text, word)).collect();
         match terms.as_slice() {
             [one] => Box::new(TermQuery::new(one.clone(), IndexRecordOption::WithFreqs)),
             _ => Box::new(PhraseQuery::new(terms)),
@@ -156,15 +161,24 @@ impl LexicalView {
         Ok(Kin::decode(&self.word(address, "kin")?))
     }
 
+    /// The `key=value` words of an entry.
+    pub(crate) fn facets(&self, address: DocAddress) -> anyhow::Result<Vec<String>> {
+        self.words(address, "facet")
+    }
+
     fn word(&self, address: DocAddress, field: &str) -> anyhow::Result<String> {
+        Ok(self.words(address, field)?.into_iter().next().unwrap_or_default())
+    }
+
+    fn words(&self, address: DocAddress, field: &str) -> anyhow::Result<Vec<String>> {
         let segment = self.searcher.segment_reader(address.segment_ord);
-        let mut word = String::new();
-        if let Some(column) = segment.fast_fields().str(field)?
-            && let Some(ordinal) = column.term_ords(address.doc_id).next()
-        {
+        let Some(column) = segment.fast_fields().str(field)? else { return Ok(Vec::new()) };
+        let read = |ordinal| {
+            let mut word = String::new();
             column.ord_to_str(ordinal, &mut word)?;
-        }
-        Ok(word)
+            Ok(word)
+        };
+        column.term_ords(address.doc_id).map(read).collect()
     }
 
     /// The passage at an address.
@@ -176,13 +190,19 @@ impl LexicalView {
 
     /// Where the passage with this identity is.
     pub(crate) fn find(&self, id: &str) -> anyhow::Result<Option<DocAddress>> {
-        self.one(Term::from_field_text(self.fields.id, id))
-    }
-
-    fn one(&self, term: Term) -> anyhow::Result<Option<DocAddress>> {
-        let query = TermQuery::new(term, IndexRecordOption::Basic);
-        let found = self.searcher.search(&query, &TopDocs::with_limit(1).order_by_score())?;
-        Ok(found.into_iter().next().map(|(_, address)| address))
+        let term = Term::from_field_text(self.fields.id, id);
+        for (place, segment) in self.searcher.segment_readers().iter().enumerate() {
+            let index = segment.inverted_index(self.fields.id)?;
+            let Some(mut postings) = index.read_postings(&term, IndexRecordOption::Basic)? else { continue };
+            let mut document = postings.doc();
+            while document != TERMINATED {
+                if !segment.is_deleted(document) {
+                    return Ok(Some(DocAddress::new(u32::try_from(place)?, document)));
+                }
+                document = postings.advance();
+            }
+        }
+        Ok(None)
     }
 
     /// All passages of a document, in order.
@@ -209,8 +229,12 @@ impl LexicalView {
     }
 
     /// The documents of a source by path, or of all sources.
-    pub(crate) fn states(&self, source: Option<&str>) -> anyhow::Result<BTreeMap<(String, String), DocumentState>> {
-        let states = self.all(self.fields.state, |value| value.as_str().map(|text| text.as_bytes().to_vec()))?;
+    pub(crate) fn states(
+        &self,
+        source: Option<&str>,
+    ) -> anyhow::Result<BTreeMap<(String, String), DocumentState>> {
+        let states =
+            self.all(self.fields.state, |value| value.as_str().map(|text| text.as_bytes().to_vec()))?;
         let mut by_path = BTreeMap::new();
         for state in states {
             let state: DocumentState = serde_json::from_slice(&state)?;

@@ -1,6 +1,8 @@
 //! The fields of the index: passages and documents side by side, each with its own.
 
-use tantivy::schema::{FAST, Field, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions};
+use tantivy::schema::{
+    FAST, Field, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions,
+};
 
 use crate::analysis::ANALYZER;
 
@@ -33,8 +35,9 @@ pub(super) struct Fields {
 
 pub(super) fn schema() -> (Schema, Fields) {
     let words = |option: IndexRecordOption| {
-        TextOptions::default()
-            .set_indexing_options(TextFieldIndexing::default().set_tokenizer(ANALYZER).set_index_option(option))
+        TextOptions::default().set_indexing_options(
+            TextFieldIndexing::default().set_tokenizer(ANALYZER).set_index_option(option),
+        )
     };
     let mut schema = Schema::builder();
     let fields = Fields {
@@ -44,7 +47,7 @@ pub(super) fn schema() -> (Schema, Fields) {
         source: schema.add_text_field("source", STRING | FAST),
         state: schema.add_text_field("state", STORED),
         kin: schema.add_text_field("kin", STRING | FAST),
-        facet: schema.add_text_field("facet", STRING),
+        facet: schema.add_text_field("facet", STRING | FAST),
         text: schema.add_text_field("text", words(IndexRecordOption::WithFreqsAndPositions)),
         title: schema.add_text_field("title", words(IndexRecordOption::WithFreqs)),
         lead: schema.add_text_field("lead", words(IndexRecordOption::WithFreqs)),

@@ -45,12 +45,14 @@ impl Lexical {
     ) -> anyhow::Result<()> {
         let before = self.stamp()?;
         let mut writer = self.writer()?;
-        let removed = gone.iter().map(|(source, path)| self.size(source, path)).sum::<anyhow::Result<Size>>()?;
+        let removed =
+            gone.iter().map(|(source, path)| self.size(source, path)).sum::<anyhow::Result<Size>>()?;
         for (source, path) in gone {
             writer.delete_term(Term::from_field_text(self.fields.document, &document_key(source, path)));
         }
         let added = self.add(&writer, passages)?;
-        let was = before.map_or(Size::default(), |stamp| Size { passages: stamp.passages, documents: stamp.documents });
+        let was = before
+            .map_or(Size::default(), |stamp| Size { passages: stamp.passages, documents: stamp.documents });
         let size = Size {
             passages: (was.passages + added.passages).saturating_sub(removed.passages),
             documents: (was.documents + added.documents).saturating_sub(removed.documents),
@@ -60,7 +62,12 @@ impl Lexical {
     }
 
     /// Replaces everything, in one commit.
-    pub(crate) fn replace_all(&self, truth: u64, recipe: &Recipe, passages: &[Passage]) -> anyhow::Result<()> {
+    pub(crate) fn replace_all(
+        &self,
+        truth: u64,
+        recipe: &Recipe,
+        passages: &[Passage],
+    ) -> anyhow::Result<()> {
         let mut writer = self.writer()?;
         writer.delete_all_documents()?;
         let size = self.add(&writer, passages)?;
@@ -73,7 +80,13 @@ impl Lexical {
         Ok(self.index.writer_with_num_threads(threads, WRITER_BYTES)?)
     }
 
-    fn commit(&self, writer: &mut IndexWriter, truth: u64, recipe: &Recipe, size: Size) -> anyhow::Result<()> {
+    fn commit(
+        &self,
+        writer: &mut IndexWriter,
+        truth: u64,
+        recipe: &Recipe,
+        size: Size,
+    ) -> anyhow::Result<()> {
         let stamp = Stamp {
             shape: SHAPE,
             truth,
@@ -123,7 +136,13 @@ impl Lexical {
         Ok(document)
     }
 
-    fn document(&self, first: &Passage, passages: usize, body: &str, kin: &str) -> anyhow::Result<TantivyDocument> {
+    fn document(
+        &self,
+        first: &Passage,
+        passages: usize,
+        body: &str,
+        kin: &str,
+    ) -> anyhow::Result<TantivyDocument> {
         let fields = &self.fields;
         let mut document = TantivyDocument::default();
         document.add_text(fields.document, document_key(&first.source, &first.path));

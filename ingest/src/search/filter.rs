@@ -77,8 +77,10 @@ impl Filter {
     #[cfg(feature = "vectors")]
     pub(crate) fn sql(&self) -> Option<String> {
         let group = |facets: Vec<String>| {
-            let any: Vec<String> =
-                facets.iter().map(|facet| format!("array_has(facets, {})", crate::truth::quoted(facet))).collect();
+            let any: Vec<String> = facets
+                .iter()
+                .map(|facet| format!("array_has(facets, {})", crate::truth::quoted(facet)))
+                .collect();
             format!("({})", any.join(" OR "))
         };
         let groups: Vec<String> = self.groups().into_iter().map(group).collect();
@@ -92,7 +94,8 @@ mod tests {
 
     #[test]
     fn values_of_one_key_are_alternatives_and_a_version_admits_documents_of_any_version() {
-        let filter = Filter::parse(&["category=Runbook", "category=security", "k8s_version=v1.31.2"]).unwrap();
+        let filter =
+            Filter::parse(&["category=Runbook", "category=security", "k8s_version=v1.31.2"]).unwrap();
         assert_eq!(
             filter.groups(),
             [vec!["category=runbook", "category=security"], vec!["k8s_version=1.31", "k8s_version=any"]]

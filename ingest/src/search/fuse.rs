@@ -24,7 +24,8 @@ pub(crate) fn fuse(rankings: &[Ranked<'_>]) -> Vec<(String, f32)> {
             *scores.entry(key).or_default() += share;
         }
     }
-    let mut fused: Vec<(String, f32)> = scores.into_iter().map(|(key, score)| (key.to_owned(), score)).collect();
+    let mut fused: Vec<(String, f32)> =
+        scores.into_iter().map(|(key, score)| (key.to_owned(), score)).collect();
     fused.sort_by(|(a_key, a), (b_key, b)| b.total_cmp(a).then_with(|| a_key.cmp(b_key)));
     fused
 }
@@ -45,8 +46,7 @@ mod tests {
 
     #[test]
     fn a_heavier_ranking_wins_a_tie() {
-        let rankings =
-            [Ranked { keys: vec!["a"], weight: 1.0 }, Ranked { keys: vec!["b"], weight: 1.5 }];
+        let rankings = [Ranked { keys: vec!["a"], weight: 1.0 }, Ranked { keys: vec!["b"], weight: 1.5 }];
         assert_eq!(fuse(&rankings)[0].0, "b");
     }
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use filter::{Filter, FilterError, LABELS};
 pub(crate) use fuse::{Ranked, fuse};
 pub use question::LONGEST_QUESTION;
-pub(crate) use question::{Question, clip};
+pub(crate) use question::Question;
 pub(crate) use snippet::snippet;
 pub(crate) use twins::{Kin, Platforms, order_twins};
 

@@ -44,6 +44,7 @@ struct Patterns {
     grouping: Regex,
     function: Regex,
     name: Regex,
+    numbers: Regex,
     symbols: Regex,
     quoted: Regex,
 }
@@ -58,12 +59,17 @@ static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
             r#"\b(?:reason|resource|condition|code|type|status|phase|key|verb|rcode)\s*(?:=~|!~|!=|=)\s*"([^"]*)""#,
         )?,
         range: pattern(r"\[[0-9smhdwy:. ]+\]")?,
-        grouping: pattern(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)|\b(?:group_left|group_right|unless)\b")?,
+        grouping: pattern(
+            r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*\)|\b(?:group_left|group_right|unless)\b",
+        )?,
         function: pattern(
             r"\b(?:sum|avg|min|max|count|rate|irate|increase|delta|deriv|abs|absent|absent_over_time|avg_over_time|max_over_time|min_over_time|sum_over_time|count_over_time|quantile_over_time|changes|clamp_max|clamp_min|histogram_quantile|label_replace|label_join|predict_linear|quantile|round|scalar|sort|time|timestamp|topk|bottomk|vector|group|stddev|resets|count_values|last_over_time|present_over_time)\s*\(",
         )?,
         name: pattern(r"\b[A-Za-z][A-Za-z0-9]*(?:[_:]+[A-Za-z0-9]+)+\b")?,
-        symbols: pattern(r"[(){}\[\]<>=!*+/|~,;]+|(?:^|\s)-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?:\s|$)")?,
+        numbers: pattern(
+            r"(?:[<>=!*/+%^]=?|\s-)\s*-?\d+(?:\.\d+)?(?:e[+-]?\d+)?\b|\b\d+(?:\.\d+)?(?:e[+-]?\d+)?\s*[*/]",
+        )?,
+        symbols: pattern(r"[(){}\[\]<>=!*+/|~,;]+")?,
         quoted: pattern(r#""([^"]{2,200})""#)?,
     })
 });
@@ -85,6 +91,7 @@ impl Question {
         let text = patterns.function.replace_all(&text, " ");
         let names: BTreeSet<&str> = patterns.name.find_iter(&text).map(|found| found.as_str()).collect();
         let prose = patterns.name.replace_all(&text, " ");
+        let prose = patterns.numbers.replace_all(&prose, " ");
         let prose = patterns.symbols.replace_all(&prose, " ");
         Self::build(&prose, &names, &values, Vec::new())
     }
@@ -196,7 +203,7 @@ mod tests {
             words(&question),
             ["pod", "readi", "kube_pod_status_phas", "kube", "status", "phase", "pend", "unknown"]
         );
-        assert_eq!(question.sentence, "Pods are not ready. kube pod status phase Pending Unknown");
+        assert_eq!(question.sentence, "Pods are not ready kube pod status phase Pending Unknown");
     }
 
     #[test]
@@ -204,7 +211,19 @@ mod tests {
         let question = Question::read("why does CrashLoopBackOff (exit code 137) happen?");
         assert_eq!(
             words(&question),
-            ["why", "doe", "crashloopbackoff", "crash", "loop", "back", "off", "exit", "code", "137", "happen"]
+            [
+                "whi",
+                "doe",
+                "crashloopbackoff",
+                "crash",
+                "loop",
+                "back",
+                "off",
+                "exit",
+                "code",
+                "137",
+                "happen"
+            ]
         );
     }
 

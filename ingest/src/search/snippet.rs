@@ -20,7 +20,9 @@ pub(crate) fn snippet(text: &str, terms: &HashSet<&str>) -> Snippet {
     let from = from + leading;
     let shown = shown.trim();
     let mut highlights = Vec::<(usize, usize)>::new();
-    for (start, end, _) in matches.iter().filter(|(start, end, _)| *start >= from && *end <= from + shown.len()) {
+    for (start, end, _) in
+        matches.iter().filter(|(start, end, _)| *start >= from && *end <= from + shown.len())
+    {
         let (start, end) = (start - from, end - from);
         match highlights.last_mut() {
             Some((_, last)) if start <= *last => *last = end.max(*last),
@@ -73,7 +75,8 @@ mod tests {
 
     #[test]
     fn the_window_holds_the_most_words_of_the_question_and_marks_them() {
-        let text = format!("{}\nThe container was killed for memory.\nDone.", "filler words here. ".repeat(40));
+        let text =
+            format!("{}\nThe container was killed for memory.\nDone.", "filler words here. ".repeat(40));
         let shown = snippet(&text, &HashSet::from(["kill", "memori"]));
         assert!(shown.text.starts_with("The container was killed"), "{shown:?}");
         let marked: Vec<&str> = shown.highlights.iter().map(|(from, to)| &shown.text[*from..*to]).collect();

@@ -12,7 +12,10 @@ use crate::analysis;
 
 /// The platforms, and how a text shows that it is about one.
 const PLATFORMS: [(&str, &str); 6] = [
-    ("openshift", r"(?i)openshift|\b(?:okd|ocp|odf)\b|\boc (?:get|adm|describe|logs|-n|debug|project|patch|edit|delete|exec|rsh|whoami|apply|create|label)\b"),
+    (
+        "openshift",
+        r"(?i)openshift|\b(?:okd|ocp|odf)\b|\boc (?:get|adm|describe|logs|-n|debug|project|patch|edit|delete|exec|rsh|whoami|apply|create|label)\b",
+    ),
     ("eks", r"(?i)\b(?:eks|eksctl|amazon web services|aws-node)\b|\baws (?:ec2|eks|iam)\b"),
     ("gke", r"(?i)\bgke\b|google kubernetes engine|\bgcloud (?:container|compute)\b"),
     ("aks", r"(?i)\baks\b|azure kubernetes service|\baz (?:aks|vm|vmss)\b"),
@@ -79,7 +82,8 @@ pub(crate) fn order_twins<T>(ranking: &mut Vec<T>, question: Platforms, kin: imp
     let mut order: Vec<usize> = (0..ranking.len()).collect();
     for places in places.values().filter(|places| places.len() > 1) {
         let mut sorted = places.clone();
-        let distance = |place: &usize| kins.get(*place).and_then(Option::as_ref).map(|k| k.platforms.distance(question));
+        let distance =
+            |place: &usize| kins.get(*place).and_then(Option::as_ref).map(|k| k.platforms.distance(question));
         sorted.sort_by_key(distance);
         for (place, taken) in places.iter().zip(sorted) {
             if let Some(slot) = order.get_mut(*place) {
@@ -97,7 +101,8 @@ mod tests {
 
     fn ranked(question: &str) -> Vec<&'static str> {
         let kin = |key: &&str| {
-            let text = if key.starts_with("oc") { "run `oc get pods` in OpenShift" } else { "run kubectl get pods" };
+            let text =
+                if key.starts_with("oc") { "run `oc get pods` in OpenShift" } else { "run kubectl get pods" };
             Some(Kin::of(if key.ends_with("other") { "Other" } else { "KubePodCrashLooping" }, text))
         };
         let mut ranking = vec!["oc/crash", "k8s/other", "k8s/crash"];

@@ -61,12 +61,7 @@ pub(super) async fn read(
     }
 }
 
-async fn ask(
-    web: &Web,
-    page: Url,
-    known: &Known,
-    delay: Option<Duration>,
-) -> (Url, Result<Found, WebError>) {
+async fn ask(web: &Web, page: Url, known: &Known, delay: Option<Duration>) -> (Url, Result<Found, WebError>) {
     if let Some(delay) = delay {
         sleep(delay).await;
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arrow_array::{Float32Array, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use futures::TryStreamExt;
+use futures::{FutureExt, TryStreamExt};
 use lancedb::index::Index;
 use lancedb::index::vector::IvfHnswSqIndexBuilder;
 use lancedb::query::{ExecutableQuery, QueryBase, Select};
@@ -42,18 +42,18 @@ impl Truth {
     /// # Errors
     /// When the location cannot be read, or what is there is no table of ours.
     pub(crate) async fn open(location: &str, recipe: &Recipe) -> anyhow::Result<Self> {
-        let connection = lancedb::connect(location).execute().await?;
-        let names = connection.table_names().execute().await?;
+        let connection = lancedb::connect(location).execute().boxed().await?;
+        let names = connection.table_names().execute().boxed().await?;
         if names.iter().any(|name| name == TABLE) {
             return Self::opened(connection).await;
         }
-        let table = connection.create_empty_table(TABLE, schema(recipe)).execute().await?;
+        let table = connection.create_empty_table(TABLE, schema(recipe)).execute().boxed().await?;
         Ok(Self { connection, table, recipe: recipe.clone() })
     }
 
     async fn opened(connection: Connection) -> anyhow::Result<Self> {
-        let table = connection.open_table(TABLE).execute().await?;
-        let recipe = Recipe::of_metadata(table.schema().await?.metadata())?;
+        let table = connection.open_table(TABLE).execute().boxed().await?;
+        let recipe = Recipe::of_metadata(table.schema().boxed().await?.metadata())?;
         Ok(Self { connection, table, recipe })
     }
 
@@ -68,8 +68,8 @@ impl Truth {
     /// When that version is gone.
     pub(crate) async fn at(&self, version: u64) -> anyhow::Result<Self> {
         let reader = Self::opened(self.connection.clone()).await?;
-        reader.table.checkout(version).await?;
-        let recipe = Recipe::of_metadata(reader.table.schema().await?.metadata())?;
+        reader.table.checkout(version).boxed().await?;
+        let recipe = Recipe::of_metadata(reader.table.schema().boxed().await?.metadata())?;
         Ok(Self { recipe, ..reader })
     }
 
@@ -83,7 +83,7 @@ impl Truth {
     /// # Errors
     /// When the table cannot be read.
     pub(crate) async fn version(&self) -> anyhow::Result<u64> {
-        Ok(self.table.version().await?)
+        Ok(self.table.version().boxed().await?)
     }
 
     /// The passages nearest to a vector among those that pass `filter` (SQL over the table's columns).
@@ -109,7 +109,7 @@ impl Truth {
         if let Some(filter) = filter {
             query = query.only_if(filter);
         }
-        let batches: Vec<_> = query.execute().await?.try_collect().await?;
+        let batches: Vec<_> = query.execute().boxed().await?.try_collect().await?;
         let mut found = Vec::new();
         for batch in &batches {
             let ids = rows::column::<StringArray>(batch, "id")?;
@@ -135,7 +135,7 @@ impl Truth {
         if let Some(filter) = filter {
             query = query.only_if(filter);
         }
-        let mut batches = query.execute().await?;
+        let mut batches = query.execute().boxed().await?;
         while let Some(batch) = batches.try_next().await? {
             visit(rows::passages(&batch)?)?;
         }
@@ -147,7 +147,7 @@ impl Truth {
     /// # Errors
     /// When the table cannot be read.
     pub(crate) async fn count(&self) -> anyhow::Result<usize> {
-        Ok(self.table.count_rows(None).await?)
+        Ok(self.table.count_rows(None).boxed().await?)
     }
 
     /// Sets what people said about a passage.
@@ -157,7 +157,7 @@ impl Truth {
     pub(crate) async fn rate(&self, id: &str, helpful: u32, unhelpful: u32) -> anyhow::Result<u64> {
         let update = self.table.update().only_if(format!("id = {}", quoted(id)));
         let update = update.column("helpful", helpful.to_string()).column("unhelpful", unhelpful.to_string());
-        update.execute().await?;
+        update.execute().boxed().await?;
         self.version().await
     }
 
@@ -166,7 +166,9 @@ impl Truth {
     /// # Errors
     /// When the table cannot be written.
     pub(crate) async fn tidy(&self, keep: std::time::Duration) -> anyhow::Result<()> {
-        self.table.optimize(OptimizeAction::Compact { options: Default::default(), remap_options: None }).await?;
+        self.table
+            .optimize(OptimizeAction::Compact { options: Default::default(), remap_options: None })
+            .await?;
         self.index_vectors().await?;
         let keep = lancedb::table::Duration::from_std(keep)?;
         let prune = OptimizeAction::Prune {
@@ -174,7 +176,7 @@ impl Truth {
             delete_unverified: Some(false),
             error_if_tagged_old_versions: Some(false),
         };
-        self.table.optimize(prune).await?;
+        self.table.optimize(prune).boxed().await?;
         Ok(())
     }
 
@@ -182,13 +184,13 @@ impl Truth {
         if self.recipe.model.is_none() || self.count().await? < INDEX_FROM {
             return Ok(());
         }
-        let indices = self.table.list_indices().await?;
+        let indices = self.table.list_indices().boxed().await?;
         if !indices.iter().any(|index| index.name == VECTOR_INDEX) {
             let index = IvfHnswSqIndexBuilder::default().distance_type(DistanceType::Cosine);
-            self.table.create_index(&["vector"], Index::IvfHnswSq(index)).execute().await?;
+            self.table.create_index(&["vector"], Index::IvfHnswSq(index)).execute().boxed().await?;
             return Ok(());
         }
-        self.table.optimize(OptimizeAction::Index(Default::default())).await?;
+        self.table.optimize(OptimizeAction::Index(Default::default())).boxed().await?;
         Ok(())
     }
 }

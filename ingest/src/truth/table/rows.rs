@@ -13,8 +13,21 @@ use crate::{Attributes, Lines, Passage, Validators};
 
 /// Everything but the vector.
 pub(super) const COLUMNS: &[&str] = &[
-    "id", "source", "path", "uri", "title", "ordinal", "headings", "text", "first_line", "last_line", "content_hash",
-    "document_hash", "helpful", "unhelpful", "about",
+    "id",
+    "source",
+    "path",
+    "uri",
+    "title",
+    "ordinal",
+    "headings",
+    "text",
+    "first_line",
+    "last_line",
+    "content_hash",
+    "document_hash",
+    "helpful",
+    "unhelpful",
+    "about",
 ];
 
 /// What needs no column of its own, as JSON.

@@ -1,5 +1,6 @@
 //! Earlier versions of the table: listed, looked at, brought back.
 
+use futures::FutureExt;
 use jiff::Timestamp;
 
 use super::Truth;
@@ -11,7 +12,7 @@ impl Truth {
     /// # Errors
     /// When the table cannot be read.
     pub(crate) async fn versions(&self) -> anyhow::Result<Vec<Version>> {
-        let listed = self.table.list_versions().await?;
+        let listed = self.table.list_versions().boxed().await?;
         let versions = listed.into_iter().map(|version| Version {
             version: version.version,
             at: Timestamp::from_millisecond(version.timestamp.timestamp_millis()).unwrap_or_default(),
@@ -26,7 +27,7 @@ impl Truth {
     /// When that version is gone, or the table cannot be written.
     pub(crate) async fn restore(&self, version: u64) -> anyhow::Result<Self> {
         let old = self.at(version).await?;
-        old.table.restore().await?;
+        old.table.restore().boxed().await?;
         Self::opened(self.connection.clone()).await
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
+use futures::FutureExt;
 use lancedb::database::CreateTableMode;
 
 use super::{TABLE, Truth, quoted, rows, schema};
@@ -20,24 +21,28 @@ impl Truth {
     ///
     /// # Errors
     /// When a vector is missing or the table cannot be written; then nothing has changed.
-    pub(crate) async fn commit(&self, change: &Change, cache: Option<Arc<EmbeddingCache>>) -> anyhow::Result<u64> {
+    pub(crate) async fn commit(
+        &self,
+        change: &Change,
+        cache: Option<Arc<EmbeddingCache>>,
+    ) -> anyhow::Result<u64> {
         let reader = self.reader(&change.passages, cache)?;
         if change.replaced.is_empty() {
             if !change.passages.is_empty() {
-                self.table.add(reader).execute().await?;
+                self.table.add(reader).execute().boxed().await?;
             }
             return self.version().await;
         }
         let paths: Vec<String> = change.replaced.iter().map(|path| quoted(path)).collect();
         let gone = format!("source = {} AND path IN ({})", quoted(&change.source), paths.join(", "));
         if change.passages.is_empty() {
-            self.table.delete(gone.as_str()).await?;
+            self.table.delete(gone.as_str()).boxed().await?;
             return self.version().await;
         }
         let mut merge = self.table.merge_insert(&["id"]);
         merge.when_matched_update_all(None).when_not_matched_insert_all();
         merge.when_not_matched_by_source_delete(Some(gone));
-        merge.execute(reader).await?;
+        merge.execute(reader).boxed().await?;
         self.version().await
     }
 
@@ -53,8 +58,13 @@ impl Truth {
     ) -> anyhow::Result<Self> {
         let target = Self { recipe: recipe.clone(), ..self.clone() };
         let reader = target.reader(passages, cache)?;
-        let table =
-            self.connection.create_table(TABLE, reader).mode(CreateTableMode::Overwrite).execute().await?;
+        let table = self
+            .connection
+            .create_table(TABLE, reader)
+            .mode(CreateTableMode::Overwrite)
+            .execute()
+            .boxed()
+            .await?;
         Ok(Self { table, ..target })
     }
 
@@ -86,7 +96,8 @@ fn read(
     cache: Option<&EmbeddingCache>,
 ) -> anyhow::Result<RecordBatch> {
     let Some(model) = &recipe.model else { return rows::batch(schema, passages, None) };
-    let cache = cache.ok_or_else(|| anyhow::anyhow!("the table has vectors and there is no embedding cache"))?;
+    let cache =
+        cache.ok_or_else(|| anyhow::anyhow!("the table has vectors and there is no embedding cache"))?;
     let vectors = passages
         .iter()
         .map(|passage| context.vector(cache, &model.name, passage))

@@ -1,0 +1,103 @@
+//! The measurements, each printed as one line.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use kubewright_ingest::search::{Mode, SearchRequest};
+use kubewright_ingest::source::SourceSpec;
+use kubewright_ingest::synthetic::{self, Speed};
+use kubewright_ingest::{DEFAULT_MODEL, IngestOptions, KnowledgeBase, KnowledgeSettings, ModelChoice};
+
+use crate::{Args, corpus};
+
+/// Passages a second through fastembed as the pipeline calls it.
+pub(crate) async fn embedding(models: &Path, folder: &Path) -> anyhow::Result<()> {
+    let sections = corpus::sections(folder)?;
+    let texts: Vec<String> = sections.iter().step_by(sections.len().div_ceil(256).max(1)).cloned().collect();
+    let Speed { pipeline, raw } = synthetic::embedding_speed(models, DEFAULT_MODEL, &texts).await?;
+    println!(
+        "embedding: {pipeline:.1} passages/s by the pipeline, {raw:.1} by the model alone on the same batches ({:.0} %)",
+        pipeline / raw * 100.0
+    );
+    Ok(())
+}
+
+/// One size: ingest, open, ask.
+pub(crate) async fn size(size: usize, args: &Args) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let documents = folder.path().join("documents");
+    let sections = corpus::sections(&args.corpus)?;
+    for (name, text) in corpus::documents(&sections, size) {
+        let path = documents.join(name);
+        std::fs::create_dir_all(path.parent().unwrap_or(&documents))?;
+        std::fs::write(path, text)?;
+    }
+    words(size, folder.path(), &documents).await?;
+    let settings = KnowledgeSettings::new(folder.path().join("hybrid"), &args.models);
+    synthetic::fill(&settings, &documents, &sections).await?;
+    let started = Instant::now();
+    let base = KnowledgeBase::open(settings).await?;
+    println!("{size}: opened in {:.0} ms", started.elapsed().as_secs_f64() * 1e3);
+    for mode in [Mode::Lexical, Mode::Vector, Mode::Hybrid] {
+        ask(size, &base, mode, &sections, args).await?;
+    }
+    println!("{size}: resident memory {} MB", resident() / 1024);
+    Ok(())
+}
+
+/// Ingestion without embedding.
+async fn words(size: usize, folder: &Path, documents: &Path) -> anyhow::Result<()> {
+    let mut settings = KnowledgeSettings::new(folder.join("words"), folder);
+    settings.model = ModelChoice::None;
+    let base = KnowledgeBase::open(settings).await?;
+    let source = SourceSpec::from_argument(&documents.display().to_string())?;
+    let report = base.ingest(&[source], IngestOptions::default(), |_| {}).await?;
+    let passages: usize = report.sources.iter().map(|source| source.passages).sum();
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    let rate = passages as f64 / report.seconds;
+    println!("{size}: {passages} passages taken in without embedding, {rate:.0} a second");
+    Ok(())
+}
+
+/// Asks at a fixed rate, whether answers come or not.
+async fn ask(
+    size: usize,
+    base: &KnowledgeBase,
+    mode: Mode,
+    sections: &[String],
+    args: &Args,
+) -> anyhow::Result<()> {
+    let mut latencies = Histogram::<u64>::new(3)?;
+    let mut tick = tokio::time::interval(Duration::from_secs(1) / args.rate.max(1));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
+    let mut answers = tokio::task::JoinSet::new();
+    let warm = 20;
+    for number in 0..(args.rate * args.seconds + warm) {
+        let planned = tick.tick().await;
+        let section = sections.get(number as usize * 37 % sections.len().max(1)).cloned().unwrap_or_default();
+        // No two questions are equal: the cache of questions must not answer.
+        let words: Vec<&str> = section.split_whitespace().skip(5).take(12).collect();
+        let mut request = SearchRequest::new(format!("{} {number}", words.join(" ")));
+        request.mode = mode;
+        let base = base.clone();
+        answers.spawn(async move { base.search(&request).await.map(|_| (number, planned.elapsed())) });
+    }
+    while let Some(answer) = answers.join_next().await {
+        let (number, took) = answer??;
+        if number >= warm {
+            latencies.record(u64::try_from(took.as_micros())?)?;
+        }
+    }
+    let at = |quantile: f64| Duration::from_micros(latencies.value_at_quantile(quantile)).as_secs_f64() * 1e3;
+    let (p50, p99) = (at(0.5), at(0.99));
+    println!("{size}: {} at {}/s: p50 {p50:.1} ms, p99 {p99:.1} ms", mode.name(), args.rate);
+    Ok(())
+}
+
+/// Resident memory, KiB; 0 where the system does not say.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|rest| rest.split_whitespace().next()).and_then(|number| number.parse().ok()).unwrap_or(0)
+}

@@ -1,0 +1,8 @@
+//! The knowledge base as its users see it: folders in, answers out, on real indexes in temporary folders.
+
+#![expect(clippy::unwrap_used, reason = "tests fail loudly")]
+
+mod durability;
+mod meaning;
+mod stage;
+mod words;

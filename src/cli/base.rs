@@ -1,0 +1,113 @@
+//! Which knowledge base a command works on: the configuration's, the user's own, or a folder that was named.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use kubewright_ingest::KnowledgeBase;
+
+use crate::settings::{Environment, KnowledgeSettings};
+
+/// The configuration file that is read without being named.
+const CONFIGURATION: &str = "kubewright.toml";
+
+/// Which configuration.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct ConfigArgs {
+    /// The configuration file [default: ./kubewright.toml if it is there]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Which knowledge base.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct BaseArgs {
+    /// The configuration.
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The folder of the knowledge base [default: knowledge.folder of the configuration]
+    #[arg(long, global = true, value_name = "DIR")]
+    knowledge: Option<PathBuf>,
+}
+
+/// One of the two collections of a knowledge base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Collection {
+    Documents,
+    Incidents,
+}
+
+impl ConfigArgs {
+    /// The settings of the file, or the defaults where there is none and none was named.
+    pub(super) fn settings(&self, environment: &Environment) -> anyhow::Result<KnowledgeSettings> {
+        let there = || Some(PathBuf::from(CONFIGURATION)).filter(|path| path.is_file());
+        match self.config.clone().or_else(there) {
+            Some(file) => Ok(KnowledgeSettings::load(&file, environment)?),
+            None => Ok(KnowledgeSettings::defaults(environment)),
+        }
+    }
+}
+
+impl BaseArgs {
+    pub(super) fn settings(&self, environment: &Environment) -> anyhow::Result<KnowledgeSettings> {
+        let mut settings = self.config.settings(environment)?;
+        if let Some(folder) = &self.knowledge {
+            settings.folder.clone_from(folder);
+            settings.location = None;
+        } else if !settings.enabled {
+            anyhow::bail!(
+                "the knowledge base is switched off (knowledge.enabled); name one with --knowledge DIR"
+            );
+        }
+        Ok(settings)
+    }
+
+    pub(super) async fn open(
+        &self,
+        collection: Collection,
+        environment: &Environment,
+    ) -> anyhow::Result<KnowledgeBase> {
+        let settings = self.settings(environment)?;
+        open(&settings, collection).await
+    }
+}
+
+impl Collection {
+    /// `incidents` as it stands on the command line.
+    pub(super) fn of(incidents: bool) -> Self {
+        if incidents { Self::Incidents } else { Self::Documents }
+    }
+}
+
+pub(super) async fn open(
+    settings: &KnowledgeSettings,
+    collection: Collection,
+) -> anyhow::Result<KnowledgeBase> {
+    let settings = match collection {
+        Collection::Documents => settings.documents(),
+        Collection::Incidents => settings.episodes(),
+    };
+    // A large future; it does not belong on the stack of every command.
+    Box::pin(KnowledgeBase::open(settings)).await
+}
+
+/// What to say of a knowledge base that holds nothing; `None` if it holds something.
+pub(super) async fn emptiness(
+    base: &KnowledgeBase,
+    collection: Collection,
+) -> anyhow::Result<Option<String>> {
+    if !base.documents().await?.is_empty() {
+        return Ok(None);
+    }
+    let folder: &Path = base.folder();
+    Ok(Some(match collection {
+        Collection::Documents => {
+            format!("the knowledge base in {} is empty; fill it with `kubewright ingest`", folder.display())
+        }
+        Collection::Incidents => {
+            format!(
+                "no past incidents are kept in {}; the server adds those that it closes",
+                folder.display()
+            )
+        }
+    }))
+}

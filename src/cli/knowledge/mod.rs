@@ -1,0 +1,210 @@
+//! `kubewright knowledge`: what the knowledge base holds, and setting it right.
+
+mod show;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use kubewright_ingest::{Happened, KnowledgeBase, Version};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::ask::confirmed;
+use super::base::{BaseArgs, Collection, emptiness};
+use super::output::{Format, print, render};
+use super::text::line;
+use crate::settings::Environment;
+
+/// What to do with the knowledge base.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubewright knowledge list                              every document, by source
+  kubewright knowledge show builtin crash-loop.md        one document as it is searched, passage by passage
+  kubewright knowledge versions                          what each ingestion did
+  kubewright knowledge restore 12                        bring version 12 back, as a new version
+  kubewright knowledge remove wiki                       a source with all its documents; asks first
+  kubewright knowledge feedback 3f0a… --helpful          a search shows the passage's identifier
+  kubewright knowledge stats -o json")]
+pub struct KnowledgeArgs {
+    /// The past incidents instead of the documents
+    #[arg(long, global = true)]
+    incidents: bool,
+    /// Which knowledge base.
+    #[command(flatten)]
+    base: BaseArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: KnowledgeCommand,
+}
+
+/// What to do with the knowledge base.
+#[derive(Debug, Subcommand)]
+pub enum KnowledgeCommand {
+    /// List documents by source
+    List(ListArgs),
+    /// Show one document as it is searched: its passages with their places
+    Show(ShowArgs),
+    /// List the versions that can be restored, and what each did
+    Versions,
+    /// Bring an earlier version back, as a new one
+    Restore(RestoreArgs),
+    /// Remove a document, or a source with all its documents
+    Remove(RemoveArgs),
+    /// Say how much there is, how it was made, and whether search by meaning works
+    Stats,
+    /// Say whether a passage was of help; that moves its trust
+    Feedback(FeedbackArgs),
+}
+
+/// Which documents.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only those of this source
+    source: Option<String>,
+}
+
+/// Which document.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Its source
+    source: String,
+    /// Its path within the source
+    path: String,
+}
+
+/// Which version.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// Its number
+    #[arg(value_name = "VERSION")]
+    number: u64,
+}
+
+/// What to remove.
+#[derive(Debug, Args)]
+pub struct RemoveArgs {
+    /// The source
+    source: String,
+    /// Only this document of it
+    path: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// Which passage, and whether it was of help.
+#[derive(Debug, Args)]
+pub struct FeedbackArgs {
+    /// The passage's identifier, as a search shows it
+    id: String,
+    /// It was of help
+    #[arg(long, required_unless_present = "unhelpful", conflicts_with = "unhelpful")]
+    helpful: bool,
+    /// It was not
+    #[arg(long)]
+    unhelpful: bool,
+}
+
+/// A version with what is known about how it came about.
+#[derive(Debug, Serialize)]
+struct VersionLine {
+    #[serde(flatten)]
+    version: Version,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    happened: Option<Happened>,
+}
+
+#[derive(Debug, Serialize)]
+struct Restored {
+    restored: u64,
+    version: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Rated<'a> {
+    id: &'a str,
+    trust: f32,
+}
+
+pub(super) async fn run(
+    args: KnowledgeArgs,
+    format: Format,
+    environment: &Environment,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<ExitCode> {
+    let collection = Collection::of(args.incidents);
+    let base = args.base.open(collection, environment).await?;
+    match args.command {
+        KnowledgeCommand::List(args) => list(&base, collection, args.source, format).await?,
+        KnowledgeCommand::Show(args) => {
+            let passages = base.document(&args.source, &args.path).await?;
+            print(&render(format, &passages, |passages| show::document(passages))?)?;
+        }
+        KnowledgeCommand::Versions => {
+            let versions = base.versions().await?.into_iter();
+            let versions: Vec<VersionLine> =
+                versions.map(|(version, happened)| VersionLine { version, happened }).collect();
+            print(&render(format, &versions, |versions| show::versions(versions))?)?;
+        }
+        KnowledgeCommand::Restore(args) => {
+            let restored =
+                Restored { restored: args.number, version: Box::pin(base.restore(args.number)).await? };
+            print(&render(format, &restored, |restored| {
+                format!("Version {} is back, as version {}.\n", restored.restored, restored.version)
+            })?)?;
+        }
+        KnowledgeCommand::Remove(args) => return remove(&base, args, format, shutdown).await,
+        KnowledgeCommand::Stats => {
+            let stats = base.stats().await?;
+            print(&render(format, &stats, show::stats)?)?;
+        }
+        KnowledgeCommand::Feedback(args) => {
+            let rated = Rated { id: &args.id, trust: Box::pin(base.rate(&args.id, args.helpful)).await? };
+            print(&render(format, &rated, |rated| {
+                format!("Noted. Its trust is now {:.2}.\n", rated.trust)
+            })?)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(
+    base: &KnowledgeBase,
+    collection: Collection,
+    source: Option<String>,
+    format: Format,
+) -> anyhow::Result<()> {
+    let mut documents = base.documents().await?;
+    let empty = if documents.is_empty() { emptiness(base, collection).await? } else { None };
+    if let Some(source) = source {
+        documents.retain(|document| document.source == source);
+    }
+    print(&render(format, &documents, |documents| match empty {
+        Some(empty) => line(&format!("Nothing: {empty}.")) + "\n",
+        None => show::documents(documents),
+    })?)
+}
+
+async fn remove(
+    base: &KnowledgeBase,
+    args: RemoveArgs,
+    format: Format,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<ExitCode> {
+    let what = match &args.path {
+        Some(path) => format!("{path} from {}", args.source),
+        None => format!("{} with all its documents", args.source),
+    };
+    let question = format!("Remove {}?", line(&what));
+    if !args.yes && !confirmed(question, "repeat with --yes", shutdown).await? {
+        print("Nothing was removed.\n")?;
+        return Ok(ExitCode::FAILURE);
+    }
+    let report = Box::pin(base.remove(&args.source, args.path.as_deref())).await?;
+    print(&render(format, &report, |report| {
+        let noun = if report.removed == 1 { "document" } else { "documents" };
+        format!("Removed {} {noun}.\n", report.removed)
+    })?)?;
+    Ok(ExitCode::SUCCESS)
+}
