@@ -11,6 +11,7 @@ mod write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tantivy::directory::MmapDirectory;
 use tantivy::{Index, IndexReader, ReloadPolicy};
@@ -38,6 +39,9 @@ pub(crate) struct Stamp {
     pub(crate) passages: u64,
     /// How many documents there are.
     pub(crate) documents: u64,
+    /// When it was made. Without a truth beside the index, only this tells two commits of the same size apart.
+    #[serde(default)]
+    pub(crate) at: Timestamp,
 }
 
 /// The index folder.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tantivy::schema::Term;
 use tantivy::{IndexWriter, TantivyDocument};
@@ -93,6 +94,7 @@ impl Lexical {
             recipe: recipe.clone(),
             passages: size.passages,
             documents: size.documents,
+            at: Timestamp::now(),
         };
         let mut prepared = writer.prepare_commit()?;
         prepared.set_payload(&serde_json::to_string(&stamp)?);
