@@ -131,8 +131,8 @@ mod tests {
         let value = serde_json::json!({ "phase": "verify", "attempt": 1 });
         let shown = |format| render(format, &value, |_| "table\n".to_owned()).unwrap();
         assert_eq!(shown(Format::Table), "table\n");
-        assert_eq!(shown(Format::Json), "{\n  \"attempt\": 1,\n  \"phase\": \"verify\"\n}\n");
-        assert_eq!(shown(Format::Yaml), "attempt: 1\nphase: verify\n");
+        assert_eq!(shown(Format::Json), "{\n  \"phase\": \"verify\",\n  \"attempt\": 1\n}\n");
+        assert_eq!(shown(Format::Yaml), "phase: verify\nattempt: 1\n");
     }
 
     #[test]

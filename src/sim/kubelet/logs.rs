@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                r#"{"level":"error","logger":"db","msg":"it broke","time":"2026-09-21T14:13:20.123Z"}"#,
+                r#"{"time":"2026-09-21T14:13:20.123Z","level":"error","logger":"db","msg":"it broke"}"#,
                 r#"time=2026-09-21T14:13:20.123Z level=error component=db msg="it broke""#,
                 "2026-09-21T14:13:20.123Z ERROR 1 --- [           main] db                                       : it broke",
                 "2026-09-21 14:13:20,123 ERROR db: it broke",
