@@ -10,13 +10,11 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 
-const DOCUMENTS: usize = 30;
-
 /// The folder of documents in one of its versions: every document names the version in its text.
-fn write(folder: &Path, version: usize) {
+fn write(folder: &Path, count: usize, version: usize) {
     let documents = folder.join("docs");
     std::fs::create_dir_all(&documents).unwrap();
-    for number in 0..DOCUMENTS {
+    for number in 0..count {
         let text = format!(
             "# Runbook {number}\n\n## Meaning\n\nVersion{version} of runbook {number} about evictions.\n\n## Repair\n\n{}\n",
             "Free some memory on the node. ".repeat(number)
@@ -67,10 +65,10 @@ fn listed(folder: &Path, model: &str) -> BTreeMap<String, u64> {
 }
 
 /// The versions that a search shows among all documents.
-fn versions(folder: &Path, model: &str) -> Vec<String> {
+fn versions(folder: &Path, model: &str, count: usize) -> Vec<String> {
     let answer = json(folder, model, &["search", "evictions", "-k", "100", "--per-document", "1"]);
     let results = answer["results"].as_array().unwrap();
-    assert_eq!(results.len(), DOCUMENTS, "every document once");
+    assert_eq!(results.len(), count, "every document once");
     let word = |result: &Value| {
         let text = result["text"].as_str().unwrap();
         text.split_whitespace().find(|word| word.starts_with("Version")).unwrap().to_owned()
@@ -81,32 +79,32 @@ fn versions(folder: &Path, model: &str) -> Vec<String> {
     versions
 }
 
-fn kill_at_random(model: &str, kills: usize, seed: u64) {
+fn kill_at_random(model: &str, count: usize, kills: usize, seed: u64) {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let mut random = SmallRng::seed_from_u64(seed);
-    write(folder, 0);
+    write(folder, count, 0);
     let started = Instant::now();
     succeeded(&ingest(folder, model).output().unwrap());
     let whole = started.elapsed();
     let expected = listed(folder, model);
-    assert_eq!(expected.len(), DOCUMENTS);
+    assert_eq!(expected.len(), count);
     let mut cut_off = 0;
     for version in 1..=kills {
-        write(folder, version);
+        write(folder, count, version);
         let mut child = ingest(folder, model).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_secs_f64(whole.as_secs_f64() * random.random_range(0.02..1.0)));
         cut_off += usize::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();
-        let seen = versions(folder, model);
+        let seen = versions(folder, model, count);
         let (old, new) = (format!("Version{}", version - 1), format!("Version{version}"));
         assert!(
             seen == [old] || seen == [new.clone()],
             "a reader saw {seen:?} while version {version} came in"
         );
         succeeded(&ingest(folder, model).output().unwrap());
-        assert_eq!(versions(folder, model), [new]);
+        assert_eq!(versions(folder, model, count), [new]);
         assert_eq!(listed(folder, model), expected);
     }
     assert!(cut_off * 2 > kills, "only {cut_off} of {kills} ingestions were cut off");
@@ -114,21 +112,21 @@ fn kill_at_random(model: &str, kills: usize, seed: u64) {
 
 #[test]
 fn an_ingestion_by_words_survives_kills() {
-    kill_at_random("none", 15, 1);
+    kill_at_random("none", 30, 16, 1);
 }
 
 #[test]
 fn an_ingestion_by_words_survives_other_kills() {
-    kill_at_random("none", 15, 2);
+    kill_at_random("none", 30, 16, 2);
 }
 
 #[test]
 fn an_ingestion_by_words_survives_more_kills() {
-    kill_at_random("none", 14, 3);
+    kill_at_random("none", 30, 15, 3);
 }
 
 #[test]
 #[cfg(feature = "vectors")]
 fn an_ingestion_with_vectors_survives_kills() {
-    kill_at_random("all-MiniLM-L6-v2-int8", 6, 4);
+    kill_at_random("all-MiniLM-L6-v2-int8", 6, 3, 4);
 }

@@ -99,7 +99,10 @@ impl KnowledgeBase {
         if let Some(wording) = request.reformulations.first() {
             question.sentence = format!("{} {wording}", question.sentence);
         }
-        (question, expansions.into_iter().map(|expansion| expansion.because).collect())
+        let mut because: Vec<String> = expansions.into_iter().map(|expansion| expansion.because).collect();
+        let mut told = HashSet::new();
+        because.retain(|reason| told.insert(reason.clone()));
+        (question, because)
     }
 
     async fn by_words(

@@ -16,7 +16,7 @@ use crate::telemetry::metrics;
 use crate::workflow::Workflow;
 
 /// How long an incident waits for what is known about it.
-const DEADLINE: Duration = Duration::from_secs(2);
+const DEADLINE: Duration = Duration::from_secs(5);
 
 impl Workflow {
     /// What is known about such symptoms; nothing where nothing is wrong, or where it would take too long.
