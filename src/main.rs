@@ -1,11 +1,15 @@
 //! The `kubewright` program: reads the command line and the environment, and runs until done or told to stop.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use kubewright::cli::{self, Cli};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+/// How long the end waits for work that cannot be interrupted: a terminal that is read, a batch that is embedded.
+const LEAVE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -15,11 +19,13 @@ fn main() -> ExitCode {
     let result =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from);
     let result = result.and_then(|runtime| {
-        runtime.block_on(async {
+        let result = runtime.block_on(async {
             let shutdown = CancellationToken::new();
             tokio::spawn(stop_on_signal(shutdown.clone()));
             cli::run(cli, environment, shutdown).await
-        })
+        });
+        runtime.shutdown_timeout(LEAVE);
+        result
     });
     result.unwrap_or_else(|error| {
         anstream::eprintln!("kubewright: {error:#}");

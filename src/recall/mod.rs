@@ -122,7 +122,10 @@ impl Recall {
             self.inner.state.send_replace(State::Settled(collections.clone()));
         };
         shutdown
-            .run_until_cancelled(futures::future::join(refreshed, self.inner.jobs.work(&collections)))
+            .run_until_cancelled(Box::pin(futures::future::join(
+                refreshed,
+                self.inner.jobs.work(&collections),
+            )))
             .await;
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -65,6 +65,12 @@ impl Place {
     }
 }
 
+/// As Ctrl-C does it.
+fn interrupt(child: &Child) {
+    let id = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+}
+
 fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
@@ -99,7 +105,7 @@ async fn a_search_shows_where_passages_stand_and_obeys_no_document() {
     assert!(shown.starts_with("1. Out of memory > How to tell\n"), "{shown}");
     assert!(shown.contains("docs/memory.md:") && shown.contains("tag=memory (1), shop (1)"), "{shown}");
     let hostile = place.good(&["search", "ImagePullBackOff"]).await;
-    assert!(hostile.contains("[2JCheck the tag") && !hostile.contains("\u{1b}[2J"), "{hostile:?}");
+    assert!(hostile.contains("Check the tag") && !hostile.contains("\u{1b}[2J"), "{hostile:?}");
     assert!(hostile.contains("only"), "without a model the answer says so: {hostile}");
     let json = place.json(&["search", "registry", "--filter", "category=runbook"]).await;
     assert_eq!(json["results"], Value::Array(Vec::new()));
@@ -115,6 +121,8 @@ async fn an_empty_knowledge_base_says_how_to_fill_it() {
     let place = Place::new();
     let error = place.bad(&["search", "anything", "--knowledge", "elsewhere"]).await;
     assert!(error.contains("elsewhere") && error.contains("kubewright ingest"), "{error}");
+    let incidents = place.bad(&["search", "anything", "--incidents"]).await;
+    assert!(incidents.contains("no past incidents"), "{incidents}");
     let list = place.good(&["knowledge", "list", "--knowledge", "elsewhere"]).await;
     assert!(list.contains("kubewright ingest"), "{list}");
 }
@@ -200,10 +208,27 @@ async fn a_watch_takes_changes_in_until_it_is_stopped() {
         panic!("the change was never seen");
     };
     tokio::time::timeout(LIMIT, added).await.unwrap();
-    let interrupted =
-        std::process::Command::new("kill").args(["-INT", &watching.id().unwrap().to_string()]).status();
-    assert!(interrupted.unwrap().success());
+    interrupt(&watching);
     assert!(tokio::time::timeout(LIMIT, watching.wait()).await.unwrap().unwrap().success());
+}
+
+#[tokio::test]
+async fn an_interrupted_ingestion_ends_and_leaves_the_last_version() {
+    let place = Place::new();
+    place.good(&["ingest", "docs", "--name", "ours"]).await;
+    let mut command = place.command(&["ingest", "-", "--name", "ours"]);
+    // Nobody ever writes into this pipe or closes it.
+    let mut reading = command.stdin(Stdio::piped()).spawn().unwrap();
+    let pipe = reading.stdin.take();
+    let mut told = BufReader::new(reading.stderr.take().unwrap()).lines();
+    let started = tokio::time::timeout(LIMIT, told.next_line()).await.unwrap().unwrap();
+    assert_eq!(started.as_deref(), Some("Reading standard input."));
+    interrupt(&reading);
+    let stopped = tokio::time::timeout(LIMIT, told.next_line()).await.unwrap().unwrap();
+    assert!(stopped.is_some_and(|line| line.starts_with("Stopped")));
+    assert_eq!(tokio::time::timeout(LIMIT, reading.wait()).await.unwrap().unwrap().code(), Some(1));
+    drop(pipe);
+    assert_eq!(place.json(&["knowledge", "list", "ours"]).await.as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use kubewright_ingest::source::SourceSpec;
+use kubewright_ingest::source::{Location, SourceSpec};
 use kubewright_ingest::{Category, IngestOptions, IngestReport, KnowledgeBase};
 use tokio_util::sync::CancellationToken;
 
@@ -106,6 +106,9 @@ pub(super) async fn run(
     let settings = args.base.settings(environment)?;
     let specs = sources::of(&args, &settings)?;
     let base = open(&settings, Collection::Documents).await?;
+    if specs.iter().any(|spec| matches!(spec.location, Location::Stdin { .. })) {
+        anstream::eprintln!("Reading standard input.");
+    }
     let options = IngestOptions { dry_run: args.dry_run, prune: args.prune, rebuild: args.rebuild };
     let run = Run { base, format, options };
     if args.watch {
@@ -138,7 +141,8 @@ impl Run {
         let report = Box::pin(self.base.ingest(specs, self.options, |step| progress.show(step))).await;
         progress.finish();
         let report = report?;
-        let degraded = self.base.degraded().await;
+        // A dry run does not settle whether there will be vectors.
+        let degraded = if report.dry_run { None } else { self.base.degraded().await };
         print(&render(self.format, &report, |report| summary::show(report, degraded.as_deref()))?)?;
         Ok(report)
     }

@@ -1,15 +1,16 @@
 //! How far an ingestion is: a bar on a terminal, a line a step elsewhere. Always on standard error.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use kubewright_ingest::IngestProgress;
 
 use crate::cli::text;
 
-const READING: &str = "{spinner} {msg}: {pos} chunks, {per_sec}";
-const EMBEDDING: &str = "{spinner} {msg} [{bar:30}] {pos}/{len} chunks, {per_sec}, {eta} left";
+const READING: &str = "{spinner} {msg}, {pos} chunks, {rate} chunks/s";
+const EMBEDDING: &str = "{spinner} {msg} [{bar:30}] {pos}/{len} chunks, {rate} chunks/s, {eta} left";
 /// How often a terminal's picture moves while nothing happens.
 const TICK: Duration = Duration::from_millis(120);
 /// Widest name of a source.
@@ -41,7 +42,7 @@ impl Progress {
                 }
             }
             IngestProgress::Embedded { source, done, total } => {
-                self.enter(source, true, || format!("embedding {}: {total} chunks", name(source)));
+                self.enter(source, true, || format!("embedding {}", name(source)));
                 match &self.bar {
                     Some(bar) => {
                         bar.set_length(count(total));
@@ -66,9 +67,7 @@ impl Progress {
         };
         let template = if embeds { EMBEDDING } else { READING };
         bar.reset();
-        bar.set_style(
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
+        bar.set_style(style(template));
         bar.set_message(title());
         bar.enable_steady_tick(TICK);
     }
@@ -87,6 +86,14 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+        // A terminal that cannot be written shows nothing; the work goes on.
+        let _ = write!(out, "{:.0}", state.per_sec());
+    })
 }
 
 fn name(source: &str) -> String {
