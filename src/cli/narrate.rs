@@ -21,11 +21,12 @@ pub fn recalled(evidence: &Evidence) -> Option<String> {
         EvidenceSource::Document => {
             let (title, place) = field("headings").split_once(" › ").unwrap_or((field("headings"), ""));
             let place = if place.is_empty() { String::new() } else { format!(" › {place}") };
-            format!("recall  \"{title}\"{place} ({}:{})", field("document"), field("lines"))
+            let category = if field("category").is_empty() { "document" } else { field("category") };
+            format!("{category} \"{title}\"{place} ({}:{})", field("document"), field("lines"))
         }
         EvidenceSource::PastIncident => {
             let outcome = field("outcome").replace('_', " ");
-            format!("recall  past incident {} ({outcome}) › {}", field("incident"), field("headings"))
+            format!("past incident {} ({outcome}) › {}", field("incident"), field("headings"))
         }
         _ => return None,
     };
@@ -122,15 +123,43 @@ fn looked(verification: &Verification) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::incident::{Event, Gap, Outcome};
+    use crate::incident::{Event, Evidence, EvidenceId, EvidenceSource, Gap, ObjectRef, Outcome, Score};
 
-    use super::narrate;
+    use super::{narrate, recalled};
 
     #[test]
     fn what_could_not_be_seen_is_named() {
         let gaps = vec![Gap { collector: "loki".to_owned(), reason: "timed out".to_owned() }];
         let event = Event::Observed { objects: 34, logs: 2, readings: 9, gaps };
         assert_eq!(narrate(&event), "read 34 objects, 2 logs, 9 metric readings; not seen: loki");
+    }
+
+    #[test]
+    fn what_was_recalled_is_cited_and_not_counted_among_what_was_seen() {
+        let fields = [
+            ("category", "runbook"),
+            ("headings", "Container killed for memory › How to tell"),
+            ("document", "builtin/container-out-of-memory.md"),
+            ("lines", "12-30"),
+        ];
+        let evidence = Evidence {
+            id: EvidenceId(1),
+            source: EvidenceSource::Document,
+            code: "knowledge.passage".to_owned(),
+            object: ObjectRef::cluster_wide("Document", "builtin/container-out-of-memory.md"),
+            statement: "…".to_owned(),
+            strength: Score::new(0.3),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            fields: fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        };
+        assert_eq!(
+            recalled(&evidence).as_deref(),
+            Some(
+                "runbook \"Container killed for memory\" › How to tell (builtin/container-out-of-memory.md:12-30)"
+            )
+        );
+        let event = Event::Diagnosed { evidence: vec![evidence], hypotheses: Vec::new() };
+        assert_eq!(narrate(&event), "no cause found in 0 pieces of evidence");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::question::line;
-use super::{Citation, SearchResult};
+use super::{Category, Citation, SearchResult};
 use crate::incident::{Evidence, EvidenceId, EvidenceSource, ObjectRef, Score};
 
 /// Code of the Evidence that cites a document.
@@ -63,7 +63,9 @@ fn cited(
 
 fn fields(found: &SearchResult, headings: String) -> BTreeMap<String, String> {
     let Citation { uri, source, path, lines, .. } = &found.citation;
+    let category = found.attributes.category.map_or("document", Category::name);
     let fields = [
+        ("category", category.to_owned()),
         ("uri", uri.clone()),
         ("document", format!("{source}/{path}")),
         ("headings", headings),

@@ -317,3 +317,18 @@ async fn an_incident_cites_a_runbook_becomes_an_episode_and_is_found_by_one_like
     assert_eq!(similar["incidents"][0]["incident"], json!(id), "{similar}");
     assert_eq!(similar["incidents"][0]["passage"]["attributes"]["labels"]["outcome"], "repaired");
 }
+
+#[tokio::test]
+async fn while_the_queue_is_full_an_upload_is_turned_away_before_it_is_read() {
+    let stage = Stage::with_knowledge().await;
+    let mut slots = Vec::new();
+    while let Some(slot) = stage.recall.reserve().unwrap() {
+        slots.push(slot);
+    }
+    let body = json!({ "path": "a.md", "content": "# A\n\ntext\n" });
+    let answer = stage.post(DOCUMENTS, &body).await;
+    assert_eq!(answer.error(), (429, "queue_full".to_owned()));
+    assert!(answer.headers.contains_key(header::RETRY_AFTER));
+    slots.clear();
+    assert_eq!(finished(&stage, &stage.post(DOCUMENTS, &body).await).await["state"], "done");
+}

@@ -114,7 +114,11 @@ fn cited(evidence: &[Evidence], hypotheses: &[Hypothesis]) -> Vec<Line> {
 
 /// What documents and past incidents say about it.
 fn known(evidence: &[Evidence]) -> impl Iterator<Item = Line> {
-    evidence.iter().filter_map(recalled).take(RECALLED).map(|text| Line::new(Tone::Faint, text))
+    evidence
+        .iter()
+        .filter_map(recalled)
+        .take(RECALLED)
+        .map(|text| Line::new(Tone::Faint, format!("recall  {text}")))
 }
 
 fn planned(plan: &Plan) -> Vec<Line> {
