@@ -1,13 +1,16 @@
 //! How the passages of an index were made: what must not be mixed.
 
+#[cfg(feature = "vectors")]
 use std::collections::HashMap;
 
+#[cfg(feature = "vectors")]
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 /// The version of how documents are parsed, cut and described for the embedding. A change asks for a new ingestion.
 pub const PIPELINE_VERSION: u32 = 1;
 
+#[cfg(feature = "vectors")]
 const KEY: &str = "kubewright.recipe";
 
 /// Everything that decides what a vector or a passage looks like.
@@ -36,12 +39,14 @@ impl Recipe {
     }
 
     /// As the table's own metadata.
+    #[cfg(feature = "vectors")]
     pub(crate) fn metadata(&self) -> HashMap<String, String> {
         let json = serde_json::to_string(self).unwrap_or_default();
         HashMap::from([(KEY.to_owned(), json)])
     }
 
     /// From the table's own metadata.
+    #[cfg(feature = "vectors")]
     pub(crate) fn of_metadata(metadata: &HashMap<String, String>) -> anyhow::Result<Self> {
         let json = metadata.get(KEY).context("this is not a knowledge base of kubewright")?;
         serde_json::from_str(json).context("the knowledge base was made by a newer version of kubewright")

@@ -133,8 +133,13 @@ impl KnowledgeBase {
             return Ok(());
         }
         let passages = Arc::new(self.inner.backing.all().await?.unwrap_or_default());
-        let report = |done, total| progress(IngestProgress::Embedded { source: "rebuild", done, total });
-        self.inner.backing.prepare(store, &wanted, &passages, report).await?;
+        // Of an empty base there is nothing to tell.
+        let mut report = |done, total| {
+            if total > 0 {
+                progress(IngestProgress::Embedded { source: "rebuild", done, total });
+            }
+        };
+        self.inner.backing.prepare(store, &wanted, &passages, &mut report).await?;
         let version = self.inner.backing.rebuild(store, &wanted, &passages).await?;
         self.mirror(version, &wanted).await?;
         if !empty {
