@@ -80,7 +80,7 @@ pub enum ModelChoice {
     },
 }
 
-/// The name of the default model.
+/// The model that is used unless another is named: all-MiniLM-L6-v2 with int8 weights, 384 dimensions, Apache-2.0.
 pub const DEFAULT_MODEL: &str = "all-MiniLM-L6-v2-int8";
 
 impl KnowledgeSettings {

@@ -4,9 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::EmbedError;
 
-/// The model that is used unless another is named: all-MiniLM-L6-v2 with int8 weights, 384 dimensions, Apache-2.0.
-pub const DEFAULT_MODEL: &str = "all-MiniLM-L6-v2-int8";
-
 /// The folder that holds one folder a model, and beside them the ONNX Runtime library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFolder(PathBuf);

@@ -10,7 +10,8 @@ use fastembed::{
 };
 use ort::environment::Environment;
 
-use super::{EmbedError, ModelFolder, ModelTokens, Vector, files, normalize, runtime};
+use super::{EmbedError, ModelFolder, ModelTokens, Vector, normalize, runtime};
+use crate::DEFAULT_MODEL;
 
 /// Tokens beyond this are not seen by the model; chunks are cut well below.
 const MAX_TOKENS: usize = 256;
@@ -117,7 +118,7 @@ impl LocalModel {
 /// The model that fastembed knows by this name.
 fn known(name: &str) -> Option<EmbeddingModel> {
     match name {
-        files::DEFAULT_MODEL => Some(EmbeddingModel::AllMiniLML6V2Q),
+        DEFAULT_MODEL => Some(EmbeddingModel::AllMiniLML6V2Q),
         name => name.parse().ok(),
     }
 }

@@ -19,7 +19,7 @@ use thiserror::Error;
 pub use batches::{Progress, embed_all};
 pub use cache::{CacheKey, EmbeddingCache};
 pub use context::Context;
-pub use files::{DEFAULT_MODEL, ModelFolder};
+pub use files::ModelFolder;
 pub use local::LocalModel;
 pub use remote::{RemoteModel, RemoteSettings};
 pub use tokens::ModelTokens;
