@@ -19,9 +19,14 @@ refresh_lists() {
 install() {
   have "$1" && return
   have apt-get || fail "$1 is missing; install it with your package manager and try again"
+  add_package "$2"
+}
+
+add_package() {
+  have apt-get || fail "the package $1 is missing; install it with your package manager and try again"
   refresh_lists
-  say "installing $2"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2" >/dev/null
+  say "installing $1"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >/dev/null
 }
 
 # Unpacks a Debian package into the tools folder: its programs are wanted, not the service that installing it would start.
@@ -40,6 +45,10 @@ build() {
   have cargo || fail 'cargo is missing; install Rust 1.95 or newer from https://rustup.rs and try again'
   install cc build-essential
   install protoc protobuf-compiler
+  # protoc's own message types come apart from it and are only recommended by its package.
+  if ! [ -f "$(dirname "$(dirname "$(command -v protoc)")")/include/google/protobuf/empty.proto" ]; then
+    add_package libprotobuf-dev
+  fi
 }
 
 models() { printf '%s' "${KUBEWRIGHT_MODELS:-${XDG_DATA_HOME:-$HOME/.local/share}/kubewright/models}"; }
