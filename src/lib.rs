@@ -23,6 +23,12 @@ pub mod remediate;
 // The port to the knowledge base: documents and past incidents.
 pub mod recall;
 
+// The one place through which text leaves for models, traces and chats; fails closed.
+pub mod egress;
+
+// What a language model adds: tools, specialists, the orchestrator, chat.
+pub mod agents;
+
 // The runner and one step a phase.
 pub mod workflow;
 

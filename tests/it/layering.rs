@@ -14,11 +14,29 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("remediate", &["incident", "observe", "settings", "telemetry"]),
     ("store", &["incident", "intake", "observe", "settings", "telemetry"]),
     ("recall", &["incident", "settings", "telemetry"]),
+    ("egress", &["settings", "telemetry"]),
+    (
+        "agents",
+        &[
+            "incident",
+            "observe",
+            "recall",
+            "diagnose",
+            "remediate",
+            "store",
+            "egress",
+            "settings",
+            "telemetry",
+        ],
+    ),
     (
         "workflow",
-        &["incident", "observe", "recall", "diagnose", "remediate", "store", "settings", "telemetry"],
+        &["incident", "observe", "recall", "diagnose", "remediate", "agents", "store", "settings", "telemetry"],
     ),
-    ("http", &["incident", "intake", "observe", "recall", "diagnose", "store", "settings", "telemetry"]),
+    (
+        "http",
+        &["incident", "intake", "observe", "recall", "diagnose", "agents", "store", "settings", "telemetry"],
+    ),
     (
         "cli",
         &[
@@ -45,6 +63,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("axum", &["http", "sim", "app"]),
     ("regorus", &["remediate"]),
+    ("rig_core", &["agents"]),
+    ("rmcp", &["agents"]),
     ("kubewright_ingest", &["recall", "settings", "cli"]),
     ("tantivy", &[]),
     ("lancedb", &[]),

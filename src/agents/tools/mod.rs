@@ -1,0 +1,73 @@
+//! What a model may call: read-only tools, one file each.
+//!
+//! Owns the shape of a tool, what it may see, and how much it may answer. Arguments are checked against the world before
+//! anything is read; what is wrong with them goes back to the model as a sentence that it can act on. Permission is
+//! checked here, not asked for in a prompt.
+
+mod access;
+mod output;
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+pub use access::Access;
+pub use output::{MOST_BYTES, Observation, ToolError, ToolOutput};
+
+use crate::incident::Incident;
+use crate::observe::Observer;
+use crate::recall::Recall;
+use crate::store::Store;
+
+/// What the tools of one run work with.
+#[derive(Clone)]
+pub struct ToolContext {
+    /// The cluster.
+    pub observer: Observer,
+    /// What of it the caller may see.
+    pub access: Access,
+    /// Documents and past incidents.
+    pub recall: Recall,
+    /// The truth.
+    pub store: Store,
+    /// The incident that the run is about.
+    pub incident: Option<Arc<Incident>>,
+    /// The time of the run; tools that look back count from here.
+    pub now: Timestamp,
+    /// Ends a call under way.
+    pub cancel: CancellationToken,
+}
+
+/// One tool. Its result is text from the world: untrusted, to be scrubbed and fenced by the caller.
+pub trait Tool: Send + Sync {
+    /// The name that a model calls, `snake_case`.
+    fn name(&self) -> &str;
+
+    /// What it does and when to use it, for a model.
+    fn description(&self) -> &str;
+
+    /// JSON Schema of its arguments: an object, with `additionalProperties: false`.
+    fn schema(&self) -> Value;
+
+    /// Does it.
+    fn call<'a>(
+        &'a self,
+        arguments: Value,
+        context: &'a ToolContext,
+    ) -> BoxFuture<'a, Result<ToolOutput, ToolError>>;
+}
+
+/// Reads arguments into their type; what does not fit is told with the place.
+///
+/// # Errors
+/// [`ToolError::Arguments`] with what is wrong.
+pub fn arguments<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, ToolError> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let place = if path == "." { String::new() } else { format!("{path}: ") };
+        ToolError::Arguments(format!("{place}{}", error.inner()))
+    })
+}
