@@ -5,4 +5,6 @@
 //! conclude becomes Evidence, Hypotheses or a drafted Plan, and goes the way of every other. All text that leaves goes
 //! through [`crate::egress`].
 
+pub mod chat;
+pub mod progress;
 pub mod tools;

@@ -13,8 +13,8 @@ pub type Environment = BTreeMap<String, String>;
 /// Largest configuration file that is read.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-const SECTIONS: [&str; 8] =
-    ["server", "store", "intake", "observe", "automation", "verify", "knowledge", "clusters"];
+const SECTIONS: [&str; 9] =
+    ["server", "store", "intake", "observe", "automation", "verify", "knowledge", "agents", "clusters"];
 
 impl Settings {
     /// Reads and checks a configuration file.
@@ -65,7 +65,7 @@ fn read(path: &Path, file: &str) -> Result<String, Problems> {
     })
 }
 
-fn read_limited(path: &Path) -> Result<String, String> {
+pub(super) fn read_limited(path: &Path) -> Result<String, String> {
     let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
     if size > MAX_FILE_BYTES {
         return Err(format!("has {size} bytes; a configuration has at most {MAX_FILE_BYTES}"));
@@ -82,6 +82,7 @@ pub(super) struct Sections {
     pub(super) automation: raw::Automation,
     pub(super) verify: raw::Verify,
     pub(super) knowledge: raw::Knowledge,
+    pub(super) agents: raw::Agents,
     pub(super) clusters: Vec<raw::Cluster>,
 }
 
@@ -120,6 +121,7 @@ impl<'a> Reader<'a> {
             automation: self.section("automation"),
             verify: self.section("verify"),
             knowledge: self.section("knowledge"),
+            agents: self.section("agents"),
             clusters: self.clusters(),
         }
     }

@@ -4,6 +4,7 @@
 //! nothing else in the program reads it. A secret is never in the file itself, only the name of a file or variable that
 //! holds it.
 
+mod agents;
 mod duration;
 mod knowledge;
 mod load;
@@ -16,6 +17,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use agents::{
+    AgentSettings, AgentsSettings, AssessSettings, McpSettings, McpTransport, ModelSettings, ProviderKind,
+    ProviderSettings, RunLimits,
+};
 use jiff::Timestamp;
 pub use knowledge::{EmbeddingModel, KnowledgeSettings, cache_home};
 pub use load::Environment;
@@ -40,6 +45,8 @@ pub struct Settings {
     pub verify: VerifySettings,
     /// What people and the workflow search.
     pub knowledge: KnowledgeSettings,
+    /// Which language models there are and which agent uses what.
+    pub agents: AgentsSettings,
     /// The clusters, at least one; the first is the default for alerts without a `cluster` label.
     pub clusters: Vec<ClusterSettings>,
 }

@@ -64,6 +64,12 @@ pub(super) struct Verify {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+pub(super) struct Agents {
+    pub(super) file: Option<std::path::PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Knowledge {
     pub(super) enabled: Option<bool>,
     pub(super) folder: Option<std::path::PathBuf>,

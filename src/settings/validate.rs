@@ -37,6 +37,7 @@ pub(super) fn settings(
     let automation = check.automation(sections.automation);
     let verify = check.verify(&sections.verify);
     let knowledge = check.knowledge(sections.knowledge, beside.as_deref());
+    let agents = check.agents(sections.agents);
     Some(Settings {
         server: server?,
         store: store?,
@@ -45,6 +46,7 @@ pub(super) fn settings(
         automation,
         verify,
         knowledge,
+        agents,
         clusters,
     })
 }
@@ -70,9 +72,9 @@ fn store_url(raw: &raw::Store) -> Option<&str> {
 }
 
 pub(super) struct Validator<'a> {
-    file: &'a str,
+    pub(super) file: &'a str,
     pub(super) environment: &'a Environment,
-    problems: &'a mut Problems,
+    pub(super) problems: &'a mut Problems,
 }
 
 impl Validator<'_> {

@@ -14,8 +14,9 @@ use url::Url;
 
 use crate::app::App;
 use crate::settings::{
-    AutomationSettings, ClusterApi, ClusterSettings, EmbeddingModel, Endpoint, Environment, IntakeSettings,
-    KnowledgeSettings, ObserveSettings, ServerSettings, Settings, StoreSettings, VerifySettings,
+    AgentsSettings, AutomationSettings, ClusterApi, ClusterSettings, EmbeddingModel, Endpoint, Environment,
+    IntakeSettings, KnowledgeSettings, ObserveSettings, ServerSettings, Settings, StoreSettings,
+    VerifySettings,
 };
 use crate::sim::{Scenario, Sim, SimOptions, Webhook};
 
@@ -105,6 +106,7 @@ fn settings(sim: &Sim, listener: &TcpListener, folder: &TempDir) -> anyhow::Resu
             model: EmbeddingModel::None,
             ..KnowledgeSettings::defaults(&Environment::new())
         },
+        agents: AgentsSettings::default(),
         clusters: vec![cluster],
     })
 }

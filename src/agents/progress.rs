@@ -1,0 +1,146 @@
+//! What a run says while it goes on, for people who watch: chat, the command line, the demo.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use utoipa::ToSchema;
+
+use crate::incident::{EvidenceId, IncidentId, ObjectRef};
+
+/// Where a document passage, an incident or an object can be looked up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Cited {
+    /// What it is called in the answer, `[1]`, `[2]`, ….
+    pub mark: String,
+    /// Its title for people.
+    pub title: String,
+    /// Where it is, as a link or a path.
+    pub uri: String,
+}
+
+/// One thing that happened in a run. Texts are as people may see them: scrubbed of secrets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum RunEvent {
+    /// An agent has started to work.
+    AgentStarted {
+        /// Its name.
+        agent: String,
+        /// What it was asked.
+        question: String,
+    },
+    /// An agent has finished.
+    AgentFinished {
+        /// Its name.
+        agent: String,
+        /// What came of it, one sentence.
+        summary: String,
+        /// Tokens read and written.
+        tokens: u64,
+        /// US dollars.
+        cost: f64,
+    },
+    /// A piece of the answer.
+    Text {
+        /// The piece.
+        text: String,
+    },
+    /// A tool is being called.
+    ToolStarted {
+        /// Names the call within the run.
+        call: String,
+        /// Who calls.
+        agent: String,
+        /// The tool.
+        tool: String,
+        /// Its arguments as JSON.
+        arguments: String,
+    },
+    /// A tool has answered.
+    ToolFinished {
+        /// Names the call within the run.
+        call: String,
+        /// The tool.
+        tool: String,
+        /// Whether it had an answer.
+        ok: bool,
+        /// The beginning of the answer, or why there is none.
+        summary: String,
+        /// How long it took, ms.
+        took_ms: u64,
+    },
+    /// Something that can be cited was seen.
+    Evidence {
+        /// Its number, where the run is about an incident.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<EvidenceId>,
+        /// The object that it is about.
+        object: ObjectRef,
+        /// One sentence.
+        statement: String,
+    },
+    /// The answer cites something.
+    Citation {
+        /// What.
+        #[serde(flatten)]
+        cited: Cited,
+    },
+    /// A repair was drafted; it goes the way of every Plan.
+    PlanProposed {
+        /// The incident that it belongs to.
+        #[schema(value_type = String)]
+        incident: IncidentId,
+        /// Its Actions, one sentence each.
+        actions: Vec<String>,
+        /// Why it should help.
+        rationale: String,
+    },
+    /// A person has to say yes before anything is changed.
+    ApprovalNeeded {
+        /// The incident whose plan waits.
+        #[schema(value_type = String)]
+        incident: IncidentId,
+        /// Why it is asked.
+        reasons: Vec<String>,
+    },
+    /// Something that people should know about the run: a model that fell back, a budget that ran out, a flagged text.
+    Notice {
+        /// One sentence.
+        text: String,
+    },
+}
+
+/// Takes a run's events. Never blocks the run: who watches too slowly misses events, not the run its time.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Option<mpsc::Sender<RunEvent>>);
+
+impl Progress {
+    /// Nobody watches.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// Events go to `sender`.
+    #[must_use]
+    pub fn to(sender: mpsc::Sender<RunEvent>) -> Self {
+        Self(Some(sender))
+    }
+
+    /// Says what happened, waiting for room for at most `patience`: pieces of an answer must not get lost, and a watcher
+    /// that has gone away must not hold the run.
+    pub async fn say(&self, event: RunEvent, patience: Duration) {
+        if let Some(sender) = &self.0
+            && tokio::time::timeout(patience, sender.send(event)).await.is_err()
+        {
+            tracing::debug!("nobody takes the events of this run");
+        }
+    }
+
+    /// Whether the watcher has gone away.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        self.0.as_ref().is_some_and(mpsc::Sender::is_closed)
+    }
+}

@@ -1,0 +1,217 @@
+//! `agents.toml`: which language models there are, what they may cost, and which agent uses what.
+//!
+//! Without a file, or without a provider in it, there is no model: a normal state. Keys are never in the file, only the
+//! name of a variable or of a file that holds them. Whether tools, prompts and schemas exist is checked where they are
+//! known, in `agents`.
+
+mod raw;
+mod read;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+/// Everything that `agents.toml` says.
+#[derive(Debug, Clone, Default)]
+pub struct AgentsSettings {
+    /// The file, for messages; `None`: the built-in one.
+    pub file: Option<PathBuf>,
+    /// Providers by name.
+    pub providers: BTreeMap<String, ProviderSettings>,
+    /// Models by name.
+    pub models: BTreeMap<String, ModelSettings>,
+    /// The agents that differ from, or are added to, the built-in ones, by name.
+    pub agents: BTreeMap<String, AgentSettings>,
+    /// When the model is left out because the rules are sure enough.
+    pub assess: AssessSettings,
+    /// What one incident or one chat turn may use.
+    pub limits: RunLimits,
+    /// Servers of the Model Context Protocol whose tools agents may call.
+    pub mcp: BTreeMap<String, McpSettings>,
+}
+
+impl AgentsSettings {
+    /// Whether any model can be asked.
+    #[must_use]
+    pub fn has_models(&self) -> bool {
+        !self.models.is_empty()
+    }
+}
+
+/// The wire that a provider speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProviderKind {
+    /// OpenAI itself.
+    OpenAi,
+    /// Anthropic.
+    Anthropic,
+    /// Google Gemini.
+    Gemini,
+    /// Azure OpenAI.
+    Azure,
+    /// Ollama.
+    Ollama,
+    /// The server of llama.cpp.
+    LlamaCpp,
+    /// Anything that speaks OpenAI's chat completions.
+    OpenAiCompatible,
+}
+
+impl ProviderKind {
+    /// All of them with their names in the file.
+    pub const ALL: [(&'static str, Self); 7] = [
+        ("openai", Self::OpenAi),
+        ("anthropic", Self::Anthropic),
+        ("gemini", Self::Gemini),
+        ("azure", Self::Azure),
+        ("ollama", Self::Ollama),
+        ("llamacpp", Self::LlamaCpp),
+        ("openai_compatible", Self::OpenAiCompatible),
+    ];
+
+    /// The name in the file, in metrics and in traces.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("unknown", |(name, _)| name)
+    }
+
+    /// Whether a provider of this kind cannot be asked without a key.
+    #[must_use]
+    pub const fn needs_key(self) -> bool {
+        matches!(self, Self::OpenAi | Self::Anthropic | Self::Gemini | Self::Azure)
+    }
+
+    /// Whether the file must say where it is.
+    #[must_use]
+    pub const fn needs_url(self) -> bool {
+        matches!(self, Self::Azure | Self::LlamaCpp | Self::OpenAiCompatible)
+    }
+}
+
+/// Where models are asked.
+#[derive(Debug, Clone)]
+pub struct ProviderSettings {
+    /// The wire.
+    pub kind: ProviderKind,
+    /// Base URL; `None`: the provider's own.
+    pub url: Option<Url>,
+    /// The key.
+    pub key: Option<SecretString>,
+    /// Azure's `api-version`.
+    pub api_version: Option<String>,
+    /// Deadline of one answer, from the request to its last byte.
+    pub timeout: Duration,
+}
+
+/// A model with what it holds and costs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelSettings {
+    /// The provider's name in the file.
+    pub provider: String,
+    /// The model's name at the provider.
+    pub model: String,
+    /// How much it can read at once, tokens.
+    pub context_tokens: u64,
+    /// Most tokens of one answer.
+    pub answer_tokens: u64,
+    /// US dollars for a million tokens read.
+    pub input_price: f64,
+    /// US dollars for a million tokens written.
+    pub output_price: f64,
+}
+
+/// What is said about one agent; `None` leaves what is built in.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AgentSettings {
+    /// Models in the order in which they are tried.
+    pub models: Vec<String>,
+    /// The prompt's file, relative to `agents.toml`.
+    pub prompt: Option<PathBuf>,
+    /// The prompt's file for chat.
+    pub chat_prompt: Option<PathBuf>,
+    /// The JSON Schema's file of what it must return.
+    pub returns: Option<PathBuf>,
+    /// The tools that it may call.
+    pub tools: Option<Vec<String>>,
+    /// Most calls of the model in one run.
+    pub max_turns: Option<u32>,
+    /// Most tokens of one run, read and written.
+    pub max_tokens: Option<u64>,
+    /// Most money of one run, US dollars.
+    pub max_cost: Option<f64>,
+    /// Randomness, 0 to 2.
+    pub temperature: Option<f64>,
+}
+
+/// When the deterministic answer is good enough to leave the model out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AssessSettings {
+    /// Least confidence of the best Hypothesis, 0 to 1.
+    pub confidence: f64,
+    /// Least distance to the next one, 0 to 1.
+    pub margin: f64,
+}
+
+impl Default for AssessSettings {
+    fn default() -> Self {
+        Self { confidence: 0.8, margin: 0.15 }
+    }
+}
+
+/// What one incident or one chat turn may use, all agents together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RunLimits {
+    /// Tokens, read and written.
+    pub tokens: u64,
+    /// US dollars.
+    pub cost: f64,
+    /// From the first request to the last answer.
+    pub deadline: Duration,
+    /// How often the orchestrator may dispatch specialists.
+    pub cycles: u32,
+    /// Specialists at work at the same time.
+    pub parallel: usize,
+}
+
+impl Default for RunLimits {
+    fn default() -> Self {
+        Self { tokens: 200_000, cost: 1.0, deadline: Duration::from_secs(300), cycles: 3, parallel: 4 }
+    }
+}
+
+/// A server of the Model Context Protocol.
+#[derive(Debug, Clone)]
+pub struct McpSettings {
+    /// How it is reached.
+    pub transport: McpTransport,
+    /// The tools that are taken over; `None`: all that say they only read.
+    pub tools: Option<Vec<String>>,
+    /// Tools that a person has marked as safe to call though the server does not say that they only read.
+    pub trusted: Vec<String>,
+    /// Deadline of one call.
+    pub timeout: Duration,
+}
+
+/// How a server of the Model Context Protocol is reached.
+#[derive(Debug, Clone)]
+pub enum McpTransport {
+    /// A program, spoken to on its standard input and output.
+    Program {
+        /// The program.
+        command: PathBuf,
+        /// Its arguments.
+        args: Vec<String>,
+        /// Variables that it gets beside `PATH` and `HOME`.
+        environment: BTreeMap<String, SecretString>,
+    },
+    /// Streamable HTTP.
+    Http {
+        /// Where.
+        url: Url,
+        /// Sent as a bearer token.
+        token: Option<SecretString>,
+    },
+}
