@@ -22,10 +22,10 @@
 #   blast_radius                     0 to 1, of the whole Plan, from its pods, their share, the environment and namespace
 #   node_ready                       whether the node (target, or the pod's) is Ready; null none or unknown
 #   ready_nodes                      Ready nodes of the cluster; null unknown
-#   hypothesis                       {code, confidence 0 to 1}
+#   hypothesis                       {code, confidence 0 to 1, proposer: rule | agent}
 #   attempt                          repair attempt of the incident, from 1
 #   now                              RFC 3339
-#   tainted                          true if an argument derives from text that a program or a stranger wrote
+#   tainted                          true if text that agents read tried to give them instructions
 package kubewright.remediation
 
 import rego.v1
@@ -91,6 +91,7 @@ complete if {
 	is_string(input.action.target.name)
 	is_number(input.blast_radius)
 	is_number(input.hypothesis.confidence)
+	is_string(input.hypothesis.proposer)
 	is_number(input.attempt)
 	is_string(input.now)
 	is_boolean(input.tainted)
@@ -112,7 +113,12 @@ questions contains sprintf("frozen until %s: %s", [window.until, window.reason])
 	now < time.parse_rfc3339_ns(window.until)
 }
 
-questions contains "its arguments derive from untrusted text" if input.tainted
+questions contains "text that the agents read tried to give them instructions" if input.tainted
+
+questions contains "an agent, not a rule, found the cause or drafted the repair" if {
+	input.automation.level < 3
+	input.hypothesis.proposer != "rule"
+}
 
 questions contains sprintf("blast radius %v is not small (below %v)", [radius, small]) if {
 	input.automation.level == 2

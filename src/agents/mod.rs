@@ -5,6 +5,152 @@
 //! conclude becomes Evidence, Hypotheses or a drafted Plan, and goes the way of every other. All text that leaves goes
 //! through [`crate::egress`].
 
+mod answers;
+mod budget;
 pub mod chat;
+mod ledger;
+pub mod model;
+mod orchestrator;
 pub mod progress;
+mod prompt;
+mod roster;
+mod run;
+mod talk;
 pub mod tools;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+
+pub use orchestrator::{Groundwork, Investigated, Remedied};
+pub use roster::{ORCHESTRATOR, RosterProblem, SPECIALISTS, TALKERS};
+
+use crate::egress::Egress;
+use crate::incident::IncidentId;
+use crate::observe::Observer;
+use crate::recall::Recall;
+use crate::settings::AgentsSettings;
+use crate::store::Store;
+use model::Models;
+use progress::{Progress, RunEvent};
+use roster::Roster;
+use tools::{Tool, Tools};
+
+/// What agents work with.
+pub struct Parts {
+    /// Models, agents and limits.
+    pub settings: AgentsSettings,
+    /// The guard of all text that leaves.
+    pub egress: Egress,
+    /// The clusters by name.
+    pub observers: BTreeMap<String, Observer>,
+    /// The cluster that is meant where none is named.
+    pub default_cluster: String,
+    /// Documents and past incidents.
+    pub recall: Recall,
+    /// The truth.
+    pub store: Store,
+    /// Tools beside the built-in ones.
+    pub more_tools: Vec<Arc<dyn Tool>>,
+}
+
+/// Why there are no agents: what is wrong with `agents.toml`, all of it.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentsError {
+    /// Tools, prompts, schemas or names.
+    #[error("the agents have {} problem(s):\n{}", .0.len(), lines(.0))]
+    Roster(Vec<RosterProblem>),
+    /// Providers that cannot be used as they are set.
+    #[error("the models cannot be used")]
+    Models(#[source] anyhow::Error),
+}
+
+fn lines(problems: &[RosterProblem]) -> String {
+    problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n")
+}
+
+/// The agents. Cheap to clone.
+#[derive(Clone)]
+pub struct Agents {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: AgentsSettings,
+    egress: Egress,
+    models: Models,
+    roster: Roster,
+    tools: Tools,
+    observers: BTreeMap<String, Observer>,
+    default_cluster: String,
+    recall: Recall,
+    store: Store,
+    live: broadcast::Sender<(IncidentId, RunEvent)>,
+}
+
+/// Events of runs that a slow listener may be behind.
+const LIVE: usize = 1_024;
+
+impl Agents {
+    /// Puts the agents together. Asks nobody yet.
+    ///
+    /// # Errors
+    /// [`AgentsError`] with everything that is wrong.
+    pub fn new(parts: Parts) -> Result<Self, AgentsError> {
+        let tools = Tools::new(tools::built_in().into_iter().chain(parts.more_tools));
+        let names: BTreeSet<String> = tools.names().map(str::to_owned).collect();
+        let roster = Roster::load(&parts.settings, &names).map_err(AgentsError::Roster)?;
+        let scrub = {
+            let egress = parts.egress.clone();
+            Arc::new(move |text: &str| egress.scrub(text))
+        };
+        let models = Models::new(&parts.settings, scrub).map_err(AgentsError::Models)?;
+        let inner = Inner {
+            settings: parts.settings,
+            egress: parts.egress,
+            models,
+            roster,
+            tools,
+            observers: parts.observers,
+            default_cluster: parts.default_cluster,
+            recall: parts.recall,
+            store: parts.store,
+            live: broadcast::Sender::new(LIVE),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Whether a model is configured.
+    #[must_use]
+    pub fn has_models(&self) -> bool {
+        !self.inner.models.is_empty()
+    }
+
+    /// What goes on in the runs about incidents, from now on.
+    #[must_use]
+    pub fn watch(&self) -> broadcast::Receiver<(IncidentId, RunEvent)> {
+        self.inner.live.subscribe()
+    }
+
+    /// How long an investigation may take at most; nothing without a model.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        if self.has_models() { self.inner.settings.limits.deadline } else { Duration::ZERO }
+    }
+
+    /// The tools that there are.
+    #[must_use]
+    pub fn tools(&self) -> &Tools {
+        &self.inner.tools
+    }
+
+    fn live(&self, incident: &IncidentId) -> Progress {
+        Progress::broadcast(incident.clone(), self.inner.live.clone())
+    }
+
+    fn observer(&self, name: Option<&str>) -> Option<&Observer> {
+        self.inner.observers.get(name.unwrap_or(&self.inner.default_cluster))
+    }
+}

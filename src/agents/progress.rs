@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use utoipa::ToSchema;
 
 use crate::incident::{EvidenceId, IncidentId, ObjectRef};
@@ -113,34 +113,56 @@ pub enum RunEvent {
 
 /// Takes a run's events. Never blocks the run: who watches too slowly misses events, not the run its time.
 #[derive(Debug, Clone, Default)]
-pub struct Progress(Option<mpsc::Sender<RunEvent>>);
+pub struct Progress(To);
+
+/// Who watches.
+#[derive(Debug, Clone, Default)]
+enum To {
+    #[default]
+    Nobody,
+    /// One watcher, who wants every event.
+    One(mpsc::Sender<RunEvent>),
+    /// Whoever listens, to the run of this incident.
+    All(IncidentId, broadcast::Sender<(IncidentId, RunEvent)>),
+}
 
 impl Progress {
     /// Nobody watches.
     #[must_use]
     pub fn none() -> Self {
-        Self(None)
+        Self(To::Nobody)
     }
 
     /// Events go to `sender`.
     #[must_use]
     pub fn to(sender: mpsc::Sender<RunEvent>) -> Self {
-        Self(Some(sender))
+        Self(To::One(sender))
+    }
+
+    /// Events go to whoever listens, with the incident that they belong to.
+    #[must_use]
+    pub fn broadcast(incident: IncidentId, sender: broadcast::Sender<(IncidentId, RunEvent)>) -> Self {
+        Self(To::All(incident, sender))
     }
 
     /// Says what happened, waiting for room for at most `patience`: pieces of an answer must not get lost, and a watcher
     /// that has gone away must not hold the run.
     pub async fn say(&self, event: RunEvent, patience: Duration) {
-        if let Some(sender) = &self.0
-            && tokio::time::timeout(patience, sender.send(event)).await.is_err()
-        {
-            tracing::debug!("nobody takes the events of this run");
+        match &self.0 {
+            To::Nobody => {}
+            To::One(sender) => {
+                if tokio::time::timeout(patience, sender.send(event)).await.is_err() {
+                    tracing::debug!("nobody takes the events of this run");
+                }
+            }
+            // Without listeners there is nobody to miss it.
+            To::All(incident, sender) => drop(sender.send((incident.clone(), event))),
         }
     }
 
     /// Whether the watcher has gone away.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
-        self.0.as_ref().is_some_and(mpsc::Sender::is_closed)
+        matches!(&self.0, To::One(sender) if sender.is_closed())
     }
 }

@@ -33,6 +33,19 @@ pub fn recalled(evidence: &Evidence) -> Option<String> {
     Some(text::line(&cited))
 }
 
+fn investigated(investigation: &Investigation) -> String {
+    let used = investigation.runs.iter().fold((0, 0.0), |(tokens, cost), run| {
+        (tokens + run.input_tokens + run.output_tokens, cost + run.cost)
+    });
+    let agents = match (investigation.runs.len(), used) {
+        (0, _) => String::new(),
+        (runs, (tokens, cost)) => format!(" ({runs} agent runs, {tokens} tokens, {cost:.4} US dollars)"),
+    };
+    let recommended = investigation.recommendation.as_ref();
+    let recommended = recommended.map(|text| format!(" Recommended: {text}")).unwrap_or_default();
+    format!("agents: {}{agents}{recommended}", investigation.reason)
+}
+
 fn told(event: &Event) -> String {
     match event {
         Event::Opened { signal } => format!("opened by {}", alert(signal)),
@@ -47,6 +60,7 @@ fn told(event: &Event) -> String {
         Event::Diagnosed { evidence, hypotheses } => {
             diagnosed(evidence.iter().filter(|seen| recalled(seen).is_none()).count(), hypotheses)
         }
+        Event::Investigated { investigation } => investigated(investigation),
         Event::Planned { plan } => format!("planned: {}", actions(plan)),
         Event::Decided { decision } => {
             let verdict = match decision.verdict {

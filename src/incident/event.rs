@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Approval, Decision, Evidence, Execution, Fingerprint, Gap, Hypothesis, Outcome, Phase, Plan, Signal,
-    Verification,
+    Approval, Decision, Evidence, Execution, Fingerprint, Gap, Hypothesis, Investigation, Outcome, Phase,
+    Plan, Signal, Verification,
 };
 
 /// Something that happened to an incident. The list of these is the incident's history; the current state follows from
@@ -40,7 +40,12 @@ pub enum Event {
         /// What could not be read.
         gaps: Vec<Gap>,
     },
-    /// The deterministic pass over the Snapshot is done. `hypotheses` is ranked, best first; empty means that no cause
+    /// Agents looked into it, or were left out; what they concluded follows in `Diagnosed`.
+    Investigated {
+        /// What they did.
+        investigation: Box<Investigation>,
+    },
+    /// The deterministic pass over the Snapshot is done, and the agents where there are any. `hypotheses` is ranked, best first; empty means that no cause
     /// was found.
     Diagnosed {
         /// What was seen.
@@ -132,6 +137,7 @@ impl Event {
             Self::SignalAttached { .. } => "signal_attached",
             Self::SignalResolved { .. } => "signal_resolved",
             Self::Observed { .. } => "observed",
+            Self::Investigated { .. } => "investigated",
             Self::Diagnosed { .. } => "diagnosed",
             Self::Planned { .. } => "planned",
             Self::Decided { .. } => "decided",

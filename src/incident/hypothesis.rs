@@ -11,6 +11,8 @@ use super::{EvidenceId, ObjectRef, Score};
 pub enum Proposer {
     /// A deterministic rule, by its name.
     Rule(String),
+    /// An agent, by its name.
+    Agent(String),
 }
 
 /// A possible root cause, with what speaks for and against it.

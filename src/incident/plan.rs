@@ -36,6 +36,9 @@ pub struct Plan {
     pub actions: Vec<PlannedAction>,
     /// What must hold afterwards; never empty.
     pub checks: Vec<Check>,
+    /// The agent that drafted it; `None`: a playbook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
 }
 
 impl Plan {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Action, Approval, Decision, Evidence, Execution, ExecutionState, Gap, Hypothesis, IncidentId, ObjectRef,
+    Action, Approval, Decision, Evidence, Execution, ExecutionState, Gap, Hypothesis, IncidentId, Investigation, ObjectRef,
     Outcome, Phase, Plan, Severity, Signal, SignalState, Verification,
 };
 
@@ -76,6 +76,9 @@ pub struct Incident {
     /// Possible causes, best first.
     #[serde(default)]
     pub hypotheses: Vec<Hypothesis>,
+    /// What agents did at the last look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub investigation: Option<Investigation>,
     /// The current Plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
@@ -130,6 +133,7 @@ impl Incident {
             evidence: Vec::new(),
             gaps: Vec::new(),
             hypotheses: Vec::new(),
+            investigation: None,
             plan: None,
             decision: None,
             approval: None,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::state::MAX_SIGNALS;
 use super::{
-    Event, Execution, ExecutionState, Fingerprint, Incident, Outcome, Phase, Plan, Signal, SignalState,
+    Event, Execution, ExecutionState, Fingerprint, Incident, Investigation, Outcome, Phase, Plan, Signal, SignalState,
     TransitionError, Verdict, Verification,
 };
 
@@ -31,6 +31,7 @@ impl Incident {
                 self.hypotheses.clone_from(hypotheses);
                 self.phase = Phase::Plan;
             }
+            Event::Investigated { investigation } => self.investigated(investigation),
             Event::Planned { plan } => self.planned(plan),
             Event::Decided { decision } => {
                 self.decision = Some(decision.clone());
@@ -110,6 +111,7 @@ impl Incident {
             | Event::Escalated { .. }
             | Event::Closed { .. } => return self.phase != Closed,
             Event::Observed { .. } => &[Triage],
+            Event::Investigated { .. } => &[Diagnose, Plan],
             Event::Diagnosed { .. } => &[Diagnose],
             Event::Planned { .. } => &[Plan],
             Event::Decided { .. } | Event::ApprovalRequested { .. } => &[Guard],
@@ -144,6 +146,14 @@ impl Incident {
     fn observed(&mut self, gaps: Vec<super::Gap>) {
         self.gaps = gaps;
         self.phase = Phase::Diagnose;
+    }
+
+    /// What is looked into while planning belongs to the diagnosis before it.
+    fn investigated(&mut self, new: &Investigation) {
+        match &mut self.investigation {
+            Some(known) if self.phase == Phase::Plan => known.extend(new),
+            known => *known = Some(new.clone()),
+        }
     }
 
     fn planned(&mut self, plan: &Plan) {

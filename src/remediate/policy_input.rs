@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::blast_radius::{Blast, blast_radius, is_delicate};
 use super::playbooks;
-use crate::incident::{Action, Incident, ObjectRef, Plan, PlannedAction};
+use crate::incident::{Action, Incident, Investigation, ObjectRef, Plan, PlannedAction, Proposer};
 use crate::observe::Snapshot;
 use crate::settings::{AutomationSettings, ClusterSettings};
 
@@ -18,6 +18,8 @@ pub struct HypothesisInput {
     pub code: String,
     /// How sure the proposer is, 0 to 1; 0 where the Hypothesis is not known.
     pub confidence: f64,
+    /// `rule` or `agent`; `agent` where the Hypothesis is not known, or an agent drafted the Plan.
+    pub proposer: &'static str,
 }
 
 /// One Action of a Plan with what policy has to know of its target.
@@ -44,7 +46,7 @@ pub struct PolicyInput {
     pub attempt: u32,
     /// The time to judge freeze windows by.
     pub now: Timestamp,
-    /// Whether any argument derives from text that a program or a stranger wrote. Playbooks never do that.
+    /// Whether text that agents read tried to instruct them. Playbooks never act on text.
     pub tainted: bool,
     /// Pods that the touched workloads have, together; 0 where unknown.
     pub total_pods: u32,
@@ -66,16 +68,18 @@ impl PolicyInput {
     ) -> Self {
         let cause = incident.hypotheses.iter().find(|hypothesis| hypothesis.code == plan.hypothesis);
         let confidence = cause.map_or(0.0, |cause| cause.confidence.value());
+        let ruled = cause.is_some_and(|cause| matches!(cause.proposer, Proposer::Rule(_)));
+        let proposer = if ruled && plan.agent.is_none() { "rule" } else { "agent" };
         let nodes =
             snapshot.map(|snapshot| snapshot.objects.nodes.as_slice()).filter(|nodes| !nodes.is_empty());
         let ready = |nodes: &[Node]| nodes.iter().filter(|node| is_ready(node) == Some(true)).count();
         Self {
             cluster: cluster.name.clone(),
             environment: cluster.environment.clone(),
-            hypothesis: HypothesisInput { code: plan.hypothesis.clone(), confidence },
+            hypothesis: HypothesisInput { code: plan.hypothesis.clone(), confidence, proposer },
             attempt: incident.attempt,
             now,
-            tainted: false,
+            tainted: incident.investigation.as_ref().is_some_and(Investigation::is_tainted),
             total_pods: snapshot.map_or(0, |snapshot| total_pods(plan, snapshot)),
             ready_nodes: nodes.and_then(|nodes| u32::try_from(ready(nodes)).ok()),
             actions: plan.actions.iter().map(|planned| action_input(planned, snapshot)).collect(),

@@ -10,7 +10,7 @@ use tracing::{Instrument, info, info_span, warn};
 
 use super::step::{Step, escalated};
 use super::{Workflow, backoff};
-use crate::incident::{Event, Incident};
+use crate::incident::{Event, Incident, Phase};
 use crate::store::{Commit, CommitError, Rest};
 
 /// No step may take longer; a collector or an apply has shorter limits of its own.
@@ -41,13 +41,14 @@ impl Workflow {
             let span = info_span!("step", incident = %incident.id, phase = phase.as_str());
             let began = Instant::now();
             let work = AssertUnwindSafe(self.step(&incident).instrument(span)).catch_unwind();
-            let step = match tokio::time::timeout(STEP_LIMIT, work).await {
+            let limit = self.limit(phase);
+            let step = match tokio::time::timeout(limit, work).await {
                 Ok(Ok(Ok(step))) => step,
                 Ok(Ok(Err(error))) => failed(&incident, &error),
                 Ok(Err(_)) => {
                     failed(&incident, &anyhow::anyhow!("a bug in kubewright; its log has the details"))
                 }
-                Err(_) => failed(&incident, &anyhow::anyhow!("took longer than {} s", STEP_LIMIT.as_secs())),
+                Err(_) => failed(&incident, &anyhow::anyhow!("took longer than {} s", limit.as_secs())),
             };
             super::meter::step(phase, &step, began.elapsed());
             let wake = step.wait.map(|wait| Timestamp::now() + wait);
@@ -56,6 +57,14 @@ impl Workflow {
                 Some(saved) => return self.let_go(&saved, wake).await,
                 None => return self.let_go(&incident, Some(Timestamp::now() + UNSAVED_PAUSE)).await,
             }
+        }
+    }
+
+    /// How long a step may take: where agents may be asked, as long as they may take beside.
+    fn limit(&self, phase: Phase) -> Duration {
+        match phase {
+            Phase::Diagnose | Phase::Plan => STEP_LIMIT + self.agents.deadline(),
+            _ => STEP_LIMIT,
         }
     }
 

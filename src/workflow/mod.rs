@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 pub use clusters::Clusters;
 
+use crate::agents::Agents;
 use crate::recall::Recall;
 use crate::remediate::Policy;
 use crate::settings::Settings;
@@ -29,6 +30,7 @@ pub struct Workflow {
     clusters: Clusters,
     policy: Arc<Policy>,
     recall: Recall,
+    agents: Agents,
     settings: Arc<Settings>,
     /// Who holds the leases: unique for this process.
     owner: Arc<str>,
@@ -42,9 +44,10 @@ impl Workflow {
         clusters: Clusters,
         policy: Arc<Policy>,
         recall: Recall,
+        agents: Agents,
         settings: Arc<Settings>,
         owner: &str,
     ) -> Self {
-        Self { store, clusters, policy, recall, settings, owner: Arc::from(owner) }
+        Self { store, clusters, policy, recall, agents, settings, owner: Arc::from(owner) }
     }
 }

@@ -87,6 +87,7 @@ fn tone(event: &Event) -> Tone {
         Event::SignalAttached { .. }
         | Event::Observed { .. }
         | Event::Diagnosed { .. }
+        | Event::Investigated { .. }
         | Event::Planned { .. }
         | Event::ExecutionIntended { .. } => Tone::Plain,
     }
@@ -99,6 +100,7 @@ fn details(event: &Event) -> Vec<Line> {
             .map(|gap| Line::new(Tone::Warn, format!("not seen: {}: {}", gap.collector, gap.reason)))
             .collect(),
         Event::Diagnosed { evidence, hypotheses } => cited(evidence, hypotheses),
+        Event::Investigated { investigation } => runs(investigation),
         Event::Planned { plan } => planned(plan),
         Event::VerificationLooked { verification } => results(verification),
         _ => Vec::new(),
@@ -119,6 +121,13 @@ fn known(evidence: &[Evidence]) -> impl Iterator<Item = Line> {
         .filter_map(recalled)
         .take(RECALLED)
         .map(|text| Line::new(Tone::Faint, format!("recall  {text}")))
+}
+
+/// Who was asked what, and what came of it.
+fn runs(investigation: &Investigation) -> Vec<Line> {
+    let run = |run: &AgentRun| Line::new(Tone::Faint, format!("{}: {}", run.agent, run.outcome));
+    let flag = |flag: &String| Line::new(Tone::Warn, format!("looks like instructions to a model: {flag}"));
+    investigation.runs.iter().map(run).chain(investigation.flags.iter().map(flag)).collect()
 }
 
 fn planned(plan: &Plan) -> Vec<Line> {

@@ -1,10 +1,12 @@
-//! Diagnose: the deterministic pass over the Snapshot.
+//! Diagnose: the deterministic pass over the Snapshot, then the agents where they can add something.
 
 use anyhow::Context;
+use tokio_util::sync::CancellationToken;
 
 use super::recall::{appended, kubernetes_version};
+use crate::agents::Groundwork;
 use crate::diagnose::{Diagnosis, diagnose};
-use crate::incident::{Event, Incident, Outcome};
+use crate::incident::{Event, Hypothesis, Incident, Outcome};
 use crate::remediate::verify::{self, Standing};
 use crate::workflow::Workflow;
 use crate::workflow::step::{Step, closed, escalated};
@@ -15,21 +17,45 @@ impl Workflow {
         let failed = incident.executions.clone();
         let version = kubernetes_version(&snapshot);
         let diagnosis = tokio::task::spawn_blocking(move || diagnose(&snapshot, &failed)).await?;
-        let ending = self.ending(incident, &diagnosis).await;
         let recalled = self.recalled(incident, &diagnosis, version.as_deref()).await;
-        let Diagnosis { evidence, hypotheses, .. } = diagnosis;
-        let diagnosed = Event::Diagnosed { evidence: appended(evidence, recalled), hypotheses };
-        Ok(Step::events(std::iter::once(diagnosed).chain(ending)))
+        let Diagnosis { evidence, hypotheses, blind, healthy, .. } = diagnosis;
+        let seen = Seen { pieces: evidence.len(), blind, healthy };
+        let evidence = appended(evidence, recalled);
+        let groundwork = Groundwork { evidence, hypotheses, gaps: incident.gaps.clone(), healthy };
+        let (events, hypotheses) = self.investigated(incident, groundwork).await;
+        let ending = self.ending(incident, &hypotheses, &seen).await;
+        Ok(Step::events(events.into_iter().chain(ending)))
+    }
+
+    /// What the rules found, and what agents make of it. Dropping the step ends the agents' run.
+    async fn investigated(&self, incident: &Incident, groundwork: Groundwork) -> (Vec<Event>, Vec<Hypothesis>) {
+        let cancel = CancellationToken::new();
+        let _ends_with_the_step = cancel.clone().drop_guard();
+        let investigated = match self.clusters.named(&incident.cluster) {
+            Ok(cluster) => {
+                self.agents.investigate(incident, groundwork.clone(), &cluster.observer, cancel).await
+            }
+            Err(_) => None,
+        };
+        let Some(investigated) = investigated else {
+            let Groundwork { evidence, hypotheses, .. } = groundwork;
+            return (vec![Event::Diagnosed { evidence, hypotheses: hypotheses.clone() }], hypotheses);
+        };
+        let hypotheses = investigated.hypotheses;
+        let events = vec![
+            Event::Investigated { investigation: Box::new(investigated.investigation) },
+            Event::Diagnosed { evidence: investigated.evidence, hypotheses: hypotheses.clone() },
+        ];
+        (events, hypotheses)
     }
 
     /// How the incident ends when no cause was found: as nothing wrong only if that could be seen.
-    async fn ending(&self, incident: &Incident, diagnosis: &Diagnosis) -> Option<Event> {
-        if !diagnosis.hypotheses.is_empty() {
+    async fn ending(&self, incident: &Incident, hypotheses: &[Hypothesis], seen: &Seen) -> Option<Event> {
+        if !hypotheses.is_empty() {
             return None;
         }
-        if !diagnosis.healthy {
-            let reason = no_cause(diagnosis);
-            return Some(escalated(reason));
+        if !seen.healthy {
+            return Some(escalated(seen.no_cause()));
         }
         let observer = &self.clusters.named(&incident.cluster).ok()?.observer;
         Some(match verify::standing(observer.prometheus(), &incident.signals).await {
@@ -49,11 +75,19 @@ impl Workflow {
     }
 }
 
-fn no_cause(diagnosis: &Diagnosis) -> String {
-    let seen = diagnosis.evidence.len();
-    if diagnosis.blind.is_empty() {
-        format!("No rule explains what was seen ({seen} pieces of evidence are listed).")
-    } else {
-        format!("No cause was found, and not everything could be seen: {}.", diagnosis.blind.join("; "))
+/// What the deterministic pass could see.
+struct Seen {
+    pieces: usize,
+    blind: Vec<String>,
+    healthy: bool,
+}
+
+impl Seen {
+    fn no_cause(&self) -> String {
+        if self.blind.is_empty() {
+            format!("No rule explains what was seen ({} pieces of evidence are listed).", self.pieces)
+        } else {
+            format!("No cause was found, and not everything could be seen: {}.", self.blind.join("; "))
+        }
     }
 }

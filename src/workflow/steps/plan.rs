@@ -1,11 +1,16 @@
-//! Plan: a playbook for the best Hypothesis, rehearsed against the API server.
+//! Plan: a playbook for the best Hypothesis, else what an agent proposes; rehearsed against the API server.
 
 use anyhow::Context;
+use tokio_util::sync::CancellationToken;
 
 use crate::incident::{Event, Incident};
-use crate::remediate::{PreviewError, draft, preview};
+use crate::remediate::{Draft, PreviewError, draft, preview};
 use crate::workflow::Workflow;
-use crate::workflow::step::Step;
+use crate::workflow::clusters::Cluster;
+use crate::workflow::step::{Step, escalated};
+
+/// Who drafts where no playbook does.
+const AGENT: &str = "remediation";
 
 impl Workflow {
     pub(super) async fn plan(&self, incident: &Incident) -> anyhow::Result<Step> {
@@ -13,16 +18,44 @@ impl Workflow {
         let excluded = incident.excluded_actions();
         let drafted =
             draft(&incident.hypotheses, &snapshot, &incident.evidence, &incident.signals, &excluded);
-        let draft = match drafted {
-            Ok(draft) => draft,
-            Err(none) => return Ok(Step::escalate(none.reason)),
-        };
         let cluster = self.clusters.named(&incident.cluster)?;
-        match preview(&cluster.observer.client(), draft).await {
-            Ok(plan) => Ok(Step::events([Event::Planned { plan: Box::new(plan) }])),
-            Err(error) if error.is_retryable() => Err(error.into()),
-            Err(error) => Ok(Step::escalate(refused(&error))),
+        match drafted {
+            Ok(draft) => Ok(Step::events([rehearse(cluster, draft, None).await?])),
+            Err(none) => self.proposed(incident, cluster, &none.reason).await,
         }
+    }
+
+    /// What the remediation agent proposes, where there is one; else people are asked.
+    async fn proposed(&self, incident: &Incident, cluster: &Cluster, why: &str) -> anyhow::Result<Step> {
+        let cancel = CancellationToken::new();
+        let _ends_with_the_step = cancel.clone().drop_guard();
+        let Some(remedied) = self.agents.propose(incident, &cluster.observer, why, cancel).await else {
+            return Ok(Step::escalate(why));
+        };
+        let excluded = incident.excluded_actions();
+        // What people denied, or what did not help, is not proposed again in other words.
+        let draft = remedied.draft.filter(|draft| !draft.actions.iter().any(|action| excluded.contains(&action)));
+        let next = match (draft, &remedied.investigation.recommendation) {
+            (Some(draft), _) => rehearse(cluster, draft, Some(AGENT)).await?,
+            (None, Some(recommendation)) => escalated(format!("{why}. Recommended: {recommendation}")),
+            (None, None) => escalated(why),
+        };
+        Ok(Step::events([
+            Event::Investigated { investigation: Box::new(remedied.investigation) },
+            next,
+        ]))
+    }
+}
+
+/// A Plan that the API server accepts, or why people are needed.
+async fn rehearse(cluster: &Cluster, draft: Draft, agent: Option<&str>) -> anyhow::Result<Event> {
+    match preview(&cluster.observer.client(), draft).await {
+        Ok(mut plan) => {
+            plan.agent = agent.map(str::to_owned);
+            Ok(Event::Planned { plan: Box::new(plan) })
+        }
+        Err(error) if error.is_retryable() => Err(error.into()),
+        Err(error) => Ok(escalated(refused(&error))),
     }
 }
 

@@ -1,0 +1,50 @@
+//! The slots of the prompts of one investigation, filled.
+
+use std::collections::BTreeMap;
+
+use super::specialists::Reported;
+use super::{Groundwork, words};
+use crate::agents::run::Shared;
+use crate::egress::Session;
+use crate::incident::Incident;
+
+/// What stays the same during an investigation, already scrubbed and fenced.
+pub(super) struct Scene {
+    incident: String,
+    evidence: String,
+    hypotheses: String,
+    unseen: String,
+}
+
+impl Scene {
+    pub(super) fn new(incident: &Incident, groundwork: &Groundwork, session: &Session) -> Self {
+        Self {
+            incident: words::incident(incident, session),
+            evidence: words::evidence(&groundwork.evidence, session),
+            hypotheses: words::hypotheses(&groundwork.hypotheses, session),
+            unseen: words::unseen(&groundwork.gaps, session),
+        }
+    }
+
+    /// The values of all slots.
+    pub(super) fn values(
+        &self,
+        question: &str,
+        reports: &[Reported],
+        shared: &Shared,
+    ) -> BTreeMap<&'static str, String> {
+        let reports: Vec<String> = reports.iter().map(|report| report.words(shared)).collect();
+        let reports = if reports.is_empty() { "none".to_owned() } else { reports.join("\n\n") };
+        BTreeMap::from([
+            ("codes", words::codes()),
+            ("evidence", self.evidence.clone()),
+            ("fence", shared.session.preamble()),
+            ("hypotheses", self.hypotheses.clone()),
+            ("incident", self.incident.clone()),
+            ("question", shared.session.trusted(question)),
+            ("reports", reports),
+            ("specialists", words::specialists()),
+            ("unseen", self.unseen.clone()),
+        ])
+    }
+}

@@ -1,0 +1,121 @@
+//! A run that ends with a typed answer.
+//!
+//! The model answers by calling `submit`, whose parameters are the agent's schema. What does not fit goes back to it with
+//! the place and the reason; after [`REPAIRS`] times the run has failed, and the caller falls back.
+
+use rig_core::completion::ToolDefinition;
+use rig_core::message::{Message, ToolCall, ToolChoice, ToolName, ToolResultContent};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Run, RunError, Turn};
+
+/// How often a malformed answer is sent back.
+const REPAIRS: u32 = 2;
+
+/// The tool by which an agent answers.
+const SUBMIT: &str = "submit";
+
+/// What the model is told when it answers in prose.
+const SUBMIT_REMINDER: &str = "Give your answer by calling `submit`.";
+
+/// A typed answer.
+pub(crate) struct Typed<T> {
+    /// The answer.
+    pub(crate) answer: T,
+}
+
+impl Run<'_> {
+    /// Works until the agent submits an answer of its type.
+    pub(crate) async fn typed<T: DeserializeOwned>(&mut self) -> Result<Typed<T>, RunError> {
+        let mut failures = 0;
+        loop {
+            let last = self.is_last();
+            let answer = self.turn(self.typed_turn(last)?).await?;
+            let (submitted, others): (Vec<ToolCall>, Vec<ToolCall>) =
+                answer.calls.into_iter().partition(|call| *call.function.name == *SUBMIT);
+            let why = match submitted.first() {
+                Some(call) => match read::<T>(call) {
+                    Ok(answer) => return Ok(Typed { answer }),
+                    Err(why) => {
+                        self.refuse(&submitted, &others, &why);
+                        why
+                    }
+                },
+                // Small models write the answer as text; it is as good if it fits.
+                None if others.is_empty() => match from_text::<T>(&answer.text) {
+                    Some(answer) => return Ok(Typed { answer }),
+                    None => {
+                        self.history.push(Message::user(SUBMIT_REMINDER));
+                        "it was not submitted".to_owned()
+                    }
+                },
+                None => {
+                    self.call_tools(others).await;
+                    continue;
+                }
+            };
+            failures += 1;
+            if failures > REPAIRS {
+                return Err(RunError::Malformed(why));
+            }
+        }
+    }
+
+    fn typed_turn(&self, last: bool) -> Result<Turn, RunError> {
+        let name = ToolName::new(SUBMIT).map_err(|error| RunError::Malformed(error.to_string()))?;
+        let submit =
+            ToolDefinition::new(name, "Gives the final answer. Call it once.", self.agent.returns.clone());
+        let mut tools = if last { Vec::new() } else { self.definitions() };
+        tools.push(submit);
+        // Forcing one named tool is refused by some servers; where it is the only one, "required" says the same.
+        let choice = if last || tools.len() == 1 { ToolChoice::Required } else { ToolChoice::Auto };
+        Ok(Turn { tools, choice, max_tokens: None, temperature: None, stop: Vec::new(), aloud: false })
+    }
+
+    /// Every call of a turn wants an answer.
+    fn refuse(&mut self, submitted: &[ToolCall], others: &[ToolCall], why: &str) {
+        let why = self.shared.session.trusted(&format!("the answer does not fit: {why}. Mend it and submit again."));
+        let refused = submitted.iter().map(|call| call.error_result(vec![ToolResultContent::text(why.clone())]));
+        let passed_over = others.iter().map(|call| {
+            call.error_result(vec![ToolResultContent::text("not called: the answer came in the same turn")])
+        });
+        self.history.push(Message::tool_results(refused.chain(passed_over).collect()));
+    }
+}
+
+fn read<T: DeserializeOwned>(call: &ToolCall) -> Result<T, String> {
+    if let Some(raw) = &call.function.invalid_arguments {
+        return Err(format!("no JSON object: {}", raw.chars().take(120).collect::<String>()));
+    }
+    parse(Value::Object(call.function.arguments.clone()))
+}
+
+fn parse<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+    serde_path_to_error::deserialize(value).map_err(|error| format!("{}: {}", error.path(), error.inner()))
+}
+
+/// The JSON object in a text, with or without a code fence around it.
+fn from_text<T: DeserializeOwned>(text: &str) -> Option<T> {
+    let object = text.get(text.find('{')?..=text.rfind('}')?)?;
+    let value: Value = serde_json::from_str(object).ok()?;
+    // Some models write the call itself as text.
+    let inner = ["arguments", "parameters"].iter().find_map(|key| value.get(key).cloned());
+    parse(inner.filter(Value::is_object).unwrap_or(value)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::from_text;
+    use crate::agents::answers::Dispatch;
+
+    #[test]
+    fn an_answer_in_prose_is_taken_if_it_fits() {
+        let plain = "Here:\n```json\n{\"reason\": \"r\", \"assignments\": []}\n```";
+        assert!(from_text::<Dispatch>(plain).is_some());
+        let call = r#"{"name": "submit", "arguments": {"reason": "r", "assignments": []}}"#;
+        assert!(from_text::<Dispatch>(call).is_some());
+        assert!(from_text::<Dispatch>("I think it is DNS.").is_none());
+        assert!(from_text::<Dispatch>("{\"reason\": 1}").is_none());
+    }
+}

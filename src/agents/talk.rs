@@ -1,0 +1,178 @@
+//! One turn of a conversation with a model: tools until it answers, the answer in pieces while it is made.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use rig_core::completion::FinishReason;
+use rig_core::message::{Message, ToolChoice};
+
+use super::chat::{ChatAnswer, ChatError, ChatMessage, ChatTurn, Finish, Role};
+use super::budget::Budget;
+use super::ledger::Ledger;
+use super::model::Answer;
+use super::progress::{Progress, RunEvent};
+use super::roster::{Agent, TALKERS};
+use super::run::{PATIENCE, Run, RunError, Shared, Turn};
+use super::tools::{Proposals, ToolContext};
+use super::{Agents, orchestrator};
+use crate::egress::Session;
+use crate::incident::Incident;
+
+/// What is said instead of an answer when a limit was reached before there was one.
+const CUT_SHORT: &str = "I had to stop before I could answer";
+
+impl Agents {
+    /// Answers the last message of a conversation.
+    ///
+    /// # Errors
+    /// [`ChatError`], safe for people.
+    pub async fn talk(&self, turn: ChatTurn) -> Result<ChatAnswer, ChatError> {
+        let agent = self.inner.roster.agent(&turn.agent).ok_or_else(|| ChatError::UnknownAgent(turn.agent.clone()))?;
+        let chain = self.inner.models.chain(&agent.models);
+        let chain = chain.ok_or_else(|| ChatError::Unavailable("no model is configured".to_owned()))?;
+        let incident = self.about(&turn).await?;
+        let shared = self.shared_of(&turn, incident.as_ref())?;
+        let messages = messages(agent, &turn, incident.as_deref(), &shared.session);
+        let mut run = Run::new(agent, chain, &shared, messages);
+        let answered = Box::pin(answer(&mut run, &turn)).await;
+        say_what_happened(&shared, &turn.progress).await;
+        finish(&run, answered, &shared)
+    }
+
+    async fn about(&self, turn: &ChatTurn) -> Result<Option<Arc<Incident>>, ChatError> {
+        let Some(id) = &turn.about else { return Ok(None) };
+        let incident = self.inner.store.incident(id).await.context("the incident could not be read")?;
+        let incident = incident.ok_or_else(|| ChatError::Invalid(format!("there is no incident {id}")))?;
+        Ok(Some(Arc::new(incident)))
+    }
+
+    fn shared_of(&self, turn: &ChatTurn, incident: Option<&Arc<Incident>>) -> Result<Shared, ChatError> {
+        let named = turn.cluster.as_deref().or_else(|| incident.map(|incident| incident.cluster.as_str()));
+        let observer = self.observer(named).ok_or_else(|| {
+            let known: Vec<&str> = self.inner.observers.keys().map(String::as_str).collect();
+            let named = named.unwrap_or("of that name");
+            ChatError::Invalid(format!("there is no cluster {named}; configured are {}", known.join(", ")))
+        })?;
+        let context = ToolContext {
+            observer: observer.clone(),
+            access: turn.access.clone(),
+            recall: self.inner.recall.clone(),
+            store: self.inner.store.clone(),
+            incident: incident.cloned(),
+            now: Timestamp::now(),
+            cancel: turn.cancel.clone(),
+            proposals: Proposals::default(),
+        };
+        let evidence = incident.map(|incident| incident.evidence.clone()).unwrap_or_default();
+        Ok(Shared {
+            tools: self.inner.tools.clone(),
+            context,
+            session: self.inner.egress.session(),
+            ledger: Ledger::of(&evidence),
+            budget: Budget::begin(self.inner.settings.limits),
+            progress: turn.progress.clone(),
+            cancel: turn.cancel.clone(),
+        })
+    }
+}
+
+/// The conversation as the model reads it: our prompt first, then what people and we said, scrubbed.
+fn messages(agent: &Agent, turn: &ChatTurn, incident: Option<&Incident>, session: &Session) -> Vec<Message> {
+    let role = TALKERS.iter().find(|(name, _)| *name == agent.name);
+    let role = role.map_or(agent.name.clone(), |(name, what)| format!("{name} agent, who {what}"));
+    let about = incident.map(|incident| {
+        let evidence = orchestrator::words::evidence(&incident.evidence, session);
+        let hypotheses = orchestrator::words::hypotheses(&incident.hypotheses, session);
+        format!(
+            "# The incident that this is about\n{}\nPhase: {:?}.\n\n## Hypotheses\n{hypotheses}\n\n## Evidence\n{evidence}",
+            orchestrator::words::incident(incident, session),
+            incident.phase
+        )
+    });
+    let values = BTreeMap::from([
+        ("fence", session.preamble()),
+        ("incident", about.unwrap_or_default()),
+        ("now", Timestamp::now().to_string()),
+        ("role", role),
+    ]);
+    let said = turn.messages.iter().map(|message| said(message, session));
+    std::iter::once(Message::system(agent.chat_prompt.fill(&values))).chain(said).collect()
+}
+
+fn said(message: &ChatMessage, session: &Session) -> Message {
+    let text = session.trusted(&message.text);
+    match message.role {
+        Role::Assistant => Message::assistant(text),
+        // What a client puts first is the client's wish, not ours: it cannot override the prompt above.
+        Role::System => Message::user(format!("[Preferences of the client]\n{text}")),
+        Role::User => Message::user(text),
+    }
+}
+
+/// Turns until there is an answer without calls.
+async fn answer(run: &mut Run<'_>, turn: &ChatTurn) -> Result<Answer, RunError> {
+    loop {
+        let last = run.is_last();
+        let tools = if last { Vec::new() } else { run.definitions() };
+        let choice = if tools.is_empty() { ToolChoice::None } else { ToolChoice::Auto };
+        let asked = Turn {
+            tools,
+            choice,
+            max_tokens: turn.max_tokens,
+            temperature: turn.temperature,
+            stop: turn.stop.clone(),
+            aloud: true,
+        };
+        let answer = run.turn(asked).await?;
+        if answer.calls.is_empty() || last {
+            return Ok(answer);
+        }
+        run.call_tools(answer.calls).await;
+    }
+}
+
+/// What people should know of the turn beside the answer.
+async fn say_what_happened(shared: &Shared, progress: &Progress) {
+    for flag in orchestrator::words::flags(&shared.session) {
+        let text = format!("Something that was read looks like instructions to a model and was taken as data: {flag}.");
+        progress.say(RunEvent::Notice { text }, PATIENCE).await;
+    }
+    let Some(incident) = &shared.context.incident else { return };
+    for proposed in shared.context.proposals.all() {
+        let event = RunEvent::PlanProposed {
+            incident: incident.id.clone(),
+            actions: proposed.draft.actions.iter().map(ToString::to_string).collect(),
+            rationale: proposed.draft.rationale,
+        };
+        progress.say(event, PATIENCE).await;
+    }
+}
+
+fn finish(
+    run: &Run<'_>,
+    answered: Result<Answer, RunError>,
+    shared: &Shared,
+) -> Result<ChatAnswer, ChatError> {
+    let spent = run.record.spent();
+    let (text, finish) = match answered {
+        Ok(answer) => {
+            let cut = answer.finish == FinishReason::Length;
+            (shared.session.restore(&answer.text), if cut { Finish::Length } else { Finish::Stop })
+        }
+        Err(RunError::Budget(why)) => (format!("{CUT_SHORT}: {why}."), Finish::Length),
+        Err(error @ RunError::Turns(_)) => (format!("{CUT_SHORT}: {error}."), Finish::Length),
+        Err(RunError::Cancelled) => return Err(ChatError::Cancelled),
+        Err(error @ (RunError::Model(_) | RunError::Malformed(_))) => {
+            return Err(ChatError::Unavailable(shared.session.restore(&error.to_string())));
+        }
+    };
+    Ok(ChatAnswer {
+        text,
+        finish,
+        input_tokens: spent.input_tokens,
+        output_tokens: spent.output_tokens,
+        model: run.record.model().map(str::to_owned),
+    })
+}
