@@ -29,7 +29,7 @@ pub use pipeline::{IngestOptions, IngestProgress};
 pub use report::{IngestReport, SourceReport};
 
 use crate::expand::Glossary;
-use crate::lexical::{Lexical, LexicalView};
+use crate::lexical::{Lexical, LexicalView, Roster};
 use crate::limits::Limits;
 use crate::recipe::Recipe;
 use backing::Backing;
@@ -136,6 +136,7 @@ struct Inner {
 /// One state of the whole, for readers.
 struct View {
     lexical: LexicalView,
+    roster: Roster,
     backing: Option<backing::BackingView>,
 }
 
@@ -218,7 +219,13 @@ impl KnowledgeBase {
         {
             return Ok(known.clone());
         }
-        let view = lexical.view()?.context("the knowledge base has no state yet; run `kubewright ingest`")?;
+        let read = move || {
+            let Some(view) = lexical.view()? else { return Ok(None) };
+            let roster = view.roster()?;
+            Ok(Some((view, roster)))
+        };
+        let read = blocking(read).await?;
+        let (view, roster) = read.context("the knowledge base has no state yet; run `kubewright ingest`")?;
         let backing = match self.inner.backing.at(view.stamp.truth).await {
             Ok(backing) => backing,
             Err(error) => {
@@ -226,7 +233,7 @@ impl KnowledgeBase {
                 None
             }
         };
-        let view = Arc::new(View { lexical: view, backing });
+        let view = Arc::new(View { lexical: view, roster, backing });
         *self.inner.view.lock().unwrap_or_else(PoisonError::into_inner) = Some(view.clone());
         Ok(view)
     }

@@ -71,8 +71,12 @@ impl Kin {
 }
 
 /// Puts twins in order: they keep their places as a set, those that fit the question's platforms best come first.
-pub(crate) fn order_twins<T>(ranking: &mut Vec<T>, question: Platforms, kin: impl Fn(&T) -> Option<Kin>) {
-    let kins: Vec<Option<Kin>> = ranking.iter().map(kin).collect();
+pub(crate) fn order_twins<'k, T>(
+    ranking: &mut Vec<T>,
+    question: Platforms,
+    kin: impl Fn(&T) -> Option<&'k Kin>,
+) {
+    let kins: Vec<Option<&Kin>> = ranking.iter().map(kin).collect();
     let mut places = HashMap::<&str, Vec<usize>>::new();
     for (place, kin) in kins.iter().enumerate() {
         if let Some(kin) = kin {
@@ -83,7 +87,7 @@ pub(crate) fn order_twins<T>(ranking: &mut Vec<T>, question: Platforms, kin: imp
     for places in places.values().filter(|places| places.len() > 1) {
         let mut sorted = places.clone();
         let distance =
-            |place: &usize| kins.get(*place).and_then(Option::as_ref).map(|k| k.platforms.distance(question));
+            |place: &usize| kins.get(*place).copied().flatten().map(|k| k.platforms.distance(question));
         sorted.sort_by_key(distance);
         for (place, taken) in places.iter().zip(sorted) {
             if let Some(slot) = order.get_mut(*place) {
@@ -100,14 +104,16 @@ mod tests {
     use super::{Kin, Platforms, order_twins};
 
     fn ranked(question: &str) -> Vec<&'static str> {
-        let kin = |key: &&str| {
-            let text =
-                if key.starts_with("oc") { "run `oc get pods` in OpenShift" } else { "run kubectl get pods" };
-            Some(Kin::of(if key.ends_with("other") { "Other" } else { "KubePodCrashLooping" }, text))
-        };
-        let mut ranking = vec!["oc/crash", "k8s/other", "k8s/crash"];
+        let crash = "KubePodCrashLooping";
+        let mut ranking = vec![
+            ("oc/crash", Kin::of(crash, "run `oc get pods` in OpenShift")),
+            ("k8s/other", Kin::of("Other", "run kubectl get pods")),
+            ("k8s/crash", Kin::of(crash, "run kubectl get pods")),
+        ];
+        let kins = ranking.clone();
+        let kin = |(key, _): &(&str, Kin)| kins.iter().find(|(known, _)| known == key).map(|(_, kin)| kin);
         order_twins(&mut ranking, Platforms::of(question), kin);
-        ranking
+        ranking.into_iter().map(|(key, _)| key).collect()
     }
 
     #[test]
