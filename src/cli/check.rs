@@ -110,9 +110,9 @@ async fn knowledge(settings: &KnowledgeSettings) -> Vec<Tried> {
     let reached = async {
         let base = open(settings, Collection::Documents).await?;
         let empty = emptiness(&base, Collection::Documents).await?;
-        anyhow::Ok((base.stats().await?, empty))
+        anyhow::Ok((base.stats().await?, empty, base.reranker().await))
     };
-    let (stats, empty) = match reached.await {
+    let (stats, empty, reranker) = match reached.await {
         Ok(found) => found,
         Err(error) => return vec![Tried::new(AREA, "documents", Err(chain(error)))],
     };
@@ -130,7 +130,20 @@ async fn knowledge(settings: &KnowledgeSettings) -> Vec<Tried> {
             Tried::new(AREA, "search", Ok(format!("by words and by meaning{model}")))
         }
     };
-    vec![documents, meaning]
+    [documents, meaning].into_iter().chain(reranking(reranker)).collect()
+}
+
+/// Nothing where no reranker is and none is missed.
+fn reranking(reranker: Result<Option<String>, String>) -> Option<Tried> {
+    const WHAT: &str = "reranking";
+    match reranker {
+        Ok(None) => None,
+        Ok(Some(name)) => Some(Tried::new("knowledge", WHAT, Ok(format!("hybrid search, by {name}")))),
+        Err(why) => {
+            let detail = format!("search works, but its results are not reranked: {why}");
+            Some(Tried::limited("knowledge", WHAT, detail))
+        }
+    }
 }
 
 async fn probe(cluster: &ClusterSettings, settings: &Settings) -> Vec<Tried> {

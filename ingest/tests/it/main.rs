@@ -4,5 +4,6 @@
 
 mod durability;
 mod meaning;
+mod rerank;
 mod stage;
 mod words;
