@@ -190,7 +190,19 @@ fn show(tried: &[Tried]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tried, show};
+    use super::{Tried, reranking, show};
+
+    #[test]
+    fn a_reranker_is_mentioned_when_it_is_there_or_missed() {
+        assert_eq!(reranking(Ok(None)), None);
+        let there = reranking(Ok(Some("mine".to_owned()))).unwrap();
+        assert_eq!((there.limited, there.detail.as_str()), (false, "hybrid search, by mine"));
+        let missed = reranking(Err("the reranker mine is not in /models".to_owned())).unwrap();
+        assert!(
+            missed.ok && missed.limited && missed.detail.ends_with("mine is not in /models"),
+            "{missed:?}"
+        );
+    }
 
     #[test]
     fn what_works_and_what_does_not_is_shown_by_area() {

@@ -138,8 +138,8 @@ async fn a_reranker_that_is_not_there_is_missed_only_when_it_was_named() {
     assert!(degraded.contains("not reranked: the reranker shared-words is not in"), "{degraded}");
 }
 
-#[tokio::test]
-async fn a_question_with_too_much_to_read_ends_after_a_second() {
+#[test]
+fn a_question_with_too_much_to_read_ends_after_a_second() {
     let reranker = Reranker::load(NAME, &ModelFolder::new(data()), Some(&library()), false).unwrap();
     let passages = ["disk".to_owned(), "disk ".repeat(4_000)];
     assert_eq!(
@@ -147,7 +147,7 @@ async fn a_question_with_too_much_to_read_ends_after_a_second() {
         [-1.5, 158.0],
         "320 words of a long passage are read"
     );
-    let far_too_many = vec!["disk".to_owned(); 2_000_000];
+    let far_too_many = vec!["disk".to_owned(); 500_000];
     let error = anyhow::Error::from(reranker.score("disk", &far_too_many).unwrap_err());
-    assert!(format!("{error:#}").contains("of 2000000 passages"), "{error:#}");
+    assert!(format!("{error:#}").contains("of 500000 passages"), "{error:#}");
 }
