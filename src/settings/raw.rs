@@ -71,6 +71,7 @@ pub(super) struct Knowledge {
     pub(super) models: Option<std::path::PathBuf>,
     pub(super) model: Option<String>,
     pub(super) endpoint: Option<KnowledgeEndpoint>,
+    pub(super) reranker: Option<String>,
     pub(super) onnx_runtime: Option<std::path::PathBuf>,
     pub(super) download_models: Option<bool>,
     pub(super) keep_versions: Option<String>,

@@ -1,3 +1,5 @@
+use kubewright_ingest::{DEFAULT_RERANKER, RerankerChoice};
+
 use super::{EmbeddingModel, Environment, KnowledgeSettings, Problems, Settings};
 
 fn parse(text: &str) -> Result<Settings, Problems> {
@@ -77,6 +79,17 @@ fn embeddings_come_from_a_model_an_endpoint_or_nowhere() {
     assert!(matches!(settings.knowledge.model, EmbeddingModel::None));
     let both = with(&format!("[knowledge]\nmodel = \"none\"\n{endpoint}")).unwrap_err();
     assert_eq!(both.0[0].message, "set either model or endpoint");
+}
+
+#[test]
+fn a_reranker_is_used_when_it_is_there_unless_one_is_named_or_none_is_wanted() {
+    let with = |keys: &str| parse(&format!("[knowledge]\n{keys}\n[[clusters]]\nname = \"a\"\n"));
+    let reranker = |keys: &str| with(keys).unwrap().knowledge.documents().reranker;
+    assert_eq!(reranker(""), RerankerChoice::WhenPresent(DEFAULT_RERANKER.to_owned()));
+    assert_eq!(reranker("reranker = \"mine\""), RerankerChoice::Named("mine".to_owned()));
+    assert_eq!(reranker("reranker = \"none\""), RerankerChoice::None);
+    let outside = with("reranker = \"../mine\"").unwrap_err();
+    assert_eq!(outside.0[0].place, "k.toml: knowledge.reranker");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The truth in LanceDB, the embedding model, and the cache of embeddings.
+//! The truth in LanceDB, the embedding model, the reranker, and the cache of embeddings.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,9 +7,10 @@ use anyhow::Context as _;
 use futures::FutureExt;
 use tokio::sync::{OnceCell, RwLock};
 
-use super::{KnowledgeSettings, ModelChoice};
+use super::{KnowledgeSettings, ModelChoice, RerankerChoice};
 use crate::Passage;
 use crate::chunk::{ApproximateTokens, TokenCounter};
+pub(super) use crate::embed::Reranker;
 use crate::embed::{
     Context, Embedder, EmbeddingCache, LocalModel, ModelFolder, ModelTokens, Progress, RemoteModel,
     RemoteSettings, Vector, embed_all,
@@ -25,6 +26,7 @@ pub(super) struct Backing {
     settings: KnowledgeSettings,
     truth: RwLock<Truth>,
     embedder: OnceCell<Result<Embedder, String>>,
+    reranker: OnceCell<Result<Option<Arc<Reranker>>, String>>,
     measure: std::sync::OnceLock<ModelTokens>,
     questions: moka::sync::Cache<String, Arc<Vector>>,
 }
@@ -47,6 +49,7 @@ impl Backing {
             settings: settings.clone(),
             truth: RwLock::new(truth),
             embedder: OnceCell::new(),
+            reranker: OnceCell::new(),
             measure: std::sync::OnceLock::new(),
             questions: moka::sync::Cache::new(REMEMBERED),
         })
@@ -87,6 +90,15 @@ impl Backing {
         let loaded =
             self.embedder.get_or_init(|| async { load(&self.settings).await.map_err(|e| format!("{e:#}")) });
         loaded.await.as_ref().map_err(Clone::clone)
+    }
+
+    /// The reranker, loaded at the first call; `None` where there is to be none.
+    ///
+    /// # Errors
+    /// When one is there or named and cannot be loaded.
+    pub(super) async fn reranker(&self) -> Result<Option<Arc<Reranker>>, String> {
+        let load = || async { load_reranker(&self.settings).await.map_err(|error| format!("{error:#}")) };
+        self.reranker.get_or_init(load).await.clone()
     }
 
     /// How passages are to be made now.
@@ -252,4 +264,17 @@ async fn load(settings: &KnowledgeSettings) -> anyhow::Result<Embedder> {
             Ok(Embedder::Remote(Arc::new(RemoteModel::connect(remote).await?)))
         }
     }
+}
+
+async fn load_reranker(settings: &KnowledgeSettings) -> anyhow::Result<Option<Arc<Reranker>>> {
+    let folder = ModelFolder::new(&settings.models);
+    let (name, download) = match &settings.reranker {
+        RerankerChoice::None => return Ok(None),
+        RerankerChoice::WhenPresent(name) if !folder.has(name) => return Ok(None),
+        RerankerChoice::WhenPresent(name) => (name.clone(), false),
+        RerankerChoice::Named(name) => (name.clone(), settings.download),
+    };
+    let onnx_runtime = settings.onnx_runtime.clone();
+    let load = move || Ok(Reranker::load(&name, &folder, onnx_runtime.as_deref(), download)?);
+    Ok(Some(Arc::new(super::blocking(load).await?)))
 }

@@ -14,6 +14,7 @@ mod lock;
 mod manage;
 mod pipeline;
 mod report;
+mod rerank;
 mod search;
 
 use std::path::{Path, PathBuf};
@@ -46,6 +47,8 @@ pub struct KnowledgeSettings {
     pub models: PathBuf,
     /// Which model.
     pub model: ModelChoice,
+    /// Which cross-encoder has the last word on the order of what is found.
+    pub reranker: RerankerChoice,
     /// The ONNX Runtime library, if not beside the models or in the system's folders.
     pub onnx_runtime: Option<PathBuf>,
     /// Whether a model that is not there may be downloaded.
@@ -80,6 +83,21 @@ pub enum ModelChoice {
     },
 }
 
+/// Which cross-encoder. It is always one on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RerankerChoice {
+    /// None.
+    None,
+    /// This one if its folder is among the models; nothing is missing where it is not, and it is never downloaded.
+    WhenPresent(String),
+    /// This one. Where it is missing, answers say so.
+    Named(String),
+}
+
+/// The reranker that is used where its folder is among the models and no other is named: jina-reranker-v1-turbo-en,
+/// English, 6 layers, 38 million parameters, Apache-2.0.
+pub const DEFAULT_RERANKER: &str = "jina-reranker-v1-turbo-en";
+
 /// The model that is used unless another is named: all-MiniLM-L6-v2 with int8 weights, 384 dimensions, Apache-2.0.
 pub const DEFAULT_MODEL: &str = "all-MiniLM-L6-v2-int8";
 
@@ -92,6 +110,7 @@ impl KnowledgeSettings {
             location: None,
             models: models.into(),
             model: ModelChoice::Local(DEFAULT_MODEL.to_owned()),
+            reranker: RerankerChoice::WhenPresent(DEFAULT_RERANKER.to_owned()),
             onnx_runtime: None,
             download: false,
             cache: None,

@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::Context;
 use tantivy::DocAddress;
 
+use super::rerank::Reranking;
 use super::{KnowledgeBase, KnowledgeError, View};
 use crate::Passage;
 use crate::lexical::{DocumentHit, DocumentNumber};
@@ -67,10 +68,13 @@ impl KnowledgeBase {
         let (mode, degraded, near) = self.by_meaning(&view, request, &question).await;
         let hits =
             if mode == Mode::Vector { Vec::new() } else { self.by_words(&view, request, &question).await? };
+        let reranking = self.reranking(request).await;
         let response = {
             let (request, view) = (request.clone(), view.clone());
-            super::blocking(move || answer(&view, &request, &question, hits, near)).await?
+            super::blocking(move || answer(&view, &request, &question, hits, near, &reranking)).await?
         };
+        let reasons: Vec<String> = degraded.into_iter().chain(response.degraded).collect();
+        let degraded = (!reasons.is_empty()).then(|| reasons.join("; "));
         let took_ms = started.elapsed().as_secs_f64() * 1_000.0;
         let labels = [("mode", mode.name()), ("degraded", if degraded.is_some() { "true" } else { "false" })];
         metrics::histogram!("kubewright_knowledge_search_duration_seconds", &labels)
@@ -177,13 +181,14 @@ fn near(view: &View, neighbours: Vec<crate::truth::Neighbour>) -> anyhow::Result
     Ok(order)
 }
 
-/// Fuses both rankings and reads the passages that are shown.
+/// Fuses both rankings, has them reranked and reads the passages that are shown.
 fn answer(
     view: &View,
     request: &SearchRequest,
     question: &Question,
     mut hits: Vec<DocumentHit>,
     mut near: Vec<Near>,
+    reranking: &Reranking,
 ) -> anyhow::Result<SearchResponse> {
     let platforms = Platforms::of(&request.query);
     let kin = |document| view.roster.card(document).and_then(|card| card.kin.as_ref());
@@ -196,17 +201,20 @@ fn answer(
     let mut fused = fuse(&rankings);
     let candidates = candidates(&hits, &near);
     break_ties(&mut fused, &candidates);
+    let reranked = reranking.apply(&mut fused, |document| best_text(view, *document, &candidates))?;
     let terms: HashSet<&str> = question.terms.iter().map(|weighted| weighted.term.as_str()).collect();
     let mut results = Vec::new();
     // Trust and diversity may move passages, but not from far below.
     let looked_at = request.k + 10;
-    for (document, score) in fused.iter().take(looked_at) {
+    for (place, (document, score)) in fused.iter().take(looked_at).enumerate() {
         let Some(candidate) = candidates.get(document) else { continue };
         for (nth, (passage, similarity)) in
             passages(view, *document, candidate, request.per_document)?.iter().enumerate()
         {
             let score = score * NEXT_OF_DOCUMENT.powi(i32::try_from(nth).unwrap_or(i32::MAX));
-            results.push(result(passage, score, *similarity, candidate));
+            // The document's best passage is the one that was read.
+            let rerank = reranked.said(place).filter(|_| nth == 0);
+            results.push(result(passage, score, *similarity, rerank, candidate));
         }
     }
     results.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -218,7 +226,7 @@ fn answer(
     }
     Ok(SearchResponse {
         mode: request.mode,
-        degraded: None,
+        degraded: reranked.degraded,
         results,
         facets,
         expansions: Vec::new(),
@@ -282,7 +290,20 @@ fn passages(
     Ok(view.lexical.document(source, path)?.into_iter().take(1).map(|passage| (passage, None)).collect())
 }
 
-fn result(passage: &Passage, score: f32, similarity: Option<f32>, candidate: &Candidate) -> SearchResult {
+/// What a cross-encoder reads of a document: its best passage with title and headings, as it is embedded.
+fn best_text(view: &View, document: DocumentNumber, candidates: &HashMap<DocumentNumber, Candidate>) -> anyhow::Result<String> {
+    let Some(candidate) = candidates.get(&document) else { return Ok(String::new()) };
+    let best = passages(view, document, candidate, 1)?;
+    Ok(best.first().map(|(passage, _)| passage.embedded_text()).unwrap_or_default())
+}
+
+fn result(
+    passage: &Passage,
+    score: f32,
+    similarity: Option<f32>,
+    rerank: Option<f32>,
+    candidate: &Candidate,
+) -> SearchResult {
     let trust = passage.trust();
     SearchResult {
         id: passage.id.clone(),
@@ -292,7 +313,7 @@ fn result(passage: &Passage, score: f32, similarity: Option<f32>, candidate: &Ca
             lexical_rank: candidate.lexical.map(|(rank, _)| rank),
             vector: similarity.or(candidate.vector.map(|(_, similarity)| similarity)),
             vector_rank: candidate.vector.map(|(rank, _)| rank),
-            rerank: None,
+            rerank,
             trust,
         },
         title: passage.title.clone(),
