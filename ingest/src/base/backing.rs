@@ -202,6 +202,21 @@ impl Backing {
         Ok(state)
     }
 
+    /// How the passages of a version were made.
+    pub(super) async fn recipe_at(&self, version: u64) -> anyhow::Result<Recipe> {
+        Ok(self.truth().await.at(version).boxed().await?.recipe().clone())
+    }
+
+    pub(super) async fn restore_source(
+        &self,
+        version: u64,
+        source: &str,
+    ) -> anyhow::Result<(u64, Vec<Passage>)> {
+        let truth = self.truth().await;
+        let old = truth.at(version).boxed().await?;
+        truth.restore_source(&old, source).boxed().await
+    }
+
     pub(super) async fn rate(&self, id: &str, helpful: u32, unhelpful: u32) -> anyhow::Result<u64> {
         self.truth().await.rate(id, helpful, unhelpful).boxed().await
     }

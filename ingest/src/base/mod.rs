@@ -14,6 +14,7 @@ mod lock;
 mod manage;
 mod pipeline;
 mod report;
+mod restore;
 mod search;
 
 use std::path::{Path, PathBuf};
@@ -174,19 +175,23 @@ impl KnowledgeBase {
     /// Brings the index of words up to the truth where it is behind: after a crash, or when another replica has written.
     async fn mirror_if_behind(&self) -> anyhow::Result<()> {
         let (version, recipe) = self.inner.backing.latest().await?;
-        let mirrored = |stamp: Option<crate::lexical::Stamp>| {
-            stamp.is_some_and(|stamp| stamp.truth == version && stamp.recipe == recipe)
-        };
-        if mirrored(self.lexical().stamp()?) {
+        let stamp = self.lexical().stamp()?;
+        if stamp.is_some_and(|stamp| stamp.truth == version && stamp.recipe == recipe) {
             return Ok(());
         }
         // Whoever writes right now will bring it up to date; until then the last state is served.
         let Ok(_lock) = WriterLock::take(&self.inner.settings.folder) else { return Ok(()) };
+        self.level().await.map(drop)
+    }
+
+    /// Brings the index of words up to the truth, and says how its passages are made. Call with the writer's lock.
+    async fn level(&self) -> anyhow::Result<Recipe> {
         let (version, recipe) = self.inner.backing.latest().await?;
-        if !mirrored(self.lexical().stamp()?) {
+        let stamp = self.lexical().stamp()?;
+        if !stamp.is_some_and(|stamp| stamp.truth == version && stamp.recipe == recipe) {
             self.mirror(version, &recipe).await?;
         }
-        Ok(())
+        Ok(recipe)
     }
 
     /// Makes the index of words anew from the truth. Call with the writer's lock.

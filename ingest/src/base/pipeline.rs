@@ -98,18 +98,28 @@ impl KnowledgeBase {
             report.sources.extend(self.prune(&names, &store, options).await?);
         }
         if !options.dry_run && report.sources.iter().any(|source| source.passages + source.removed > 0) {
-            // Everything is committed; what stays untidy is slower, not wrong.
-            if let Err(error) = self.inner.backing.tidy().await {
-                let error = format!("{error:#}");
-                tracing::warn!(
-                    error,
-                    "the knowledge base could not be tidied; tried again after the next ingestion"
-                );
-            }
-            self.follow().await?;
+            self.tidy().await?;
         }
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
+    }
+
+    async fn tidy(&self) -> anyhow::Result<()> {
+        let (before, _) = self.inner.backing.latest().await?;
+        // Everything is committed; what stays untidy is slower, not wrong.
+        if let Err(error) = self.inner.backing.tidy().await {
+            let error = format!("{error:#}");
+            tracing::warn!(
+                error,
+                "the knowledge base could not be tidied; tried again after the next ingestion"
+            );
+        }
+        self.follow().await?;
+        let (after, _) = self.inner.backing.latest().await?;
+        if after != before {
+            self.note(after, None, "tidied".to_owned(), &SourceReport::default());
+        }
+        Ok(())
     }
 
     /// Makes sure that what comes is made like what is there.
