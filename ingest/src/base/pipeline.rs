@@ -309,9 +309,11 @@ impl KnowledgeBase {
             spec.attributes = attributes;
             let (limits, chunker, known) =
                 (self.inner.settings.limits.clone(), chunker.clone(), states.clone());
-            let original = String::from_utf8(raw.bytes.clone()).ok();
-            let mut parsed =
-                blocking(move || Ok(parse(&spec, Found::Document(raw), &limits, &chunker, &known))).await?;
+            let (original, mut parsed) = blocking(move || {
+                let original = format::keepable(&raw, &limits);
+                Ok((original, parse(&spec, Found::Document(raw), &limits, &chunker, &known)))
+            })
+            .await?;
             if let Parsed::Passages(_, passages) = &mut parsed
                 && let Some(first) = passages.first_mut()
             {
