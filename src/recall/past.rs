@@ -10,7 +10,7 @@ use super::{Filter, Recall, RecallError, SearchRequest, SearchResult, Symptoms, 
 use crate::incident::{Incident, IncidentId};
 use crate::telemetry::metrics;
 
-/// Closed incidents that wait to be remembered; further ones are remembered after the next start.
+/// Closed incidents that wait to be remembered; further ones are found by the next comparison with the store.
 const WAITING: usize = 1_000;
 
 /// A past incident that is like another.
@@ -37,14 +37,14 @@ impl Default for Closings {
 
 impl Recall {
     /// Says that an incident may have closed, so that it is remembered soon. Never waits; what does not fit is
-    /// remembered after the next start.
+    /// found by the next comparison with the store.
     pub fn closed(&self, id: &IncidentId) {
         if self.inner.places.is_none() {
             return;
         }
         if let Err(mpsc::error::TrySendError::Full(id)) = self.inner.closings.queue.try_send(id.clone()) {
             metrics::episodes_failed(1);
-            warn!(incident = %id, "too many incidents wait to be remembered; this one is at the next start");
+            warn!(incident = %id, "too many incidents wait to be remembered; this one is later");
         }
     }
 

@@ -1,7 +1,8 @@
 //! The truth in LanceDB, the embedding model, and the cache of embeddings.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures::FutureExt;
@@ -18,13 +19,18 @@ use crate::recipe::{ModelOf, Recipe};
 use crate::search::Filter;
 use crate::truth::{Change, Neighbour, Truth, Version};
 
+/// How long after a failure a writer tries to load the model again.
+const LOAD_AGAIN: Duration = Duration::from_secs(20);
+
 /// Questions whose vectors are remembered.
 const REMEMBERED: u64 = 2_000;
 
 pub(super) struct Backing {
     settings: KnowledgeSettings,
     truth: RwLock<Truth>,
-    embedder: OnceCell<Result<Embedder, String>>,
+    embedder: OnceCell<Embedder>,
+    /// When the model could not be loaded, and why.
+    failed: Mutex<Option<(Instant, String)>>,
     measure: std::sync::OnceLock<ModelTokens>,
     questions: moka::sync::Cache<String, Arc<Vector>>,
 }
@@ -47,6 +53,7 @@ impl Backing {
             settings: settings.clone(),
             truth: RwLock::new(truth),
             embedder: OnceCell::new(),
+            failed: Mutex::default(),
             measure: std::sync::OnceLock::new(),
             questions: moka::sync::Cache::new(REMEMBERED),
         })
@@ -82,14 +89,39 @@ impl Backing {
         Ok(Some(passages))
     }
 
-    /// The model, loaded at the first call.
+    /// The model, loaded at the first call. One that could not be loaded is not asked for again: a question must not wait.
     async fn embedder(&self) -> Result<&Embedder, String> {
-        let loaded =
-            self.embedder.get_or_init(|| async { load(&self.settings).await.map_err(|e| format!("{e:#}")) });
-        loaded.await.as_ref().map_err(Clone::clone)
+        if let Some(embedder) = self.embedder.get() {
+            return Ok(embedder);
+        }
+        match self.failure() {
+            Some((_, why)) => Err(why),
+            None => self.load(Duration::MAX).await,
+        }
     }
 
-    /// How passages are to be made now.
+    fn failure(&self) -> Option<(Instant, String)> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Loads the model, unless that has failed less than `pause` ago.
+    async fn load(&self, pause: Duration) -> Result<&Embedder, String> {
+        let loaded = self.embedder.get_or_try_init(|| async {
+            // Who has waited for somebody else's attempt needs none of his own.
+            if let Some((_, why)) = self.failure().filter(|(at, _)| at.elapsed() < pause) {
+                return Err(why);
+            }
+            load(&self.settings).await.map_err(|error| {
+                let why = format!("{error:#}");
+                *self.failed.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some((Instant::now(), why.clone()));
+                why
+            })
+        });
+        loaded.await
+    }
+
+    /// How passages are to be made now. A model that could not be loaded before is tried once more.
     ///
     /// # Errors
     /// When a model is configured and cannot be loaded.
@@ -97,7 +129,7 @@ impl Backing {
         if self.settings.model == ModelChoice::None {
             return Ok(Recipe::new(None));
         }
-        let embedder = self.embedder().await?;
+        let embedder = self.load(LOAD_AGAIN).await?;
         let model = ModelOf { name: embedder.name().to_owned(), dimension: embedder.dimension() };
         Ok(Recipe::new(Some(model)))
     }
