@@ -295,6 +295,7 @@ async fn load(settings: &KnowledgeSettings) -> anyhow::Result<Embedder> {
                 model: model.clone(),
                 key: key.clone(),
                 dimension: *dimension,
+                deadline: RemoteSettings::DEADLINE,
             };
             Ok(Embedder::Remote(Arc::new(RemoteModel::connect(remote).await?)))
         }

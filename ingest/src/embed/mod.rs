@@ -4,11 +4,14 @@
 //! endpoint. What cannot be loaded is a normal state: search is then by words, and the reason is kept for people.
 
 mod batches;
+mod bounded;
 mod cache;
 mod context;
 mod files;
 mod local;
 mod remote;
+#[cfg(test)]
+mod remote_tests;
 mod runtime;
 mod tokens;
 
