@@ -1,3 +1,5 @@
+use kubewright_ingest::search::Platform;
+
 use super::{EmbeddingModel, Environment, KnowledgeSettings, Problems, Settings};
 
 fn parse(text: &str) -> Result<Settings, Problems> {
@@ -31,6 +33,7 @@ fn every_problem_is_reported_at_once_with_its_place() {
         keep_versions = "1 fortnight"
         glossary = "/no/such/file"
         location = "ftp://x"
+        platform = "minikube"
         [[clusters]]
         name = "prod"
         url = "ftp://x"
@@ -51,6 +54,7 @@ fn every_problem_is_reported_at_once_with_its_place() {
         "k.toml: knowledge.location",
         "k.toml: knowledge.model",
         "k.toml: knowledge.keep_versions",
+        "k.toml: knowledge.platform",
     ];
     assert_eq!(places, expected);
 }
@@ -77,6 +81,13 @@ fn embeddings_come_from_a_model_an_endpoint_or_nowhere() {
     assert!(matches!(settings.knowledge.model, EmbeddingModel::None));
     let both = with(&format!("[knowledge]\nmodel = \"none\"\n{endpoint}")).unwrap_err();
     assert_eq!(both.0[0].message, "set either model or endpoint");
+}
+
+#[test]
+fn the_platform_of_the_clusters_reaches_the_search() {
+    let settings = parse("[knowledge]\nplatform = \"OpenShift\"\n[[clusters]]\nname = \"a\"\n").unwrap();
+    assert_eq!(settings.knowledge.documents().platform, Some(Platform::OpenShift));
+    assert_eq!(parse("[[clusters]]\nname = \"a\"\n").unwrap().knowledge.documents().platform, None);
 }
 
 #[test]

@@ -33,6 +33,7 @@ use crate::expand::Glossary;
 use crate::lexical::{Lexical, LexicalView};
 use crate::limits::Limits;
 use crate::recipe::Recipe;
+use crate::search::Platform;
 use backing::Backing;
 use lock::WriterLock;
 
@@ -57,6 +58,8 @@ pub struct KnowledgeSettings {
     pub keep_versions: Duration,
     /// A glossary in addition to the built-in one.
     pub glossary: Option<PathBuf>,
+    /// What the clusters are: of documents of one title, that of this platform comes first.
+    pub platform: Option<Platform>,
     /// Bounds on what is read.
     pub limits: Limits,
 }
@@ -98,6 +101,7 @@ impl KnowledgeSettings {
             cache: None,
             keep_versions: Duration::from_secs(30 * 24 * 3600),
             glossary: None,
+            platform: None,
             limits: Limits::default(),
         }
     }

@@ -69,7 +69,8 @@ impl KnowledgeBase {
             if mode == Mode::Vector { Vec::new() } else { self.by_words(&view, request, &question).await? };
         let response = {
             let (request, view) = (request.clone(), view.clone());
-            super::blocking(move || answer(&view, &request, &question, hits, near)).await?
+            let platforms = Platforms::of(&request.query).or(self.inner.settings.platform);
+            super::blocking(move || answer(&view, &request, &question, platforms, hits, near)).await?
         };
         let took_ms = started.elapsed().as_secs_f64() * 1_000.0;
         let labels = [("mode", mode.name()), ("degraded", if degraded.is_some() { "true" } else { "false" })];
@@ -182,10 +183,10 @@ fn answer(
     view: &View,
     request: &SearchRequest,
     question: &Question,
+    platforms: Platforms,
     mut hits: Vec<DocumentHit>,
     mut near: Vec<Near>,
 ) -> anyhow::Result<SearchResponse> {
-    let platforms = Platforms::of(&request.query);
     order_twins(&mut hits, platforms, |hit| view.lexical.kin(hit.entry).ok().flatten());
     let entry = |near: &Near| near.passages.first().map(|(address, _)| *address);
     order_twins(&mut near, platforms, |near| view.lexical.kin(entry(near)?).ok().flatten());
