@@ -13,6 +13,9 @@ mod history;
 mod lock;
 mod manage;
 mod pipeline;
+mod renew;
+#[cfg(all(test, feature = "vectors"))]
+mod renew_tests;
 mod report;
 mod restore;
 mod search;

@@ -17,7 +17,7 @@ use super::{IngestReport, KnowledgeBase, KnowledgeError, SourceReport, blocking}
 use crate::chunk::{ChunkSettings, Chunker};
 use crate::lexical::DocumentState;
 use crate::limits::Limits;
-use crate::passage::Feedback;
+use crate::passage::{Feedback, Original};
 use crate::recipe::{PIPELINE_VERSION, Recipe};
 use crate::source::{self, Known, SourceSpec};
 use crate::truth::Change;
@@ -66,7 +66,7 @@ struct Gathered {
 }
 
 /// What one document has become.
-enum Parsed {
+pub(super) enum Parsed {
     Unchanged(String),
     Refused(Refusal),
     Passages(String, Vec<Passage>),
@@ -149,16 +149,13 @@ impl KnowledgeBase {
         if options.dry_run {
             return Ok(());
         }
-        let passages = Arc::new(self.inner.backing.all().await?.unwrap_or_default());
         // Of an empty base there is nothing to tell.
         let mut report = |done, total| {
             if total > 0 {
                 progress(IngestProgress::Embedded { source: "rebuild", done, total });
             }
         };
-        self.inner.backing.prepare(store, &wanted, &passages, &mut report).await?;
-        let version = self.inner.backing.rebuild(store, &wanted, &passages).await?;
-        self.mirror(version, &wanted).await?;
+        let version = self.renew(store, &found, &wanted, &mut report).await?;
         if !empty {
             self.note(version, None, format!("made anew: {difference}"), &SourceReport::default());
         }
@@ -310,7 +307,8 @@ impl KnowledgeBase {
             let (limits, chunker, known) =
                 (self.inner.settings.limits.clone(), chunker.clone(), states.clone());
             let (original, mut parsed) = blocking(move || {
-                let original = format::keepable(&raw, &limits);
+                let original = format::keepable(&raw, &limits)
+                    .map(|text| Original { text, media_type: raw.media_type.clone() });
                 Ok((original, parse(&spec, Found::Document(raw), &limits, &chunker, &known)))
             })
             .await?;
@@ -438,7 +436,7 @@ impl Gathered {
 }
 
 /// One document: hash, parse, cut. Never panics on what it is given; a document that cannot be parsed is refused.
-fn parse(
+pub(super) fn parse(
     spec: &SourceSpec,
     found: Found,
     limits: &Limits,

@@ -35,6 +35,7 @@ mod pasted_tests;
 pub use detect::Format;
 pub use title::title_from_path;
 
+use crate::document::BlockKind;
 use crate::{Document, Limits, RawDocument};
 
 /// Reads a document: its title, what it says about itself, its parts in reading order. A document without any text
@@ -74,7 +75,9 @@ pub fn keepable(raw: &RawDocument, limits: &Limits) -> Option<String> {
 /// Secrets in manifests are hidden where they are parsed; these are the ones in code and other text.
 fn without_secrets(mut document: Document) -> Document {
     for block in document.blocks.iter_mut().filter(|block| block.text.contains("Secret")) {
-        block.text = pasted::hide(&block.text);
+        let hidden = pasted::hide(&block.text);
+        let text = if block.kind == BlockKind::Prose { hidden.trim() } else { hidden.trim_end() };
+        block.text = text.to_owned();
     }
     document
 }
