@@ -22,7 +22,7 @@ macro_rules! pattern {
     };
 }
 
-pattern!(KIND, r#"^'?kind'?\s*:\s*["']?Secret["']?\s*(?:#.*)?$"#);
+pattern!(KIND, r#"^["']?kind["']?\s*:\s*["']?Secret["']?\s*(?:#.*)?$"#);
 pattern!(KEY, r#"^(?:[\w./-]+|"[^"]+"|'[^']+')\s*:(?:\s|$)"#);
 pattern!(JSON_KIND, r#"\\?"kind\\?"\s*:\s*\\?"Secret\\?""#);
 pattern!(JSON_APPLIED, r#"("[^"\n]*last-applied-configuration"\s*:\s*)"(?:[^"\\]|\\.)*""#);
@@ -87,6 +87,12 @@ impl<'t> Line<'t> {
             .is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with(':'))
     }
 
+    /// Whether a JSON object begins behind its key; that is hidden by other rules.
+    fn is_json(&self) -> bool {
+        let value = self.said().split_once(':').map_or("", |(_, value)| value.trim_start());
+        self.said().starts_with('"') && value.starts_with('{')
+    }
+
     /// The line with something else behind its key; empty where it has none.
     fn with_value_hidden(&self) -> String {
         let Some(key) = KEY.find(self.said()) else { return String::new() };
@@ -103,7 +109,8 @@ fn in_yaml(text: &str) -> String {
         let mut at = first;
         while at < last {
             let Some(line) = lines.get(at) else { break };
-            let values = line.key == kind.key && (line.names("data") || line.names("stringData"));
+            let values =
+                line.key == kind.key && (line.names("data") || line.names("stringData")) && !line.is_json();
             let applied = line.said().contains("last-applied-configuration");
             at += 1;
             if !values && !applied {

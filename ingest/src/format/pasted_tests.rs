@@ -18,11 +18,15 @@ fn shown(path: &str, text: &str) -> String {
 
 #[test]
 fn a_secret_in_a_fence_keeps_its_names_and_its_lines() {
-    let text = "# Token\n\nMake a Secret:\n\n```yaml\nkind: ConfigMap\ndata:\n  open: sesame\n---\napiVersion: v1\ndata:\n  \
-                token: aHVudGVyMg==\n  key: |\n    aHVudGVyMg==\n\n    aHVudGVyMg==\nkind: Secret\nmetadata:\n  annotations:\n    \
-                kubectl.kubernetes.io/last-applied-configuration: |\n      {\"data\":{\"token\":\"aHVudGVyMg==\"}}\n  \
-                name: token\n```\n\nThen go on.\n";
-    insta::assert_snapshot!(shown("a.md", text));
+    let code = "kind: ConfigMap\ndata:\n  open: sesame\n---\napiVersion: v1\ndata:\n  token: aHVudGVyMg==\n  key: |\n    \
+                aHVudGVyMg==\n\n    aHVudGVyMg==\nkind: Secret\nmetadata:\n  annotations:\n    \
+                kubectl.kubernetes.io/last-applied-configuration: |\n      {\"data\":{\"token\":\"aHVudGVyMg==\"}}\n  name: token";
+    let hidden = "kind: ConfigMap\ndata:\n  open: sesame\n---\napiVersion: v1\ndata:\n  token: (hidden)\n  key: (hidden)\n\n\n\n\
+                  kind: Secret\nmetadata:\n  annotations:\n    \
+                  kubectl.kubernetes.io/last-applied-configuration: (hidden)\n\n  name: token";
+    let text = format!("# Token\n\nMake a Secret:\n\n```yaml\n{code}\n```\n\nThen go on.\n");
+    let expected = format!("3-3\nMake a Secret:\n6-22\n{hidden}\n25-25\nThen go on.\n");
+    assert_eq!(shown("a.md", &text), expected);
 }
 
 #[test]
@@ -46,10 +50,11 @@ fn secrets_are_hidden_in_every_shape_and_format() {
     );
     for code in [&yaml, &listed, &quoted, &shell, &template, &json, &pretty, &escaped] {
         let indented = code.lines().map(|line| format!("      {line}\n")).collect::<String>();
+        let in_list = code.lines().map(|line| format!("   {line}\n")).collect::<String>();
         let html = code.replace('<', "&lt;");
         for (path, text) in [
             ("a.md", format!("# A\n\n```\n{code}```\n")),
-            ("list.md", format!("# A\n\n1. Do:\n\n{indented}\n")),
+            ("list.md", format!("# A\n\n1. Do:\n\n   ```yaml\n{in_list}   ```\n")),
             ("a.adoc", format!("= A\n\n[source,yaml]\n----\n{code}----\n")),
             ("a.rst", format!("A\n=\n\n.. code-block:: yaml\n\n{indented}\n")),
             (
