@@ -14,7 +14,8 @@ mod lock;
 mod manage;
 mod pipeline;
 mod renew;
-#[cfg(all(test, feature = "vectors"))]
+#[cfg(feature = "vectors")]
+#[cfg(test)]
 mod renew_tests;
 mod report;
 mod restore;

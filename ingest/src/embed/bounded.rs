@@ -103,7 +103,7 @@ impl HttpClientExt for BoundedClient {
     where
         U: From<Bytes> + Send + 'static,
     {
-        async { Err(Error::instance(Unfit::NotWhole)) }
+        std::future::ready(Err(Error::instance(Unfit::NotWhole)))
     }
 
     async fn send_streaming<T>(&self, _: Request<T>) -> Result<StreamingResponse>

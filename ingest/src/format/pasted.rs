@@ -13,27 +13,24 @@ use super::yaml;
 /// What may stand before a key: indentation, the marks of a diff, a quotation or a shell that waits for more.
 const MARKS: [char; 5] = [' ', '\t', '>', '+', '|'];
 
-/// A constant pattern.
-macro_rules! pattern {
-    ($(#[$doc:meta])* $name:ident, $pattern:expr) => {
-        $(#[$doc])*
-        #[expect(clippy::unwrap_used, reason = "constant pattern, covered by tests")]
-        static $name: LazyLock<Regex> = LazyLock::new(|| Regex::new($pattern).unwrap());
-    };
+#[expect(clippy::unwrap_used, reason = "constant patterns, covered by tests")]
+fn constant(pattern: &str) -> Regex {
+    Regex::new(pattern).unwrap()
 }
 
-pattern!(KIND, r#"^["']?kind["']?\s*:\s*["']?Secret["']?\s*(?:#.*)?$"#);
-pattern!(KEY, r#"^(?:[\w./-]+|"[^"]+"|'[^']+')\s*:(?:\s|$)"#);
-pattern!(JSON_KIND, r#"\\?"kind\\?"\s*:\s*\\?"Secret\\?""#);
-pattern!(JSON_APPLIED, r#"("[^"\n]*last-applied-configuration"\s*:\s*)"(?:[^"\\]|\\.)*""#);
-pattern!(JSON_VALUES, r#""(?:data|stringData)"\s*:\s*\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*"#);
-pattern!(JSON_VALUE, r#"(:\s*)"(?:[^"\\]|\\.)*""#);
-pattern!(
-    /// The same inside a string, as a shell needs it.
-    ESCAPED_VALUES,
-    r#"\\"(?:data|stringData)\\"\s*:\s*\{(?:[^"{}\\]|\\"[^"\\]*\\")*"#
-);
-pattern!(ESCAPED_VALUE, r#"(:\s*)\\"[^"\\]*\\""#);
+static KIND: LazyLock<Regex> =
+    LazyLock::new(|| constant(r#"^["']?kind["']?\s*:\s*["']?Secret["']?\s*(?:#.*)?$"#));
+static KEY: LazyLock<Regex> = LazyLock::new(|| constant(r#"^(?:[\w./-]+|"[^"]+"|'[^']+')\s*:(?:\s|$)"#));
+static JSON_KIND: LazyLock<Regex> = LazyLock::new(|| constant(r#"\\?"kind\\?"\s*:\s*\\?"Secret\\?""#));
+static JSON_APPLIED: LazyLock<Regex> =
+    LazyLock::new(|| constant(r#"("[^"\n]*last-applied-configuration"\s*:\s*)"(?:[^"\\]|\\.)*""#));
+static JSON_VALUES: LazyLock<Regex> =
+    LazyLock::new(|| constant(r#""(?:data|stringData)"\s*:\s*\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*"#));
+static JSON_VALUE: LazyLock<Regex> = LazyLock::new(|| constant(r#"(:\s*)"(?:[^"\\]|\\.)*""#));
+/// The same inside a string, as a shell needs it.
+static ESCAPED_VALUES: LazyLock<Regex> =
+    LazyLock::new(|| constant(r#"\\"(?:data|stringData)\\"\s*:\s*\{(?:[^"{}\\]|\\"[^"\\]*\\")*"#));
+static ESCAPED_VALUE: LazyLock<Regex> = LazyLock::new(|| constant(r#"(:\s*)\\"[^"\\]*\\""#));
 
 /// The text with the values of Secrets hidden; a text without any is as it was.
 pub(super) fn hide(text: &str) -> String {
@@ -42,15 +39,20 @@ pub(super) fn hide(text: &str) -> String {
     }
     let hidden = in_json(&in_yaml(text));
     // What stands in none of the usual shapes is found by parsing, where it parses, and is then written anew.
-    let parts: Option<Vec<Value>> =
-        manifest::documents(&hidden).into_iter().map(|(_, part)| yaml::parse(part).ok()).collect();
-    match parts {
-        Some(mut parts) if parts.iter().any(secrets::shown) => {
-            parts.iter_mut().for_each(|part| _ = secrets::hide(part));
-            parts.into_iter().filter_map(yaml::render).collect::<Vec<_>>().join("\n---\n")
-        }
-        _ => hidden,
+    let parts = manifest::documents(&hidden).into_iter();
+    let read = |part| yaml::parse(part).ok().filter(secrets::shown);
+    let parts: Vec<(&str, Option<Value>)> = parts.map(|(_, part)| (part, read(part))).collect();
+    if parts.iter().all(|(_, shown)| shown.is_none()) {
+        return hidden;
     }
+    let anew = parts.into_iter().map(|(part, shown)| match shown {
+        Some(mut shown) => {
+            secrets::hide(&mut shown);
+            yaml::render(shown).unwrap_or_default()
+        }
+        None => part.trim().to_owned(),
+    });
+    anew.collect::<Vec<_>>().join("\n---\n")
 }
 
 /// A line with the column where what it says begins.
