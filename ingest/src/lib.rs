@@ -60,5 +60,5 @@ pub use base::{
 };
 pub use document::{Attributes, Category, Document, Found, RawDocument, Refusal, Severity, Validators};
 pub use limits::Limits;
-pub use passage::{Feedback, Lines, Passage};
+pub use passage::{Feedback, Lines, Original, Passage};
 pub use truth::Version;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use kubewright_ingest::search::Platform;
 use kubewright_ingest::{
     DEFAULT_MODEL, DEFAULT_RERANKER, KnowledgeSettings as BaseSettings, ModelChoice, RerankerChoice,
 };
@@ -41,6 +42,8 @@ pub struct KnowledgeSettings {
     pub keep_versions: Duration,
     /// A glossary in addition to the built-in one.
     pub glossary: Option<PathBuf>,
+    /// What the clusters are; runbooks of this platform come before general ones of the same title.
+    pub platform: Option<Platform>,
     /// The list of sources that `kubewright ingest` reads.
     pub manifest: Option<PathBuf>,
 }
@@ -80,6 +83,7 @@ impl KnowledgeSettings {
             download_models: true,
             keep_versions: KEEP_VERSIONS,
             glossary: None,
+            platform: None,
             manifest: None,
         }
     }
@@ -115,6 +119,7 @@ impl KnowledgeSettings {
         settings.download = self.download_models;
         settings.keep_versions = self.keep_versions;
         settings.glossary.clone_from(&self.glossary);
+        settings.platform = self.platform;
         settings
     }
 }
@@ -186,8 +191,18 @@ impl Validator<'_> {
             download_models: raw.download_models.unwrap_or(defaults.download_models),
             keep_versions: self.duration("knowledge.keep_versions", keep_versions, default),
             glossary: raw.glossary,
+            platform: raw.platform.and_then(|name| self.platform(&name)),
             manifest: raw.manifest,
         }
+    }
+
+    fn platform(&mut self, name: &str) -> Option<Platform> {
+        let platform = Platform::named(name);
+        if platform.is_none() {
+            let names = Platform::ALL.map(Platform::name).join(", ");
+            self.add("knowledge.platform", format!("\"{name}\" is not known; platforms are {names}"));
+        }
+        platform
     }
 
     fn location(&mut self, location: &str) {

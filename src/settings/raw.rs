@@ -76,6 +76,7 @@ pub(super) struct Knowledge {
     pub(super) download_models: Option<bool>,
     pub(super) keep_versions: Option<String>,
     pub(super) glossary: Option<std::path::PathBuf>,
+    pub(super) platform: Option<String>,
     pub(super) manifest: Option<std::path::PathBuf>,
 }
 

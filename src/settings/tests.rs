@@ -1,3 +1,4 @@
+use kubewright_ingest::search::Platform;
 use kubewright_ingest::{DEFAULT_RERANKER, RerankerChoice};
 
 use super::{EmbeddingModel, Environment, KnowledgeSettings, Problems, Settings};
@@ -33,6 +34,7 @@ fn every_problem_is_reported_at_once_with_its_place() {
         keep_versions = "1 fortnight"
         glossary = "/no/such/file"
         location = "ftp://x"
+        platform = "minikube"
         [[clusters]]
         name = "prod"
         url = "ftp://x"
@@ -53,6 +55,7 @@ fn every_problem_is_reported_at_once_with_its_place() {
         "k.toml: knowledge.location",
         "k.toml: knowledge.model",
         "k.toml: knowledge.keep_versions",
+        "k.toml: knowledge.platform",
     ];
     assert_eq!(places, expected);
 }
@@ -90,6 +93,13 @@ fn a_reranker_is_used_when_it_is_there_unless_one_is_named_or_none_is_wanted() {
     assert_eq!(reranker("reranker = \"none\""), RerankerChoice::None);
     let outside = with("reranker = \"../mine\"").unwrap_err();
     assert_eq!(outside.0[0].place, "k.toml: knowledge.reranker");
+}
+
+#[test]
+fn the_platform_of_the_clusters_reaches_the_search() {
+    let settings = parse("[knowledge]\nplatform = \"OpenShift\"\n[[clusters]]\nname = \"a\"\n").unwrap();
+    assert_eq!(settings.knowledge.documents().platform, Some(Platform::OpenShift));
+    assert_eq!(parse("[[clusters]]\nname = \"a\"\n").unwrap().knowledge.documents().platform, None);
 }
 
 #[test]

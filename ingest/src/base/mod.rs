@@ -13,8 +13,13 @@ mod history;
 mod lock;
 mod manage;
 mod pipeline;
+mod renew;
+#[cfg(feature = "vectors")]
+#[cfg(test)]
+mod renew_tests;
 mod report;
 mod rerank;
+mod restore;
 mod search;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +38,7 @@ use crate::expand::Glossary;
 use crate::lexical::{Lexical, LexicalView, Roster};
 use crate::limits::Limits;
 use crate::recipe::Recipe;
+use crate::search::Platform;
 use backing::Backing;
 use lock::WriterLock;
 
@@ -59,6 +65,8 @@ pub struct KnowledgeSettings {
     pub keep_versions: Duration,
     /// A glossary in addition to the built-in one.
     pub glossary: Option<PathBuf>,
+    /// What the clusters are: of documents of one title, that of this platform comes first.
+    pub platform: Option<Platform>,
     /// Bounds on what is read.
     pub limits: Limits,
 }
@@ -116,6 +124,7 @@ impl KnowledgeSettings {
             cache: None,
             keep_versions: Duration::from_secs(30 * 24 * 3600),
             glossary: None,
+            platform: None,
             limits: Limits::default(),
         }
     }
@@ -194,19 +203,23 @@ impl KnowledgeBase {
     /// Brings the index of words up to the truth where it is behind: after a crash, or when another replica has written.
     async fn mirror_if_behind(&self) -> anyhow::Result<()> {
         let (version, recipe) = self.inner.backing.latest().await?;
-        let mirrored = |stamp: Option<crate::lexical::Stamp>| {
-            stamp.is_some_and(|stamp| stamp.truth == version && stamp.recipe == recipe)
-        };
-        if mirrored(self.lexical().stamp()?) {
+        let stamp = self.lexical().stamp()?;
+        if stamp.is_some_and(|stamp| stamp.truth == version && stamp.recipe == recipe) {
             return Ok(());
         }
         // Whoever writes right now will bring it up to date; until then the last state is served.
         let Ok(_lock) = WriterLock::take(&self.inner.settings.folder) else { return Ok(()) };
+        self.level().await.map(drop)
+    }
+
+    /// Brings the index of words up to the truth, and says how its passages are made. Call with the writer's lock.
+    async fn level(&self) -> anyhow::Result<Recipe> {
         let (version, recipe) = self.inner.backing.latest().await?;
-        if !mirrored(self.lexical().stamp()?) {
+        let stamp = self.lexical().stamp()?;
+        if !stamp.is_some_and(|stamp| stamp.truth == version && stamp.recipe == recipe) {
             self.mirror(version, &recipe).await?;
         }
-        Ok(())
+        Ok(recipe)
     }
 
     /// Makes the index of words anew from the truth. Call with the writer's lock.

@@ -71,7 +71,9 @@ impl KnowledgeBase {
         let reranking = self.reranking(request).await;
         let response = {
             let (request, view) = (request.clone(), view.clone());
-            super::blocking(move || answer(&view, &request, &question, hits, near, &reranking)).await?
+            let platforms = Platforms::of(&request.query).or(self.inner.settings.platform);
+            super::blocking(move || answer(&view, &request, &question, platforms, hits, near, &reranking))
+                .await?
         };
         let reasons: Vec<String> = degraded.into_iter().chain(response.degraded).collect();
         let degraded = (!reasons.is_empty()).then(|| reasons.join("; "));
@@ -186,11 +188,11 @@ fn answer(
     view: &View,
     request: &SearchRequest,
     question: &Question,
+    platforms: Platforms,
     mut hits: Vec<DocumentHit>,
     mut near: Vec<Near>,
     reranking: &Reranking,
 ) -> anyhow::Result<SearchResponse> {
-    let platforms = Platforms::of(&request.query);
     let kin = |document| view.roster.card(document).and_then(|card| card.kin.as_ref());
     order_twins(&mut hits, platforms, |hit| kin(hit.document));
     order_twins(&mut near, platforms, |near| kin(near.document));
@@ -291,7 +293,11 @@ fn passages(
 }
 
 /// What a cross-encoder reads of a document: its best passage with title and headings, as it is embedded.
-fn best_text(view: &View, document: DocumentNumber, candidates: &HashMap<DocumentNumber, Candidate>) -> anyhow::Result<String> {
+fn best_text(
+    view: &View,
+    document: DocumentNumber,
+    candidates: &HashMap<DocumentNumber, Candidate>,
+) -> anyhow::Result<String> {
     let Some(candidate) = candidates.get(&document) else { return Ok(String::new()) };
     let best = passages(view, document, candidate, 1)?;
     Ok(best.first().map(|(passage, _)| passage.embedded_text()).unwrap_or_default())

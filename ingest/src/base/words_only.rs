@@ -104,6 +104,14 @@ impl Backing {
         anyhow::bail!(WITHOUT)
     }
 
+    pub(super) async fn recipe_at(&self, _: u64) -> anyhow::Result<Recipe> {
+        anyhow::bail!(WITHOUT)
+    }
+
+    pub(super) async fn restore_source(&self, _: u64, _: &str) -> anyhow::Result<(u64, Vec<Passage>)> {
+        anyhow::bail!(WITHOUT)
+    }
+
     pub(super) async fn rate(&self, _: &str, _: u32, _: u32) -> anyhow::Result<u64> {
         Ok(0)
     }

@@ -5,11 +5,14 @@
 //! reason is kept for people.
 
 mod batches;
+mod bounded;
 mod cache;
 mod context;
 mod files;
 mod local;
 mod remote;
+#[cfg(test)]
+mod remote_tests;
 mod rerank;
 mod runtime;
 mod tokens;

@@ -16,6 +16,7 @@ pub(crate) use fuse::{Ranked, fuse};
 pub use question::LONGEST_QUESTION;
 pub(crate) use question::Question;
 pub(crate) use snippet::snippet;
+pub use twins::Platform;
 pub(crate) use twins::{Kin, Platforms, order_twins};
 
 use crate::{Lines, Passage};
