@@ -35,7 +35,7 @@ mod pasted_tests;
 pub use detect::Format;
 pub use title::title_from_path;
 
-use crate::document::BlockKind;
+use crate::document::{Block, BlockKind};
 use crate::{Document, Limits, RawDocument};
 
 /// Reads a document: its title, what it says about itself, its parts in reading order. A document without any text
@@ -69,15 +69,23 @@ pub fn keepable(raw: &RawDocument, limits: &Limits) -> Option<String> {
     let bytes = bare.clone().into_bytes();
     // Read without hiding anything more, it must say what is shown of the original.
     let read = guarded::run(limits.parse, move || read(format, &path, &bytes)).ok()?.ok()?;
-    (read.blocks == shown.blocks).then_some(bare)
+    // Where a block ends in hidden lines, its last line is another.
+    let same = |one: &Block, other: &Block| {
+        (&one.kind, &one.text, &one.headings) == (&other.kind, &other.text, &other.headings)
+    };
+    let all = read.blocks.len() == shown.blocks.len()
+        && read.blocks.iter().zip(&shown.blocks).all(|(one, other)| same(one, other));
+    all.then_some(bare)
 }
 
 /// Secrets in manifests are hidden where they are parsed; these are the ones in code and other text.
 fn without_secrets(mut document: Document) -> Document {
     for block in document.blocks.iter_mut().filter(|block| block.text.contains("Secret")) {
         let hidden = pasted::hide(&block.text);
-        let text = if block.kind == BlockKind::Prose { hidden.trim() } else { hidden.trim_end() };
-        block.text = text.to_owned();
+        if hidden != block.text {
+            let text = if block.kind == BlockKind::Prose { hidden.trim() } else { hidden.trim_end() };
+            block.text = text.to_owned();
+        }
     }
     document
 }

@@ -92,6 +92,11 @@ fn what_is_kept_of_a_document_shows_no_more_than_its_passages() {
         let kept = keepable(&raw(path, text.as_bytes()), &limits).unwrap();
         assert_eq!(kept, text.replace(VALUE, "(hidden)"), "{path}");
     }
+    let last = format!(
+        "# A\n\n```yaml\nkind: Secret\ndata:\n  key: |\n    {VALUE}\n```\n\n| Secret | |\n|---|---|\n| a | |\n"
+    );
+    let kept = keepable(&raw("a.md", last.as_bytes()), &limits).unwrap();
+    assert!(kept.contains("  key: (hidden)\n\n```") && kept.ends_with("| a | |\n"), "{kept}");
     let plain = "# A\n\nNo values, whatever a token is.\n";
     assert_eq!(keepable(&raw("a.md", plain.as_bytes()), &limits).as_deref(), Some(plain));
     // In a quotation the fence is seen by the parser only.
