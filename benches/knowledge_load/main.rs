@@ -3,7 +3,7 @@
 //! The corpus is made by recombining the sections of a folder of documents; vectors are made by mixing embeddings of real
 //! passages, so that they spread as real ones do. Questions are asked at a fixed rate, each with its own embedding.
 //!
-//! usage: cargo bench --bench knowledge_load -- --corpus DIR [--sizes 1000,10000,100000] [--rate 50] [--seconds 30]
+//! usage: cargo bench --bench knowledge_load -- --corpus DIR [--sizes 1000,10000,100000] [--rate 50] [--seconds 20] [--keep DIR]
 
 mod corpus;
 mod measure;
@@ -30,6 +30,12 @@ struct Args {
     /// The folder of the embedding models
     #[arg(long, env = "KUBEWRIGHT_MODELS")]
     models: PathBuf,
+    /// Keep the knowledge bases in this folder, and use those that are there
+    #[arg(long)]
+    keep: Option<PathBuf>,
+    /// Only ask the knowledge base in this folder: how the driver calls itself, so that memory is that of asking alone
+    #[arg(long, hide = true)]
+    ask: Option<PathBuf>,
     /// Cargo passes this; it means nothing here
     #[arg(long, hide = true)]
     bench: bool,
@@ -39,6 +45,9 @@ fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        if let Some(folder) = &args.ask {
+            return measure::questions(folder, &args).await;
+        }
         measure::embedding(&args.models, &args.corpus).await?;
         for size in &args.sizes {
             measure::size(*size, &args).await?;

@@ -23,24 +23,59 @@ pub(crate) async fn embedding(models: &Path, folder: &Path) -> anyhow::Result<()
     Ok(())
 }
 
-/// One size: ingest, open, ask.
+/// One size: ingest, then open and ask in a process of its own.
 pub(crate) async fn size(size: usize, args: &Args) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let documents = folder.path().join("documents");
+    let temporary = tempfile::tempdir()?;
+    let folder = args.keep.clone().unwrap_or_else(|| temporary.path().to_owned()).join(size.to_string());
+    let made = folder.join("made");
+    if !made.exists() {
+        make(size, &folder, args).await?;
+        std::fs::write(&made, "")?;
+    }
+    let asking = tokio::process::Command::new(std::env::current_exe()?)
+        .args(["--rate", &args.rate.to_string(), "--seconds", &args.seconds.to_string()])
+        .arg("--corpus")
+        .arg(&args.corpus)
+        .arg("--models")
+        .arg(&args.models)
+        .arg("--ask")
+        .arg(&folder)
+        .status()
+        .await?;
+    anyhow::ensure!(asking.success(), "asking failed: {asking}");
+    Ok(())
+}
+
+async fn make(size: usize, folder: &Path, args: &Args) -> anyhow::Result<()> {
+    let documents = folder.join("documents");
     let sections = corpus::sections(&args.corpus)?;
     for (name, text) in corpus::documents(&sections, size) {
         let path = documents.join(name);
         std::fs::create_dir_all(path.parent().unwrap_or(&documents))?;
         std::fs::write(path, text)?;
     }
-    words(size, folder.path(), &documents).await?;
-    let settings = KnowledgeSettings::new(folder.path().join("hybrid"), &args.models);
-    synthetic::fill(&settings, &documents, &sections).await?;
+    words(size, folder, &documents).await?;
+    let settings = KnowledgeSettings::new(folder.join("hybrid"), &args.models);
     let started = Instant::now();
-    let base = KnowledgeBase::open(settings).await?;
-    println!("{size}: opened in {:.0} ms", started.elapsed().as_secs_f64() * 1e3);
+    synthetic::fill(&settings, &documents, &sections).await?;
+    println!("{size}: made with vectors in {:.0} s", started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Opens what was made and asks it.
+pub(crate) async fn questions(folder: &Path, args: &Args) -> anyhow::Result<()> {
+    let sections = corpus::sections(&args.corpus)?;
+    let started = Instant::now();
+    let base = KnowledgeBase::open(KnowledgeSettings::new(folder.join("hybrid"), &args.models)).await?;
+    let opened = started.elapsed().as_secs_f64() * 1e3;
+    let mut first = SearchRequest::new("why is the pod not ready?");
+    first.mode = Mode::Lexical;
+    base.search(&first).await?;
+    let answered = started.elapsed().as_secs_f64() * 1e3;
+    let size = folder.file_name().unwrap_or_default().display();
+    println!("{size}: opened in {opened:.0} ms, first answer by words after {answered:.0} ms");
     for mode in [Mode::Lexical, Mode::Vector, Mode::Hybrid] {
-        ask(size, &base, mode, &sections, args).await?;
+        ask(&base, mode, &sections, args).await?;
     }
     println!("{size}: resident memory {} MB", resident() / 1024);
     Ok(())
@@ -61,13 +96,7 @@ async fn words(size: usize, folder: &Path, documents: &Path) -> anyhow::Result<(
 }
 
 /// Asks at a fixed rate, whether answers come or not.
-async fn ask(
-    size: usize,
-    base: &KnowledgeBase,
-    mode: Mode,
-    sections: &[String],
-    args: &Args,
-) -> anyhow::Result<()> {
+async fn ask(base: &KnowledgeBase, mode: Mode, sections: &[String], args: &Args) -> anyhow::Result<()> {
     let mut latencies = Histogram::<u64>::new(3)?;
     let mut tick = tokio::time::interval(Duration::from_secs(1) / args.rate.max(1));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
@@ -91,7 +120,7 @@ async fn ask(
     }
     let at = |quantile: f64| Duration::from_micros(latencies.value_at_quantile(quantile)).as_secs_f64() * 1e3;
     let (p50, p99) = (at(0.5), at(0.99));
-    println!("{size}: {} at {}/s: p50 {p50:.1} ms, p99 {p99:.1} ms", mode.name(), args.rate);
+    println!("{} at {}/s: p50 {p50:.1} ms, p99 {p99:.1} ms", mode.name(), args.rate);
     Ok(())
 }
 

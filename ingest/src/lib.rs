@@ -55,10 +55,10 @@ mod base;
 pub mod synthetic;
 
 pub use base::{
-    DEFAULT_MODEL, DocumentInfo, Happened, IngestOptions, IngestProgress, IngestReport, KnowledgeBase,
-    KnowledgeError, KnowledgeSettings, ModelChoice, SourceReport, Stats,
+    DEFAULT_MODEL, DEFAULT_RERANKER, DocumentInfo, Happened, IngestOptions, IngestProgress, IngestReport,
+    KnowledgeBase, KnowledgeError, KnowledgeSettings, ModelChoice, RerankerChoice, SourceReport, Stats,
 };
 pub use document::{Attributes, Category, Document, Found, RawDocument, Refusal, Severity, Validators};
 pub use limits::Limits;
-pub use passage::{Feedback, Lines, Passage};
+pub use passage::{Feedback, Lines, Original, Passage};
 pub use truth::Version;

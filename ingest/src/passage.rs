@@ -73,7 +73,39 @@ pub struct Passage {
     pub feedback: Feedback,
     /// The whole text of a document that cannot be read again (it was uploaded), on its first passage only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub original: Option<String>,
+    pub original: Option<Original>,
+}
+
+/// A document as it was taken in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Kept")]
+pub struct Original {
+    /// Its text; the values of Secrets are hidden.
+    pub text: String,
+    /// What its sender said it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+}
+
+/// Originals as they are read; once there was only the text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Kept {
+    Text(String),
+    Whole {
+        text: String,
+        #[serde(default)]
+        media_type: Option<String>,
+    },
+}
+
+impl From<Kept> for Original {
+    fn from(kept: Kept) -> Self {
+        match kept {
+            Kept::Text(text) => Self { text, media_type: None },
+            Kept::Whole { text, media_type } => Self { text, media_type },
+        }
+    }
 }
 
 /// What people said about a passage.

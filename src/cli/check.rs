@@ -110,9 +110,9 @@ async fn knowledge(settings: &KnowledgeSettings) -> Vec<Tried> {
     let reached = async {
         let base = open(settings, Collection::Documents).await?;
         let empty = emptiness(&base, Collection::Documents).await?;
-        anyhow::Ok((base.stats().await?, empty))
+        anyhow::Ok((base.stats().await?, empty, base.reranker().await))
     };
-    let (stats, empty) = match reached.await {
+    let (stats, empty, reranker) = match reached.await {
         Ok(found) => found,
         Err(error) => return vec![Tried::new(AREA, "documents", Err(chain(error)))],
     };
@@ -130,7 +130,20 @@ async fn knowledge(settings: &KnowledgeSettings) -> Vec<Tried> {
             Tried::new(AREA, "search", Ok(format!("by words and by meaning{model}")))
         }
     };
-    vec![documents, meaning]
+    [documents, meaning].into_iter().chain(reranking(reranker)).collect()
+}
+
+/// Nothing where no reranker is and none is missed.
+fn reranking(reranker: Result<Option<String>, String>) -> Option<Tried> {
+    const WHAT: &str = "reranking";
+    match reranker {
+        Ok(None) => None,
+        Ok(Some(name)) => Some(Tried::new("knowledge", WHAT, Ok(format!("hybrid search, by {name}")))),
+        Err(why) => {
+            let detail = format!("search works, but its results are not reranked: {why}");
+            Some(Tried::limited("knowledge", WHAT, detail))
+        }
+    }
 }
 
 async fn probe(cluster: &ClusterSettings, settings: &Settings) -> Vec<Tried> {
@@ -177,7 +190,19 @@ fn show(tried: &[Tried]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tried, show};
+    use super::{Tried, reranking, show};
+
+    #[test]
+    fn a_reranker_is_mentioned_when_it_is_there_or_missed() {
+        assert_eq!(reranking(Ok(None)), None);
+        let there = reranking(Ok(Some("mine".to_owned()))).unwrap();
+        assert_eq!((there.limited, there.detail.as_str()), (false, "hybrid search, by mine"));
+        let missed = reranking(Err("the reranker mine is not in /models".to_owned())).unwrap();
+        assert!(
+            missed.ok && missed.limited && missed.detail.ends_with("mine is not in /models"),
+            "{missed:?}"
+        );
+    }
 
     #[test]
     fn what_works_and_what_does_not_is_shown_by_area() {

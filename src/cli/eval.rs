@@ -1,10 +1,13 @@
 //! `kubewright eval`: how good a search is, on questions whose answers are known.
 
+mod cache;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
@@ -15,6 +18,7 @@ use kubewright_ingest::{IngestOptions, KnowledgeBase};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use self::cache::{PATIENCE, SharedCache};
 use super::base::ConfigArgs;
 use super::ingest::Progress;
 use super::output::{Format, print, render};
@@ -40,8 +44,8 @@ Examples:
   kubewright eval retrieval --corpus docs --queries questions.jsonl --mode hybrid -o json
 
 A line of the query file is {\"id\", \"query\", \"relevant\": [paths relative to the corpus]}. The corpus is taken into a
-temporary knowledge base; embeddings are kept in the user's cache folder, so a second run is quick. Each figure is a mean
-over all queries with its 95 % confidence interval.")]
+temporary knowledge base; embeddings are kept in the user's cache folder, so a second run is quick. One beside it waits for
+them a while, or makes its own. Each figure is a mean over all queries with its 95 % confidence interval.")]
 pub struct RetrievalArgs {
     /// The folder of the documents
     #[arg(long, value_name = "DIR")]
@@ -110,7 +114,9 @@ async fn filled(
     settings.folder = folder.path().to_owned();
     settings.location = None;
     let mut settings = settings.documents();
-    settings.cache = cache(environment);
+    // Held until everything is embedded; questions are asked without it.
+    let cache = shared_cache(environment).await;
+    settings.cache = cache.as_ref().map(|cache| cache.file().to_owned());
     let base = Box::pin(KnowledgeBase::open(settings)).await?;
     let corpus = [SourceSpec::new("corpus", Location::Folder(args.corpus.clone()))];
     let mut progress = Progress::new();
@@ -131,13 +137,25 @@ async fn filled(
     Ok(base)
 }
 
-/// Where embeddings outlive the temporary knowledge base; `None` where no such folder can be made.
-fn cache(environment: &Environment) -> Option<PathBuf> {
+/// Where embeddings outlive the temporary knowledge base; `None` where they cannot, which is said.
+async fn shared_cache(environment: &Environment) -> Option<SharedCache> {
     let folder = cache_home(environment);
-    match std::fs::create_dir_all(&folder) {
-        Ok(()) => Some(folder.join("embeddings.redb")),
+    let started = Instant::now();
+    match SharedCache::take(&folder, PATIENCE).await {
+        Ok(Some(cache)) => {
+            if started.elapsed() >= Duration::from_secs(1) {
+                anstream::eprintln!("Waited for another evaluation to leave the kept embeddings.");
+            }
+            Some(cache)
+        }
+        Ok(None) => {
+            anstream::eprintln!(
+                "Another evaluation works with the kept embeddings; this one makes its own and does not keep them."
+            );
+            None
+        }
         Err(error) => {
-            anstream::eprintln!("Embeddings are not kept for the next run: {}: {error}", folder.display());
+            anstream::eprintln!("Embeddings are not kept for the next run: {error:#}");
             None
         }
     }

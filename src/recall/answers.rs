@@ -117,7 +117,7 @@ impl Recall {
         let collection = if source == episode::SOURCE { collections.episodes } else { collections.documents };
         let passages = collection.base.document(source, path).await?;
         if let Some(original) = passages.first().and_then(|first| first.original.clone()) {
-            return Ok(original);
+            return Ok(original.text);
         }
         let mut text = passages.first().map(|first| format!("# {}\n", first.title)).unwrap_or_default();
         for passage in &passages {

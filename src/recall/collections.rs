@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use kubewright_ingest::{KnowledgeBase, KnowledgeError};
 use tokio::sync::{Mutex, MutexGuard};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::Places;
 use crate::telemetry::metrics;
@@ -75,6 +75,15 @@ impl Collection {
             }
         }
         work(self.base.clone()).await
+    }
+
+    /// Loads the reranker, if there is one: the first question would not wait for that.
+    pub(super) async fn load_reranker(&self) {
+        match self.base.reranker().await {
+            Ok(None) => {}
+            Ok(Some(reranker)) => info!(collection = self.name, reranker, "knowledge is reranked"),
+            Err(why) => warn!(collection = self.name, why, "knowledge is searched, but not reranked"),
+        }
     }
 
     /// Sets the metrics of what is there.

@@ -3,14 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use kubewright_ingest::KnowledgeBase;
 use tokio::sync::mpsc;
-use tracing::warn;
+use tracing::{info, warn};
 
-use super::{Filter, Recall, RecallError, SearchRequest, SearchResult, Symptoms, episode};
+use super::{
+    Attributes, Filter, KnowledgeError, RawDocument, Recall, RecallError, SearchRequest, SearchResult,
+    SourceReport, Symptoms, episode,
+};
 use crate::incident::{Incident, IncidentId};
 use crate::telemetry::metrics;
 
-/// Closed incidents that wait to be remembered; further ones are remembered after the next start.
+/// Closed incidents that wait to be remembered; further ones are found by the next comparison with the store.
 const WAITING: usize = 1_000;
 
 /// A past incident that is like another.
@@ -37,14 +41,14 @@ impl Default for Closings {
 
 impl Recall {
     /// Says that an incident may have closed, so that it is remembered soon. Never waits; what does not fit is
-    /// remembered after the next start.
+    /// found by the next comparison with the store.
     pub fn closed(&self, id: &IncidentId) {
         if self.inner.places.is_none() {
             return;
         }
         if let Err(mpsc::error::TrySendError::Full(id)) = self.inner.closings.queue.try_send(id.clone()) {
             metrics::episodes_failed(1);
-            warn!(incident = %id, "too many incidents wait to be remembered; this one is at the next start");
+            warn!(incident = %id, "too many incidents wait to be remembered; this one is later");
         }
     }
 
@@ -76,7 +80,7 @@ impl Recall {
         }
         let put = episodes.write(|base| {
             let documents = documents.clone();
-            async move { Box::pin(base.put(episode::SOURCE, documents)).await }
+            async move { Box::pin(put_or_rebuild(base, documents)).await }
         });
         let report = put.await.inspect_err(|_| metrics::episodes_failed(documents.len()))?;
         for refusal in &report.refused {
@@ -110,5 +114,20 @@ impl Recall {
             found,
         });
         Ok(past.take(k).collect())
+    }
+}
+
+/// Episodes have no source that could be read again: what was made by another model or chunker is made anew from them.
+async fn put_or_rebuild(
+    base: KnowledgeBase,
+    documents: Vec<(RawDocument, Attributes)>,
+) -> anyhow::Result<SourceReport> {
+    match base.put(episode::SOURCE, documents.clone()).await {
+        Err(error) if matches!(error.downcast_ref(), Some(KnowledgeError::Recipe(_))) => {
+            info!(why = format!("{error:#}"), "past incidents are made anew");
+            base.rebuild().await?;
+            base.put(episode::SOURCE, documents).await
+        }
+        result => result,
     }
 }

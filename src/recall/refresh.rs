@@ -33,6 +33,8 @@ impl Collections {
         }
         self.documents.measure().await;
         self.episodes.measure().await;
+        self.documents.load_reranker().await;
+        self.episodes.load_reranker().await;
     }
 }
 

@@ -1,9 +1,12 @@
-//! `[knowledge]`: where documents and past incidents are indexed, and by which embedding model.
+//! `[knowledge]`: where documents and past incidents are indexed, and by which models they are searched.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kubewright_ingest::{DEFAULT_MODEL, KnowledgeSettings as BaseSettings, ModelChoice};
+use kubewright_ingest::search::Platform;
+use kubewright_ingest::{
+    DEFAULT_MODEL, DEFAULT_RERANKER, KnowledgeSettings as BaseSettings, ModelChoice, RerankerChoice,
+};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -25,10 +28,12 @@ pub struct KnowledgeSettings {
     pub folder: PathBuf,
     /// Where the passages are kept instead of in that folder: `s3://bucket/prefix`, `gs://…`, `az://…`.
     pub location: Option<String>,
-    /// The folder of the embedding models.
+    /// The folder of the models.
     pub models: PathBuf,
     /// What makes the vectors.
     pub model: EmbeddingModel,
+    /// What has the last word on the order of what is found.
+    pub reranker: RerankerChoice,
     /// ONNX Runtime's library, where it is not found by itself.
     pub onnx_runtime: Option<PathBuf>,
     /// Whether a model that its folder lacks may be downloaded.
@@ -37,6 +42,8 @@ pub struct KnowledgeSettings {
     pub keep_versions: Duration,
     /// A glossary in addition to the built-in one.
     pub glossary: Option<PathBuf>,
+    /// What the clusters are; runbooks of this platform come before general ones of the same title.
+    pub platform: Option<Platform>,
     /// The list of sources that `kubewright ingest` reads.
     pub manifest: Option<PathBuf>,
 }
@@ -71,10 +78,12 @@ impl KnowledgeSettings {
             location: None,
             models: models(environment),
             model: EmbeddingModel::Local(DEFAULT_MODEL.to_owned()),
+            reranker: RerankerChoice::WhenPresent(DEFAULT_RERANKER.to_owned()),
             onnx_runtime: None,
             download_models: true,
             keep_versions: KEEP_VERSIONS,
             glossary: None,
+            platform: None,
             manifest: None,
         }
     }
@@ -105,10 +114,12 @@ impl KnowledgeSettings {
                 dimension: *dimension,
             },
         };
+        settings.reranker.clone_from(&self.reranker);
         settings.onnx_runtime.clone_from(&self.onnx_runtime);
         settings.download = self.download_models;
         settings.keep_versions = self.keep_versions;
         settings.glossary.clone_from(&self.glossary);
+        settings.platform = self.platform;
         settings
     }
 }
@@ -146,6 +157,11 @@ fn beside(store: &str) -> Option<PathBuf> {
     Some(path.with_file_name(format!("{stem}-knowledge")))
 }
 
+/// A model's name becomes the name of a folder.
+fn is_folder_name(name: &str) -> bool {
+    !name.trim().is_empty() && !name.starts_with('.') && !name.contains(['/', '\\'])
+}
+
 impl Validator<'_> {
     /// `store` is the store's URL, where the file holds it and not only where to find it.
     pub(super) fn knowledge(&mut self, raw: raw::Knowledge, store: Option<&str>) -> KnowledgeSettings {
@@ -170,12 +186,23 @@ impl Validator<'_> {
             location: raw.location,
             models: raw.models.unwrap_or(defaults.models),
             model: self.embedding_model(raw.model, raw.endpoint).unwrap_or(defaults.model),
+            reranker: raw.reranker.map_or(defaults.reranker, |name| self.reranker(name)),
             onnx_runtime: raw.onnx_runtime,
             download_models: raw.download_models.unwrap_or(defaults.download_models),
             keep_versions: self.duration("knowledge.keep_versions", keep_versions, default),
             glossary: raw.glossary,
+            platform: raw.platform.and_then(|name| self.platform(&name)),
             manifest: raw.manifest,
         }
+    }
+
+    fn platform(&mut self, name: &str) -> Option<Platform> {
+        let platform = Platform::named(name);
+        if platform.is_none() {
+            let names = Platform::ALL.map(Platform::name).join(", ");
+            self.add("knowledge.platform", format!("\"{name}\" is not known; platforms are {names}"));
+        }
+        platform
     }
 
     fn location(&mut self, location: &str) {
@@ -211,10 +238,7 @@ impl Validator<'_> {
             }
             (Some(name), None) if name == NO_MODEL => Some(EmbeddingModel::None),
             (Some(name), None) => {
-                // It becomes the name of a folder.
-                let is_name =
-                    !name.trim().is_empty() && !name.starts_with('.') && !name.contains(['/', '\\']);
-                if !is_name {
+                if !is_folder_name(&name) {
                     let text = format!("\"{name}\" is no model; write \"{DEFAULT_MODEL}\" or \"{NO_MODEL}\"");
                     self.add("knowledge.model", text);
                 }
@@ -222,6 +246,17 @@ impl Validator<'_> {
             }
             (None, Some(endpoint)) => self.embedding_endpoint(endpoint),
         }
+    }
+
+    fn reranker(&mut self, name: String) -> RerankerChoice {
+        if name == NO_MODEL {
+            return RerankerChoice::None;
+        }
+        if !is_folder_name(&name) {
+            let text = format!("\"{name}\" is no model; write \"{DEFAULT_RERANKER}\" or \"{NO_MODEL}\"");
+            self.add("knowledge.reranker", text);
+        }
+        RerankerChoice::Named(name)
     }
 
     fn embedding_endpoint(&mut self, raw: raw::KnowledgeEndpoint) -> Option<EmbeddingModel> {

@@ -77,10 +77,12 @@ pub(super) struct Knowledge {
     pub(super) models: Option<std::path::PathBuf>,
     pub(super) model: Option<String>,
     pub(super) endpoint: Option<KnowledgeEndpoint>,
+    pub(super) reranker: Option<String>,
     pub(super) onnx_runtime: Option<std::path::PathBuf>,
     pub(super) download_models: Option<bool>,
     pub(super) keep_versions: Option<String>,
     pub(super) glossary: Option<std::path::PathBuf>,
+    pub(super) platform: Option<String>,
     pub(super) manifest: Option<std::path::PathBuf>,
 }
 

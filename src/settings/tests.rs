@@ -1,3 +1,6 @@
+use kubewright_ingest::search::Platform;
+use kubewright_ingest::{DEFAULT_RERANKER, RerankerChoice};
+
 use super::{EmbeddingModel, Environment, KnowledgeSettings, Problems, Settings};
 
 fn parse(text: &str) -> Result<Settings, Problems> {
@@ -31,6 +34,7 @@ fn every_problem_is_reported_at_once_with_its_place() {
         keep_versions = "1 fortnight"
         glossary = "/no/such/file"
         location = "ftp://x"
+        platform = "minikube"
         [[clusters]]
         name = "prod"
         url = "ftp://x"
@@ -51,6 +55,7 @@ fn every_problem_is_reported_at_once_with_its_place() {
         "k.toml: knowledge.location",
         "k.toml: knowledge.model",
         "k.toml: knowledge.keep_versions",
+        "k.toml: knowledge.platform",
     ];
     assert_eq!(places, expected);
 }
@@ -77,6 +82,24 @@ fn embeddings_come_from_a_model_an_endpoint_or_nowhere() {
     assert!(matches!(settings.knowledge.model, EmbeddingModel::None));
     let both = with(&format!("[knowledge]\nmodel = \"none\"\n{endpoint}")).unwrap_err();
     assert_eq!(both.0[0].message, "set either model or endpoint");
+}
+
+#[test]
+fn a_reranker_is_used_when_it_is_there_unless_one_is_named_or_none_is_wanted() {
+    let with = |keys: &str| parse(&format!("[knowledge]\n{keys}\n[[clusters]]\nname = \"a\"\n"));
+    let reranker = |keys: &str| with(keys).unwrap().knowledge.documents().reranker;
+    assert_eq!(reranker(""), RerankerChoice::WhenPresent(DEFAULT_RERANKER.to_owned()));
+    assert_eq!(reranker("reranker = \"mine\""), RerankerChoice::Named("mine".to_owned()));
+    assert_eq!(reranker("reranker = \"none\""), RerankerChoice::None);
+    let outside = with("reranker = \"../mine\"").unwrap_err();
+    assert_eq!(outside.0[0].place, "k.toml: knowledge.reranker");
+}
+
+#[test]
+fn the_platform_of_the_clusters_reaches_the_search() {
+    let settings = parse("[knowledge]\nplatform = \"OpenShift\"\n[[clusters]]\nname = \"a\"\n").unwrap();
+    assert_eq!(settings.knowledge.documents().platform, Some(Platform::OpenShift));
+    assert_eq!(parse("[[clusters]]\nname = \"a\"\n").unwrap().knowledge.documents().platform, None);
 }
 
 #[test]

@@ -149,7 +149,7 @@ pub fn episodes_remembered(count: usize) {
     counter!(EPISODES, "result" => "remembered").increment(count as u64);
 }
 
-/// Counts closed incidents that could not be remembered; they are tried again at the next start.
+/// Counts closed incidents that could not be remembered; they are tried again later.
 pub fn episodes_failed(count: usize) {
     counter!(EPISODES, "result" => "failed").increment(count as u64);
 }

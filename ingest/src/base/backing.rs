@@ -1,15 +1,17 @@
-//! The truth in LanceDB, the embedding model, and the cache of embeddings.
+//! The truth in LanceDB, the embedding model, the reranker, and the cache of embeddings.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures::FutureExt;
 use tokio::sync::{OnceCell, RwLock};
 
-use super::{KnowledgeSettings, ModelChoice};
+use super::{KnowledgeSettings, ModelChoice, RerankerChoice};
 use crate::Passage;
 use crate::chunk::{ApproximateTokens, TokenCounter};
+pub(super) use crate::embed::Reranker;
 use crate::embed::{
     Context, Embedder, EmbeddingCache, LocalModel, ModelFolder, ModelTokens, Progress, RemoteModel,
     RemoteSettings, Vector, embed_all,
@@ -18,13 +20,19 @@ use crate::recipe::{ModelOf, Recipe};
 use crate::search::Filter;
 use crate::truth::{Change, Neighbour, Truth, Version};
 
+/// How long after a failure a writer tries to load the model again.
+const LOAD_AGAIN: Duration = Duration::from_secs(20);
+
 /// Questions whose vectors are remembered.
 const REMEMBERED: u64 = 2_000;
 
 pub(super) struct Backing {
     settings: KnowledgeSettings,
     truth: RwLock<Truth>,
-    embedder: OnceCell<Result<Embedder, String>>,
+    embedder: OnceCell<Embedder>,
+    /// When the model could not be loaded, and why.
+    failed: Mutex<Option<(Instant, String)>>,
+    reranker: OnceCell<Result<Option<Arc<Reranker>>, String>>,
     measure: std::sync::OnceLock<ModelTokens>,
     questions: moka::sync::Cache<String, Arc<Vector>>,
 }
@@ -47,6 +55,8 @@ impl Backing {
             settings: settings.clone(),
             truth: RwLock::new(truth),
             embedder: OnceCell::new(),
+            reranker: OnceCell::new(),
+            failed: Mutex::default(),
             measure: std::sync::OnceLock::new(),
             questions: moka::sync::Cache::new(REMEMBERED),
         })
@@ -82,14 +92,48 @@ impl Backing {
         Ok(Some(passages))
     }
 
-    /// The model, loaded at the first call.
+    /// The model, loaded at the first call. One that could not be loaded is not asked for again: a question must not wait.
     async fn embedder(&self) -> Result<&Embedder, String> {
-        let loaded =
-            self.embedder.get_or_init(|| async { load(&self.settings).await.map_err(|e| format!("{e:#}")) });
-        loaded.await.as_ref().map_err(Clone::clone)
+        if let Some(embedder) = self.embedder.get() {
+            return Ok(embedder);
+        }
+        match self.failure() {
+            Some((_, why)) => Err(why),
+            None => self.load(Duration::MAX).await,
+        }
     }
 
-    /// How passages are to be made now.
+    /// The reranker, loaded at the first call; `None` where there is to be none.
+    ///
+    /// # Errors
+    /// When one is there or named and cannot be loaded.
+    pub(super) async fn reranker(&self) -> Result<Option<Arc<Reranker>>, String> {
+        let load = || async { load_reranker(&self.settings).await.map_err(|error| format!("{error:#}")) };
+        self.reranker.get_or_init(load).await.clone()
+    }
+
+    fn failure(&self) -> Option<(Instant, String)> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Loads the model, unless that has failed less than `pause` ago.
+    async fn load(&self, pause: Duration) -> Result<&Embedder, String> {
+        let loaded = self.embedder.get_or_try_init(|| async {
+            // Who has waited for somebody else's attempt needs none of his own.
+            if let Some((_, why)) = self.failure().filter(|(at, _)| at.elapsed() < pause) {
+                return Err(why);
+            }
+            load(&self.settings).await.map_err(|error| {
+                let why = format!("{error:#}");
+                *self.failed.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some((Instant::now(), why.clone()));
+                why
+            })
+        });
+        loaded.await
+    }
+
+    /// How passages are to be made now. A model that could not be loaded before is tried once more.
     ///
     /// # Errors
     /// When a model is configured and cannot be loaded.
@@ -97,7 +141,7 @@ impl Backing {
         if self.settings.model == ModelChoice::None {
             return Ok(Recipe::new(None));
         }
-        let embedder = self.embedder().await?;
+        let embedder = self.load(LOAD_AGAIN).await?;
         let model = ModelOf { name: embedder.name().to_owned(), dimension: embedder.dimension() };
         Ok(Recipe::new(Some(model)))
     }
@@ -202,6 +246,21 @@ impl Backing {
         Ok(state)
     }
 
+    /// How the passages of a version were made.
+    pub(super) async fn recipe_at(&self, version: u64) -> anyhow::Result<Recipe> {
+        Ok(self.truth().await.at(version).boxed().await?.recipe().clone())
+    }
+
+    pub(super) async fn restore_source(
+        &self,
+        version: u64,
+        source: &str,
+    ) -> anyhow::Result<(u64, Vec<Passage>)> {
+        let truth = self.truth().await;
+        let old = truth.at(version).boxed().await?;
+        truth.restore_source(&old, source).boxed().await
+    }
+
     pub(super) async fn rate(&self, id: &str, helpful: u32, unhelpful: u32) -> anyhow::Result<u64> {
         self.truth().await.rate(id, helpful, unhelpful).boxed().await
     }
@@ -248,8 +307,22 @@ async fn load(settings: &KnowledgeSettings) -> anyhow::Result<Embedder> {
                 model: model.clone(),
                 key: key.clone(),
                 dimension: *dimension,
+                deadline: RemoteSettings::DEADLINE,
             };
             Ok(Embedder::Remote(Arc::new(RemoteModel::connect(remote).await?)))
         }
     }
+}
+
+async fn load_reranker(settings: &KnowledgeSettings) -> anyhow::Result<Option<Arc<Reranker>>> {
+    let folder = ModelFolder::new(&settings.models);
+    let (name, download) = match &settings.reranker {
+        RerankerChoice::None => return Ok(None),
+        RerankerChoice::WhenPresent(name) if !folder.has(name) => return Ok(None),
+        RerankerChoice::WhenPresent(name) => (name.clone(), false),
+        RerankerChoice::Named(name) => (name.clone(), settings.download),
+    };
+    let onnx_runtime = settings.onnx_runtime.clone();
+    let load = move || Ok(Reranker::load(&name, &folder, onnx_runtime.as_deref(), download)?);
+    Ok(Some(Arc::new(super::blocking(load).await?)))
 }

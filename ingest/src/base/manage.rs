@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::history::{self, Happened};
 use super::lock::WriterLock;
 use super::{KnowledgeBase, KnowledgeError, SourceReport, blocking};
+use crate::Passage;
 use crate::recipe::Recipe;
-use crate::{Passage, Version};
 
 /// The source of what people uploaded.
 pub(crate) const UPLOADS: &str = "uploads";
@@ -117,34 +116,6 @@ impl KnowledgeBase {
         })
     }
 
-    /// The versions that can be restored, the oldest first, each with what is known about how it came about.
-    ///
-    /// # Errors
-    /// When the truth cannot be read, or this build has none.
-    pub async fn versions(&self) -> anyhow::Result<Vec<(Version, Option<Happened>)>> {
-        let mut happened: BTreeMap<u64, Happened> =
-            history::read(self.folder()).into_iter().map(|happened| (happened.version, happened)).collect();
-        let versions = self.inner.backing.versions().await?.into_iter();
-        Ok(versions.map(|version| (version.clone(), happened.remove(&version.version))).collect())
-    }
-
-    /// Brings an earlier version back, as a new one. Returns the new version's number.
-    ///
-    /// # Errors
-    /// When that version is gone, another process writes, or writing fails.
-    pub async fn restore(&self, version: u64) -> anyhow::Result<u64> {
-        let _lock = WriterLock::take(self.folder())?;
-        let known = self.inner.backing.versions().await?;
-        if !known.iter().any(|known| known.version == version) {
-            let what = format!("there is no version {version} any more; see `kubewright knowledge versions`");
-            return Err(KnowledgeError::NotFound(what).into());
-        }
-        let (restored, recipe) = self.inner.backing.restore(version).await?;
-        self.mirror(restored, &recipe).await?;
-        self.note(restored, None, format!("restored version {version}"), &SourceReport::default());
-        Ok(restored)
-    }
-
     /// Notes whether a passage was of help; moves its trust. Returns the trust that it has now, 0 to 1.
     ///
     /// # Errors
@@ -168,7 +139,10 @@ impl KnowledgeBase {
         let (_, recipe) = self.inner.backing.latest().await?;
         let version = self.inner.backing.rate(id, feedback.helpful, feedback.unhelpful).await?;
         let lexical = self.lexical();
+        let what = format!("feedback on {}", found.path);
+        let source = found.source.clone();
         blocking(move || lexical.apply(version, &recipe, &[(&found.source, &found.path)], &passages)).await?;
+        self.note(version, Some(&source), what, &SourceReport::default());
         Ok(trust)
     }
 }

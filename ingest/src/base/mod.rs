@@ -13,7 +13,13 @@ mod history;
 mod lock;
 mod manage;
 mod pipeline;
+mod renew;
+#[cfg(feature = "vectors")]
+#[cfg(test)]
+mod renew_tests;
 mod report;
+mod rerank;
+mod restore;
 mod search;
 
 use std::path::{Path, PathBuf};
@@ -29,9 +35,10 @@ pub use pipeline::{IngestOptions, IngestProgress};
 pub use report::{IngestReport, SourceReport};
 
 use crate::expand::Glossary;
-use crate::lexical::{Lexical, LexicalView};
+use crate::lexical::{Lexical, LexicalView, Roster};
 use crate::limits::Limits;
 use crate::recipe::Recipe;
+use crate::search::Platform;
 use backing::Backing;
 use lock::WriterLock;
 
@@ -46,6 +53,8 @@ pub struct KnowledgeSettings {
     pub models: PathBuf,
     /// Which model.
     pub model: ModelChoice,
+    /// Which cross-encoder has the last word on the order of what is found.
+    pub reranker: RerankerChoice,
     /// The ONNX Runtime library, if not beside the models or in the system's folders.
     pub onnx_runtime: Option<PathBuf>,
     /// Whether a model that is not there may be downloaded.
@@ -56,6 +65,8 @@ pub struct KnowledgeSettings {
     pub keep_versions: Duration,
     /// A glossary in addition to the built-in one.
     pub glossary: Option<PathBuf>,
+    /// What the clusters are: of documents of one title, that of this platform comes first.
+    pub platform: Option<Platform>,
     /// Bounds on what is read.
     pub limits: Limits,
 }
@@ -80,6 +91,21 @@ pub enum ModelChoice {
     },
 }
 
+/// Which cross-encoder. It is always one on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RerankerChoice {
+    /// None.
+    None,
+    /// This one if its folder is among the models; nothing is missing where it is not, and it is never downloaded.
+    WhenPresent(String),
+    /// This one. Where it is missing, answers say so.
+    Named(String),
+}
+
+/// The reranker that is used where its folder is among the models and no other is named: jina-reranker-v1-turbo-en,
+/// English, 6 layers, 38 million parameters, Apache-2.0.
+pub const DEFAULT_RERANKER: &str = "jina-reranker-v1-turbo-en";
+
 /// The model that is used unless another is named: all-MiniLM-L6-v2 with int8 weights, 384 dimensions, Apache-2.0.
 pub const DEFAULT_MODEL: &str = "all-MiniLM-L6-v2-int8";
 
@@ -92,11 +118,13 @@ impl KnowledgeSettings {
             location: None,
             models: models.into(),
             model: ModelChoice::Local(DEFAULT_MODEL.to_owned()),
+            reranker: RerankerChoice::WhenPresent(DEFAULT_RERANKER.to_owned()),
             onnx_runtime: None,
             download: false,
             cache: None,
             keep_versions: Duration::from_secs(30 * 24 * 3600),
             glossary: None,
+            platform: None,
             limits: Limits::default(),
         }
     }
@@ -136,6 +164,7 @@ struct Inner {
 /// One state of the whole, for readers.
 struct View {
     lexical: LexicalView,
+    roster: Roster,
     backing: Option<backing::BackingView>,
 }
 
@@ -174,19 +203,23 @@ impl KnowledgeBase {
     /// Brings the index of words up to the truth where it is behind: after a crash, or when another replica has written.
     async fn mirror_if_behind(&self) -> anyhow::Result<()> {
         let (version, recipe) = self.inner.backing.latest().await?;
-        let mirrored = |stamp: Option<crate::lexical::Stamp>| {
-            stamp.is_some_and(|stamp| stamp.truth == version && stamp.recipe == recipe)
-        };
-        if mirrored(self.lexical().stamp()?) {
+        let stamp = self.lexical().stamp()?;
+        if stamp.is_some_and(|stamp| stamp.truth == version && stamp.recipe == recipe) {
             return Ok(());
         }
         // Whoever writes right now will bring it up to date; until then the last state is served.
         let Ok(_lock) = WriterLock::take(&self.inner.settings.folder) else { return Ok(()) };
+        self.level().await.map(drop)
+    }
+
+    /// Brings the index of words up to the truth, and says how its passages are made. Call with the writer's lock.
+    async fn level(&self) -> anyhow::Result<Recipe> {
         let (version, recipe) = self.inner.backing.latest().await?;
-        if !mirrored(self.lexical().stamp()?) {
+        let stamp = self.lexical().stamp()?;
+        if !stamp.is_some_and(|stamp| stamp.truth == version && stamp.recipe == recipe) {
             self.mirror(version, &recipe).await?;
         }
-        Ok(())
+        Ok(recipe)
     }
 
     /// Makes the index of words anew from the truth. Call with the writer's lock.
@@ -218,7 +251,13 @@ impl KnowledgeBase {
         {
             return Ok(known.clone());
         }
-        let view = lexical.view()?.context("the knowledge base has no state yet; run `kubewright ingest`")?;
+        let read = move || {
+            let Some(view) = lexical.view()? else { return Ok(None) };
+            let roster = view.roster()?;
+            Ok(Some((view, roster)))
+        };
+        let read = blocking(read).await?;
+        let (view, roster) = read.context("the knowledge base has no state yet; run `kubewright ingest`")?;
         let backing = match self.inner.backing.at(view.stamp.truth).await {
             Ok(backing) => backing,
             Err(error) => {
@@ -226,7 +265,7 @@ impl KnowledgeBase {
                 None
             }
         };
-        let view = Arc::new(View { lexical: view, backing });
+        let view = Arc::new(View { lexical: view, roster, backing });
         *self.inner.view.lock().unwrap_or_else(PoisonError::into_inner) = Some(view.clone());
         Ok(view)
     }

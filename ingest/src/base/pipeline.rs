@@ -17,7 +17,7 @@ use super::{IngestReport, KnowledgeBase, KnowledgeError, SourceReport, blocking}
 use crate::chunk::{ChunkSettings, Chunker};
 use crate::lexical::DocumentState;
 use crate::limits::Limits;
-use crate::passage::Feedback;
+use crate::passage::{Feedback, Original};
 use crate::recipe::{PIPELINE_VERSION, Recipe};
 use crate::source::{self, Known, SourceSpec};
 use crate::truth::Change;
@@ -66,7 +66,7 @@ struct Gathered {
 }
 
 /// What one document has become.
-enum Parsed {
+pub(super) enum Parsed {
     Unchanged(String),
     Refused(Refusal),
     Passages(String, Vec<Passage>),
@@ -98,18 +98,28 @@ impl KnowledgeBase {
             report.sources.extend(self.prune(&names, &store, options).await?);
         }
         if !options.dry_run && report.sources.iter().any(|source| source.passages + source.removed > 0) {
-            // Everything is committed; what stays untidy is slower, not wrong.
-            if let Err(error) = self.inner.backing.tidy().await {
-                let error = format!("{error:#}");
-                tracing::warn!(
-                    error,
-                    "the knowledge base could not be tidied; tried again after the next ingestion"
-                );
-            }
-            self.follow().await?;
+            self.tidy().await?;
         }
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
+    }
+
+    async fn tidy(&self) -> anyhow::Result<()> {
+        let (before, _) = self.inner.backing.latest().await?;
+        // Everything is committed; what stays untidy is slower, not wrong.
+        if let Err(error) = self.inner.backing.tidy().await {
+            let error = format!("{error:#}");
+            tracing::warn!(
+                error,
+                "the knowledge base could not be tidied; tried again after the next ingestion"
+            );
+        }
+        self.follow().await?;
+        let (after, _) = self.inner.backing.latest().await?;
+        if after != before {
+            self.note(after, None, "tidied".to_owned(), &SourceReport::default());
+        }
+        Ok(())
     }
 
     /// Makes sure that what comes is made like what is there.
@@ -139,16 +149,13 @@ impl KnowledgeBase {
         if options.dry_run {
             return Ok(());
         }
-        let passages = Arc::new(self.inner.backing.all().await?.unwrap_or_default());
         // Of an empty base there is nothing to tell.
         let mut report = |done, total| {
             if total > 0 {
                 progress(IngestProgress::Embedded { source: "rebuild", done, total });
             }
         };
-        self.inner.backing.prepare(store, &wanted, &passages, &mut report).await?;
-        let version = self.inner.backing.rebuild(store, &wanted, &passages).await?;
-        self.mirror(version, &wanted).await?;
+        let version = self.renew(store, &found, &wanted, &mut report).await?;
         if !empty {
             self.note(version, None, format!("made anew: {difference}"), &SourceReport::default());
         }
@@ -299,9 +306,12 @@ impl KnowledgeBase {
             spec.attributes = attributes;
             let (limits, chunker, known) =
                 (self.inner.settings.limits.clone(), chunker.clone(), states.clone());
-            let original = String::from_utf8(raw.bytes.clone()).ok();
-            let mut parsed =
-                blocking(move || Ok(parse(&spec, Found::Document(raw), &limits, &chunker, &known))).await?;
+            let (original, mut parsed) = blocking(move || {
+                let original = format::keepable(&raw, &limits)
+                    .map(|text| Original { text, media_type: raw.media_type.clone() });
+                Ok((original, parse(&spec, Found::Document(raw), &limits, &chunker, &known)))
+            })
+            .await?;
             if let Parsed::Passages(_, passages) = &mut parsed
                 && let Some(first) = passages.first_mut()
             {
@@ -426,7 +436,7 @@ impl Gathered {
 }
 
 /// One document: hash, parse, cut. Never panics on what it is given; a document that cannot be parsed is refused.
-fn parse(
+pub(super) fn parse(
     spec: &SourceSpec,
     found: Found,
     limits: &Limits,

@@ -7,9 +7,10 @@ use std::time::Instant;
 use anyhow::Context;
 use tantivy::DocAddress;
 
+use super::rerank::Reranking;
 use super::{KnowledgeBase, KnowledgeError, View};
 use crate::Passage;
-use crate::lexical::DocumentHit;
+use crate::lexical::{DocumentHit, DocumentNumber};
 use crate::search::{
     Citation, MOST_RESULTS, Mode, Platforms, Question, Ranked, ScoreParts, SearchRequest, SearchResponse,
     SearchResult, Snippet, fuse, order_twins, snippet,
@@ -49,7 +50,7 @@ struct Candidate {
 
 /// A document as search by meaning found it.
 struct Near {
-    key: String,
+    document: DocumentNumber,
     similarity: f32,
     passages: Vec<(DocAddress, f32)>,
 }
@@ -67,10 +68,15 @@ impl KnowledgeBase {
         let (mode, degraded, near) = self.by_meaning(&view, request, &question).await;
         let hits =
             if mode == Mode::Vector { Vec::new() } else { self.by_words(&view, request, &question).await? };
+        let reranking = self.reranking(request).await;
         let response = {
             let (request, view) = (request.clone(), view.clone());
-            super::blocking(move || answer(&view, &request, &question, hits, near)).await?
+            let platforms = Platforms::of(&request.query).or(self.inner.settings.platform);
+            super::blocking(move || answer(&view, &request, &question, platforms, hits, near, &reranking))
+                .await?
         };
+        let reasons: Vec<String> = degraded.into_iter().chain(response.degraded).collect();
+        let degraded = (!reasons.is_empty()).then(|| reasons.join("; "));
         let took_ms = started.elapsed().as_secs_f64() * 1_000.0;
         let labels = [("mode", mode.name()), ("degraded", if degraded.is_some() { "true" } else { "false" })];
         metrics::histogram!("kubewright_knowledge_search_duration_seconds", &labels)
@@ -113,7 +119,7 @@ impl KnowledgeBase {
     ) -> anyhow::Result<Vec<DocumentHit>> {
         let (view, question, filter) = (view.clone(), question.clone(), request.filter.clone());
         super::blocking(move || {
-            view.lexical.search(&question.terms, &question.phrases, &filter, DOCUMENTS, DEPTH)
+            view.lexical.search(&view.roster, &question.terms, &question.phrases, &filter, DOCUMENTS, DEPTH)
         })
         .await
     }
@@ -160,15 +166,15 @@ fn check(request: &SearchRequest) -> Result<(), KnowledgeError> {
 /// Neighbours by document, the nearest first.
 fn near(view: &View, neighbours: Vec<crate::truth::Neighbour>) -> anyhow::Result<Vec<Near>> {
     let mut order = Vec::<Near>::new();
-    let mut places = HashMap::<String, usize>::new();
+    let mut places = HashMap::<DocumentNumber, usize>::new();
     for neighbour in neighbours {
         let Some(address) = view.lexical.find(&neighbour.id)? else { continue };
-        let key = view.lexical.key(address)?;
-        let place = *places.entry(key.clone()).or_insert(order.len());
+        let Some(document) = view.roster.of(address) else { continue };
+        let place = *places.entry(document).or_insert(order.len());
         match order.get_mut(place) {
             Some(known) => known.passages.push((address, neighbour.similarity)),
             None => order.push(Near {
-                key,
+                document,
                 similarity: neighbour.similarity,
                 passages: vec![(address, neighbour.similarity)],
             }),
@@ -177,40 +183,44 @@ fn near(view: &View, neighbours: Vec<crate::truth::Neighbour>) -> anyhow::Result
     Ok(order)
 }
 
-/// Fuses both rankings and reads the passages that are shown.
+/// Fuses both rankings, has them reranked and reads the passages that are shown.
 fn answer(
     view: &View,
     request: &SearchRequest,
     question: &Question,
+    platforms: Platforms,
     mut hits: Vec<DocumentHit>,
     mut near: Vec<Near>,
+    reranking: &Reranking,
 ) -> anyhow::Result<SearchResponse> {
-    let platforms = Platforms::of(&request.query);
-    order_twins(&mut hits, platforms, |hit| view.lexical.kin(hit.entry).ok().flatten());
-    let entry = |near: &Near| near.passages.first().map(|(address, _)| *address);
-    order_twins(&mut near, platforms, |near| view.lexical.kin(entry(near)?).ok().flatten());
+    let kin = |document| view.roster.card(document).and_then(|card| card.kin.as_ref());
+    order_twins(&mut hits, platforms, |hit| kin(hit.document));
+    order_twins(&mut near, platforms, |near| kin(near.document));
     let rankings = [
-        Ranked { keys: hits.iter().map(|hit| hit.key.as_str()).collect(), weight: 1.0 },
-        Ranked { keys: near.iter().map(|near| near.key.as_str()).collect(), weight: 1.0 },
+        Ranked { keys: hits.iter().map(|hit| hit.document).collect(), weight: 1.0 },
+        Ranked { keys: near.iter().map(|near| near.document).collect(), weight: 1.0 },
     ];
     let mut fused = fuse(&rankings);
     let candidates = candidates(&hits, &near);
     break_ties(&mut fused, &candidates);
+    let reranked = reranking.apply(&mut fused, |document| best_text(view, *document, &candidates))?;
     let terms: HashSet<&str> = question.terms.iter().map(|weighted| weighted.term.as_str()).collect();
     let mut results = Vec::new();
     // Trust and diversity may move passages, but not from far below.
     let looked_at = request.k + 10;
-    for (key, score) in fused.iter().take(looked_at) {
-        let Some(candidate) = candidates.get(key.as_str()) else { continue };
+    for (place, (document, score)) in fused.iter().take(looked_at).enumerate() {
+        let Some(candidate) = candidates.get(document) else { continue };
         for (nth, (passage, similarity)) in
-            passages(view, key, candidate, request.per_document)?.iter().enumerate()
+            passages(view, *document, candidate, request.per_document)?.iter().enumerate()
         {
             let score = score * NEXT_OF_DOCUMENT.powi(i32::try_from(nth).unwrap_or(i32::MAX));
-            results.push(result(passage, score, *similarity, candidate));
+            // The document's best passage is the one that was read.
+            let rerank = reranked.said(place).filter(|_| nth == 0);
+            results.push(result(passage, score, *similarity, rerank, candidate));
         }
     }
     results.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let facets = facets(view, &fused, &candidates)?;
+    let facets = facets(view, &fused);
     let mut results = fold(results);
     results.truncate(request.k);
     for result in &mut results {
@@ -218,7 +228,7 @@ fn answer(
     }
     Ok(SearchResponse {
         mode: request.mode,
-        degraded: None,
+        degraded: reranked.degraded,
         results,
         facets,
         expansions: Vec::new(),
@@ -226,17 +236,17 @@ fn answer(
     })
 }
 
-fn candidates<'a>(hits: &'a [DocumentHit], near: &'a [Near]) -> HashMap<&'a str, Candidate> {
-    let mut candidates = HashMap::<&str, Candidate>::new();
+fn candidates(hits: &[DocumentHit], near: &[Near]) -> HashMap<DocumentNumber, Candidate> {
+    let mut candidates = HashMap::<DocumentNumber, Candidate>::new();
     for (rank, near) in near.iter().enumerate() {
-        let candidate = candidates.entry(&near.key).or_default();
+        let candidate = candidates.entry(near.document).or_default();
         candidate.vector = Some((rank + 1, near.similarity));
         candidate
             .passages
             .extend(near.passages.iter().map(|(address, similarity)| (*address, Some(*similarity))));
     }
     for (rank, hit) in hits.iter().enumerate() {
-        let candidate = candidates.entry(&hit.key).or_default();
+        let candidate = candidates.entry(hit.document).or_default();
         candidate.lexical = Some((rank + 1, hit.score));
         for (address, _) in &hit.passages {
             if !candidate.passages.iter().any(|(known, _)| known == address) {
@@ -248,14 +258,14 @@ fn candidates<'a>(hits: &'a [DocumentHit], near: &'a [Near]) -> HashMap<&'a str,
 }
 
 /// With two lists of equal weight equal sums are common: then the scores themselves decide, each scaled to its list.
-fn break_ties(fused: &mut [(String, f32)], candidates: &HashMap<&str, Candidate>) {
+fn break_ties(fused: &mut [(DocumentNumber, f32)], candidates: &HashMap<DocumentNumber, Candidate>) {
     let most = |score: fn(&Candidate) -> Option<f32>| {
         candidates.values().filter_map(score).fold(f32::EPSILON, f32::max)
     };
     let lexical = most(|candidate| candidate.lexical.map(|(_, score)| score));
     let vector = most(|candidate| candidate.vector.map(|(_, score)| score));
-    for (key, score) in fused.iter_mut() {
-        if let Some(candidate) = candidates.get(key.as_str()) {
+    for (document, score) in fused.iter_mut() {
+        if let Some(candidate) = candidates.get(document) {
             let by_words = candidate.lexical.map_or(0.0, |(_, score)| score / lexical);
             let by_meaning = candidate.vector.map_or(0.0, |(_, score)| score / vector);
             *score += 0.000_5 * (by_words + by_meaning);
@@ -267,7 +277,7 @@ fn break_ties(fused: &mut [(String, f32)], candidates: &HashMap<&str, Candidate>
 /// The best passages of a document. One that was found by its title only is shown by its opening.
 fn passages(
     view: &View,
-    key: &str,
+    document: DocumentNumber,
     candidate: &Candidate,
     most: usize,
 ) -> anyhow::Result<Vec<(Passage, Option<f32>)>> {
@@ -277,11 +287,29 @@ fn passages(
     if !read.is_empty() {
         return Ok(read);
     }
-    let Some((source, path)) = key.split_once('\u{1f}') else { return Ok(Vec::new()) };
+    let key = view.roster.card(document).and_then(|card| card.key.split_once('\u{1f}'));
+    let Some((source, path)) = key else { return Ok(Vec::new()) };
     Ok(view.lexical.document(source, path)?.into_iter().take(1).map(|passage| (passage, None)).collect())
 }
 
-fn result(passage: &Passage, score: f32, similarity: Option<f32>, candidate: &Candidate) -> SearchResult {
+/// What a cross-encoder reads of a document: its best passage with title and headings, as it is embedded.
+fn best_text(
+    view: &View,
+    document: DocumentNumber,
+    candidates: &HashMap<DocumentNumber, Candidate>,
+) -> anyhow::Result<String> {
+    let Some(candidate) = candidates.get(&document) else { return Ok(String::new()) };
+    let best = passages(view, document, candidate, 1)?;
+    Ok(best.first().map(|(passage, _)| passage.embedded_text()).unwrap_or_default())
+}
+
+fn result(
+    passage: &Passage,
+    score: f32,
+    similarity: Option<f32>,
+    rerank: Option<f32>,
+    candidate: &Candidate,
+) -> SearchResult {
     let trust = passage.trust();
     SearchResult {
         id: passage.id.clone(),
@@ -291,7 +319,7 @@ fn result(passage: &Passage, score: f32, similarity: Option<f32>, candidate: &Ca
             lexical_rank: candidate.lexical.map(|(rank, _)| rank),
             vector: similarity.or(candidate.vector.map(|(_, similarity)| similarity)),
             vector_rank: candidate.vector.map(|(rank, _)| rank),
-            rerank: None,
+            rerank,
             trust,
         },
         title: passage.title.clone(),
@@ -320,26 +348,16 @@ fn fold(results: Vec<SearchResult>) -> Vec<SearchResult> {
     folded
 }
 
-fn facets(
-    view: &View,
-    fused: &[(String, f32)],
-    candidates: &HashMap<&str, Candidate>,
-) -> anyhow::Result<BTreeMap<String, BTreeMap<String, usize>>> {
+fn facets(view: &View, fused: &[(DocumentNumber, f32)]) -> BTreeMap<String, BTreeMap<String, usize>> {
     let mut counts = BTreeMap::<String, BTreeMap<String, usize>>::new();
-    for (key, _) in fused.iter().take(DOCUMENTS) {
-        let Some((address, _)) =
-            candidates.get(key.as_str()).and_then(|candidate| candidate.passages.first())
-        else {
-            continue;
-        };
-        for facet in view.lexical.facets(*address)? {
-            match facet.split_once('=') {
-                Some(("path" | "k8s_version", _)) | None => {}
-                Some((key, value)) => {
-                    *counts.entry(key.to_owned()).or_default().entry(value.to_owned()).or_default() += 1;
-                }
+    let cards = fused.iter().take(DOCUMENTS).filter_map(|(document, _)| view.roster.card(*document));
+    for facet in cards.flat_map(|card| &card.facets) {
+        match facet.split_once('=') {
+            Some(("path" | "k8s_version", _)) | None => {}
+            Some((key, value)) => {
+                *counts.entry(key.to_owned()).or_default().entry(value.to_owned()).or_default() += 1;
             }
         }
     }
-    Ok(counts)
+    counts
 }

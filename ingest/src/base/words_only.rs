@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::KnowledgeSettings;
+use super::{KnowledgeSettings, RerankerChoice};
 use crate::Passage;
 use crate::chunk::{ApproximateTokens, TokenCounter};
 use crate::recipe::Recipe;
@@ -11,7 +11,9 @@ use crate::truth::{Change, Neighbour, Version};
 
 const WITHOUT: &str = "this build of kubewright has no vectors (Cargo feature `vectors`)";
 
-pub(super) struct Backing;
+pub(super) struct Backing {
+    reranker: RerankerChoice,
+}
 
 /// Nothing: there is no truth beside the index.
 pub(super) struct BackingView;
@@ -19,9 +21,29 @@ pub(super) struct BackingView;
 /// Nothing: there are no embeddings.
 pub(super) struct Store;
 
+/// Nothing: there is no reranker.
+pub(super) enum Reranker {}
+
+impl Reranker {
+    pub(super) fn name(&self) -> &str {
+        match *self {}
+    }
+
+    pub(super) fn score(&self, _: &str, _: &[String]) -> anyhow::Result<Vec<f32>> {
+        match *self {}
+    }
+}
+
 impl Backing {
-    pub(super) async fn open(_: &KnowledgeSettings) -> anyhow::Result<Self> {
-        Ok(Self)
+    pub(super) async fn open(settings: &KnowledgeSettings) -> anyhow::Result<Self> {
+        Ok(Self { reranker: settings.reranker.clone() })
+    }
+
+    pub(super) async fn reranker(&self) -> Result<Option<Arc<Reranker>>, String> {
+        match self.reranker {
+            RerankerChoice::Named(_) => Err(WITHOUT.to_owned()),
+            RerankerChoice::None | RerankerChoice::WhenPresent(_) => Ok(None),
+        }
     }
 
     pub(super) async fn latest(&self) -> anyhow::Result<(u64, Recipe)> {
@@ -79,6 +101,14 @@ impl Backing {
     }
 
     pub(super) async fn restore(&self, _: u64) -> anyhow::Result<(u64, Recipe)> {
+        anyhow::bail!(WITHOUT)
+    }
+
+    pub(super) async fn recipe_at(&self, _: u64) -> anyhow::Result<Recipe> {
+        anyhow::bail!(WITHOUT)
+    }
+
+    pub(super) async fn restore_source(&self, _: u64, _: &str) -> anyhow::Result<(u64, Vec<Passage>)> {
         anyhow::bail!(WITHOUT)
     }
 

@@ -2,20 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use fastembed::TokenizerFiles;
+
 use super::EmbedError;
 
 /// The folder that holds one folder a model, and beside them the ONNX Runtime library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFolder(PathBuf);
-
-/// The files of one model.
-pub(super) struct ModelFiles {
-    pub(super) onnx: Vec<u8>,
-    pub(super) tokenizer: Vec<u8>,
-    pub(super) config: Vec<u8>,
-    pub(super) special_tokens: Vec<u8>,
-    pub(super) tokenizer_config: Vec<u8>,
-}
 
 impl ModelFolder {
     /// The folder at this path; it need not exist.
@@ -33,26 +26,23 @@ impl ModelFolder {
     /// Whether the files of a model are there.
     #[must_use]
     pub fn has(&self, model: &str) -> bool {
-        self.0.join(model).join("model.onnx").is_file()
+        self.onnx(model).is_file()
     }
 
-    pub(super) fn read(&self, model: &str) -> Result<ModelFiles, EmbedError> {
+    /// Where a model's graph with its weights is.
+    pub(super) fn onnx(&self, model: &str) -> PathBuf {
+        self.0.join(model).join("model.onnx")
+    }
+
+    /// What cuts a model's texts into tokens.
+    pub(super) fn tokenizer(&self, model: &str) -> Result<TokenizerFiles, EmbedError> {
         let folder = self.0.join(model);
-        let read = |name: &str| {
-            let path = folder.join(name);
-            std::fs::read(&path).map_err(|error| {
-                EmbedError::Missing(format!(
-                    "the embedding model's file {} cannot be read: {error}",
-                    path.display()
-                ))
-            })
-        };
-        Ok(ModelFiles {
-            onnx: read("model.onnx")?,
-            tokenizer: read("tokenizer.json")?,
-            config: read("config.json")?,
-            special_tokens: read("special_tokens_map.json")?,
-            tokenizer_config: read("tokenizer_config.json")?,
+        let read = |name: &str| read(&folder.join(name));
+        Ok(TokenizerFiles {
+            tokenizer_file: read("tokenizer.json")?,
+            config_file: read("config.json")?,
+            special_tokens_map_file: read("special_tokens_map.json")?,
+            tokenizer_config_file: read("tokenizer_config.json")?,
         })
     }
 
@@ -71,4 +61,10 @@ impl ModelFolder {
             .map(|folder| folder.join(&name))
             .collect()
     }
+}
+
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, EmbedError> {
+    std::fs::read(path).map_err(|error| {
+        EmbedError::Missing(format!("the model's file {} cannot be read: {error}", path.display()))
+    })
 }

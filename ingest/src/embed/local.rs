@@ -5,12 +5,12 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::Context;
 use fastembed::{
-    EmbeddingModel, InitOptionsUserDefined, Pooling, TextEmbedding, TextInitOptions, TokenizerFiles,
+    EmbeddingModel, InitOptionsUserDefined, Pooling, TextEmbedding, TextInitOptions,
     UserDefinedEmbeddingModel,
 };
 use ort::environment::Environment;
 
-use super::{EmbedError, ModelFolder, ModelTokens, Vector, normalize, runtime};
+use super::{EmbedError, ModelFolder, ModelTokens, Vector, files, normalize, runtime};
 use crate::DEFAULT_MODEL;
 
 /// Tokens beyond this are not seen by the model; chunks are cut well below.
@@ -143,16 +143,10 @@ fn from_folder(
     environment: &Environment,
     threads: usize,
 ) -> anyhow::Result<TextEmbedding> {
-    let files = folder.read(name)?;
-    let tokenizer = TokenizerFiles {
-        tokenizer_file: files.tokenizer,
-        config_file: files.config,
-        special_tokens_map_file: files.special_tokens,
-        tokenizer_config_file: files.tokenizer_config,
-    };
+    let (onnx, tokenizer) = (files::read(&folder.onnx(name))?, folder.tokenizer(name)?);
     let pooling = known(name).and_then(|model| TextEmbedding::get_default_pooling_method(&model));
     let model =
-        UserDefinedEmbeddingModel::new(files.onnx, tokenizer).with_pooling(pooling.unwrap_or(Pooling::Mean));
+        UserDefinedEmbeddingModel::new(onnx, tokenizer).with_pooling(pooling.unwrap_or(Pooling::Mean));
     let options = InitOptionsUserDefined::new()
         .with_environment(environment.clone())
         .with_max_length(MAX_TOKENS)

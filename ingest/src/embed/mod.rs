@@ -1,14 +1,19 @@
-//! Text into vectors.
+//! Text into vectors, and question and passage together into a score.
 //!
 //! Owns the embedding models: local ones through fastembed and ONNX Runtime, remote ones through an OpenAI-compatible
-//! endpoint. What cannot be loaded is a normal state: search is then by words, and the reason is kept for people.
+//! endpoint; and the rerankers, local ones only. What cannot be loaded is a normal state: search does without, and the
+//! reason is kept for people.
 
 mod batches;
+mod bounded;
 mod cache;
 mod context;
 mod files;
 mod local;
 mod remote;
+#[cfg(test)]
+mod remote_tests;
+mod rerank;
 mod runtime;
 mod tokens;
 
@@ -22,19 +27,20 @@ pub use context::Context;
 pub use files::ModelFolder;
 pub use local::LocalModel;
 pub use remote::{RemoteModel, RemoteSettings};
+pub use rerank::Reranker;
 pub use tokens::ModelTokens;
 
 /// One embedding; its length is the model's dimension, its Euclidean norm 1.
 pub type Vector = Vec<f32>;
 
-/// Why there is no embedding.
+/// Why a model gives nothing.
 #[derive(Debug, Error)]
 pub enum EmbedError {
     /// The model or its runtime library is not on this machine.
     #[error("{0}")]
     Missing(String),
     /// They are there and do not work.
-    #[error("the embedding model {model} cannot be loaded")]
+    #[error("the model {model} cannot be loaded")]
     Broken {
         /// Its name.
         model: String,
@@ -43,7 +49,7 @@ pub enum EmbedError {
         source: anyhow::Error,
     },
     /// The model or the endpoint failed on some text.
-    #[error("the embedding model {model} failed")]
+    #[error("the model {model} failed")]
     Failed {
         /// Its name.
         model: String,

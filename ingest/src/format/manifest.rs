@@ -36,7 +36,7 @@ pub(super) fn read_yaml(path: &str, text: &str) -> Result<Document, String> {
 }
 
 /// The documents of a YAML stream with their first lines. A `---` at the start of a line always parts documents.
-fn documents(text: &str) -> Vec<(u32, &str)> {
+pub(super) fn documents(text: &str) -> Vec<(u32, &str)> {
     let mut parts = Vec::new();
     let (mut start, mut first, mut offset) = (0, 1, 0);
     for (line, content) in (1..).zip(text.split_inclusive('\n')) {

@@ -15,6 +15,7 @@ mod markdown;
 mod markup;
 mod notebook;
 mod outline;
+mod pasted;
 mod pdf;
 mod rst;
 mod rules;
@@ -28,10 +29,13 @@ mod yaml;
 mod format_tests;
 #[cfg(test)]
 mod garbage_tests;
+#[cfg(test)]
+mod pasted_tests;
 
 pub use detect::Format;
 pub use title::title_from_path;
 
+use crate::document::{Block, BlockKind};
 use crate::{Document, Limits, RawDocument};
 
 /// Reads a document: its title, what it says about itself, its parts in reading order. A document without any text
@@ -46,9 +50,44 @@ pub fn parse(raw: &RawDocument, limits: &Limits) -> Result<Document, String> {
     }
     let format = Format::of(raw)?;
     let (path, bytes) = (raw.path.clone(), raw.bytes.clone());
-    let mut document = guarded::run(limits.parse, move || read(format, &path, &bytes))??;
+    let read = move || read(format, &path, &bytes).map(without_secrets);
+    let mut document = guarded::run(limits.parse, read)??;
     document.attributes.last_updated = document.attributes.last_updated.or(raw.modified);
     Ok(document)
+}
+
+/// The text of a document as it may be kept beside its passages: the values of Secrets are hidden, everything else is as
+/// it was. `None` where it is no text, or where they cannot be hidden in it as it stands.
+#[must_use]
+pub fn keepable(raw: &RawDocument, limits: &Limits) -> Option<String> {
+    let text = String::from_utf8(raw.bytes.clone()).ok()?;
+    if !text.contains("Secret") {
+        return Some(text);
+    }
+    let shown = parse(raw, limits).ok()?;
+    let (format, path, bare) = (Format::of(raw).ok()?, raw.path.clone(), pasted::hide(&text));
+    let bytes = bare.clone().into_bytes();
+    // Read without hiding anything more, it must say what is shown of the original.
+    let read = guarded::run(limits.parse, move || read(format, &path, &bytes)).ok()?.ok()?;
+    // Where a block ends in hidden lines, its last line is another.
+    let same = |one: &Block, other: &Block| {
+        (&one.kind, &one.text, &one.headings) == (&other.kind, &other.text, &other.headings)
+    };
+    let all = read.blocks.len() == shown.blocks.len()
+        && read.blocks.iter().zip(&shown.blocks).all(|(one, other)| same(one, other));
+    all.then_some(bare)
+}
+
+/// Secrets in manifests are hidden where they are parsed; these are the ones in code and other text.
+fn without_secrets(mut document: Document) -> Document {
+    for block in document.blocks.iter_mut().filter(|block| block.text.contains("Secret")) {
+        let hidden = pasted::hide(&block.text);
+        if hidden != block.text {
+            let text = if block.kind == BlockKind::Prose { hidden.trim() } else { hidden.trim_end() };
+            block.text = text.to_owned();
+        }
+    }
+    document
 }
 
 fn read(format: Format, path: &str, bytes: &[u8]) -> Result<Document, String> {

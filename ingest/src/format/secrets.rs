@@ -44,6 +44,21 @@ fn hide_values(secret: &mut Map<String, Value>) {
     }
 }
 
+/// Whether a Secret in `value`, however deep it stands, shows anything.
+pub(super) fn shown(value: &Value) -> bool {
+    match value {
+        Value::Object(object) if object.get("kind").and_then(Value::as_str) == Some("Secret") => {
+            let hidden = |value: &Value| value.is_null() || value.as_str() == Some(HIDDEN);
+            ["data", "stringData"].into_iter().filter_map(|field| object.get(field)).any(|values| {
+                values.as_object().map_or(!hidden(values), |values| !values.values().all(hidden))
+            })
+        }
+        Value::Object(object) => object.values().any(shown),
+        Value::Array(values) => values.iter().any(shown),
+        _ => false,
+    }
+}
+
 /// Whether text that is no manifest may still hold a Secret, as templates do.
 pub(super) fn mentioned(text: &str) -> bool {
     text.lines().any(|line| {

@@ -5,6 +5,7 @@
 //! truth; the version of the truth that it mirrors stands in its commit payload.
 
 mod read;
+mod roster;
 mod schema;
 mod write;
 
@@ -17,6 +18,7 @@ use tantivy::directory::MmapDirectory;
 use tantivy::{Index, IndexReader, ReloadPolicy};
 
 pub(crate) use read::{DocumentHit, LexicalView, Weighted};
+pub(crate) use roster::{DocumentNumber, Roster};
 use schema::Fields;
 pub(crate) use write::DocumentState;
 

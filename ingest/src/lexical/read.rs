@@ -10,10 +10,11 @@ use tantivy::schema::{Field, IndexRecordOption, Term, Value};
 use tantivy::{DocAddress, DocSet, Searcher, TERMINATED, TantivyDocument};
 
 use super::Stamp;
+use super::roster::{DocumentNumber, Roster};
 use super::schema::{Fields, document_key};
 use super::write::DocumentState;
 use crate::Passage;
-use crate::search::{Filter, Kin};
+use crate::search::Filter;
 
 /// How much each field counts. Found on broad plateaus: see docs/BENCHMARKS.md.
 const TEXT: f32 = 0.5;
@@ -33,10 +34,8 @@ pub(crate) struct Weighted {
 /// A document that matches, with its best passages.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct DocumentHit {
-    /// Source and path.
-    pub(crate) key: String,
-    /// One of its entries.
-    pub(crate) entry: DocAddress,
+    /// The document.
+    pub(crate) document: DocumentNumber,
     /// BM25 of the document's fields and its best passage.
     pub(crate) score: f32,
     /// Its matching passages, the best first.
@@ -60,6 +59,7 @@ impl LexicalView {
     /// The documents that match best, at most `most`, from `depth` matching passages.
     pub(crate) fn search(
         &self,
+        roster: &Roster,
         terms: &[Weighted],
         phrases: &[Vec<String>],
         filter: &Filter,
@@ -79,23 +79,22 @@ impl LexicalView {
         } else {
             Vec::new()
         };
-        let mut hits = HashMap::<String, DocumentHit>::new();
+        let mut hits = HashMap::<DocumentNumber, DocumentHit>::new();
         for (score, address) in documents {
-            let key = self.key(address)?;
-            hits.insert(key.clone(), DocumentHit { key, entry: address, score, passages: Vec::new() });
+            let Some(document) = roster.of(address) else { continue };
+            hits.insert(document, DocumentHit { document, score, passages: Vec::new() });
         }
         for (score, address) in passages {
-            let key = self.key(address)?;
-            let hit = hits.entry(key.clone());
-            let hit =
-                hit.or_insert_with(|| DocumentHit { key, entry: address, score: 0.0, passages: Vec::new() });
+            let Some(document) = roster.of(address) else { continue };
+            let none = DocumentHit { document, score: 0.0, passages: Vec::new() };
+            let hit = hits.entry(document).or_insert(none);
             if hit.passages.is_empty() {
                 hit.score += score;
             }
             hit.passages.push((address, score));
         }
         let mut hits: Vec<DocumentHit> = hits.into_values().collect();
-        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.key.cmp(&b.key)));
+        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.document.cmp(&b.document)));
         hits.truncate(most);
         Ok(hits)
     }
@@ -151,34 +150,9 @@ impl LexicalView {
         filter.groups().iter().map(any).collect()
     }
 
-    /// The key of the document that an entry belongs to.
-    pub(crate) fn key(&self, address: DocAddress) -> anyhow::Result<String> {
-        self.word(address, "document")
-    }
-
-    /// What decides among the twins of an entry's document.
-    pub(crate) fn kin(&self, address: DocAddress) -> anyhow::Result<Option<Kin>> {
-        Ok(Kin::decode(&self.word(address, "kin")?))
-    }
-
-    /// The `key=value` words of an entry.
-    pub(crate) fn facets(&self, address: DocAddress) -> anyhow::Result<Vec<String>> {
-        self.words(address, "facet")
-    }
-
-    fn word(&self, address: DocAddress, field: &str) -> anyhow::Result<String> {
-        Ok(self.words(address, field)?.into_iter().next().unwrap_or_default())
-    }
-
-    fn words(&self, address: DocAddress, field: &str) -> anyhow::Result<Vec<String>> {
-        let segment = self.searcher.segment_reader(address.segment_ord);
-        let Some(column) = segment.fast_fields().str(field)? else { return Ok(Vec::new()) };
-        let read = |ordinal| {
-            let mut word = String::new();
-            column.ord_to_str(ordinal, &mut word)?;
-            Ok(word)
-        };
-        column.term_ords(address.doc_id).map(read).collect()
+    /// The documents of all entries. Reads every entry's columns once.
+    pub(crate) fn roster(&self) -> anyhow::Result<Roster> {
+        Roster::read(&self.searcher)
     }
 
     /// The passage at an address.

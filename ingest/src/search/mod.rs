@@ -16,6 +16,7 @@ pub(crate) use fuse::{Ranked, fuse};
 pub use question::LONGEST_QUESTION;
 pub(crate) use question::Question;
 pub(crate) use snippet::snippet;
+pub use twins::Platform;
 pub(crate) use twins::{Kin, Platforms, order_twins};
 
 use crate::{Lines, Passage};
@@ -28,7 +29,7 @@ pub enum Mode {
     Lexical,
     /// By meaning.
     Vector,
-    /// Both, their ranks fused.
+    /// Both, their ranks fused; and the order reviewed by a cross-encoder, where one is there.
     #[default]
     Hybrid,
 }
@@ -129,7 +130,7 @@ pub struct ScoreParts {
     /// The document's rank by meaning, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vector_rank: Option<usize>,
-    /// What a cross-encoder said, where one is there.
+    /// What a cross-encoder said of the document's best passage, where one is there: sigmoid of its logit, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rerank: Option<f32>,
     /// How far the passage is to be believed, 0 to 1.

@@ -27,6 +27,8 @@ pub use location::{Location, LocationError, Place};
 pub use manifest::{Manifest, ManifestError};
 pub use watch::{Watch, watch};
 pub use web::WebError;
+#[cfg(feature = "vectors")]
+pub(crate) use web::install_crypto_provider;
 
 use crate::{Attributes, Found, Limits, Validators};
 use outlet::Outlet;

@@ -282,6 +282,6 @@ fn retries() -> ExponentialBuilder {
 
 /// Makes ring the process's TLS implementation: reqwest is built without one of its own, and refuses to build a
 /// client before the process has chosen. Choosing twice is no fault.
-pub(super) fn install_crypto_provider() {
+pub(crate) fn install_crypto_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

@@ -1,7 +1,7 @@
 //! Versions, locks, damage.
 
 use kubewright_ingest::search::Mode::Lexical;
-use kubewright_ingest::{IngestOptions, KnowledgeBase, KnowledgeError};
+use kubewright_ingest::{Attributes, IngestOptions, KnowledgeBase, KnowledgeError, RawDocument, Validators};
 
 use crate::stage::{Stage, paths, search};
 
@@ -24,6 +24,55 @@ async fn an_earlier_version_comes_back_whole() {
     assert!(search(&base, "quotas", Lexical, &[]).await.results.is_empty());
     let gone = base.restore(999_999).await.unwrap_err();
     assert!(matches!(gone.downcast_ref(), Some(KnowledgeError::NotFound(_))), "{gone}");
+}
+
+#[tokio::test]
+async fn one_source_comes_back_and_the_others_stay() {
+    let stage = Stage::words();
+    stage.write("a.md", "# Old\n\nThe old text about evictions.");
+    stage.write("same.md", "# Same\n\nThe text about probes.");
+    let base = stage.open().await;
+    stage.ingest(&base).await;
+    let old = base.stats().await.unwrap().version;
+    stage.remove("a.md");
+    stage.write("b.md", "# New\n\nThe new text about quotas.");
+    stage.ingest(&base).await;
+    base.put("notes", vec![note("n.md", "# Note\n\nThe note about taints.")]).await.unwrap();
+
+    let restored = base.restore_source(old, "docs").await.unwrap();
+    assert_eq!(paths(&search(&base, "evictions", Lexical, &[]).await), ["a.md"]);
+    assert!(search(&base, "quotas", Lexical, &[]).await.results.is_empty());
+    assert_eq!(paths(&search(&base, "taints", Lexical, &[]).await), ["n.md"], "another source stays");
+    assert_eq!(base.stats().await.unwrap().documents, 3);
+    let versions = base.versions().await.unwrap();
+    let happened =
+        versions.into_iter().find_map(|(version, what)| what.filter(|_| version.version == restored));
+    let happened = happened.unwrap();
+    assert_eq!(
+        (happened.source.as_deref(), happened.added, happened.changed, happened.removed),
+        (Some("docs"), 1, 0, 1)
+    );
+    // The next run finds the folder as it is.
+    let again = stage.ingest(&base).await.sources.remove(0);
+    assert_eq!((again.added, again.unchanged, again.removed), (1, 1, 1));
+
+    for (version, source) in [(old, "notes"), (999_999, "docs")] {
+        let error = base.restore_source(version, source).await.unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(KnowledgeError::NotFound(_))), "{error}");
+    }
+    assert_eq!(paths(&search(&base, "taints", Lexical, &[]).await), ["n.md"]);
+}
+
+fn note(path: &str, text: &str) -> (RawDocument, Attributes) {
+    let raw = RawDocument {
+        path: path.to_owned(),
+        uri: path.to_owned(),
+        bytes: text.as_bytes().to_vec(),
+        media_type: Some("text/markdown".to_owned()),
+        modified: None,
+        validators: Validators::default(),
+    };
+    (raw, Attributes::default())
 }
 
 #[tokio::test]

@@ -4,5 +4,7 @@
 
 mod durability;
 mod meaning;
+#[cfg(feature = "vectors")]
+mod rerank;
 mod stage;
 mod words;

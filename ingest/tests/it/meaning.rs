@@ -74,6 +74,31 @@ async fn another_model_is_never_mixed_in_and_a_rebuild_brings_it() {
 }
 
 #[tokio::test]
+async fn a_source_comes_back_with_its_vectors_unless_another_model_made_them() {
+    let stage = filled();
+    let base = stage.open().await;
+    stage.ingest(&base).await;
+    let old = base.stats().await.unwrap().version;
+    stage.remove("memory.md");
+    stage.ingest(&base).await;
+    std::fs::remove_file(stage.indexes().join("embeddings.redb")).unwrap();
+
+    base.restore_source(old, "docs").await.unwrap();
+    let query = "process exceeds RAM and dies";
+    let found = search(&base, query, Vector, &[]).await;
+    assert_eq!((found.degraded.as_deref(), paths(&found)[0]), (None, "memory.md"));
+
+    let mut without = stage.settings();
+    without.model = ModelChoice::None;
+    let words = KnowledgeBase::open(without).await.unwrap();
+    let rebuild = IngestOptions { rebuild: true, ..IngestOptions::default() };
+    words.ingest(&[stage.source()], rebuild, |_| {}).await.unwrap();
+    let refused = words.restore_source(old, "docs").await.unwrap_err();
+    assert!(matches!(refused.downcast_ref(), Some(KnowledgeError::Invalid(_))), "{refused}");
+    assert!(refused.to_string().contains(&format!("knowledge restore {old}`")), "{refused}");
+}
+
+#[tokio::test]
 async fn a_model_that_is_not_there_leaves_search_by_words() {
     let stage = filled();
     let mut settings = stage.settings();

@@ -63,7 +63,7 @@ impl Stage {
 }
 
 /// Where `make test` has put the model.
-fn models() -> PathBuf {
+pub(crate) fn models() -> PathBuf {
     if let Some(folder) = std::env::var_os("KUBEWRIGHT_MODELS") {
         return folder.into();
     }

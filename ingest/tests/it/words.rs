@@ -1,8 +1,8 @@
 //! Ingestion and search by words.
 
 use kubewright_ingest::search::Mode::{Hybrid, Lexical};
-use kubewright_ingest::search::SearchRequest;
-use kubewright_ingest::{Category, IngestOptions, KnowledgeError};
+use kubewright_ingest::search::{Platform, SearchRequest};
+use kubewright_ingest::{Category, IngestOptions, KnowledgeBase, KnowledgeError};
 
 use crate::stage::{Stage, paths, search};
 
@@ -112,6 +112,22 @@ async fn without_a_model_a_hybrid_search_goes_by_words_and_says_so() {
     assert_eq!(answer.mode, Lexical);
     assert!(answer.degraded.unwrap().contains("words only"));
     assert_eq!(answer.results.len(), 1);
+}
+
+#[tokio::test]
+async fn of_documents_of_one_title_that_of_the_platform_comes_first() {
+    let stage = Stage::words();
+    let text = "# KubePodCrashLooping\n\nThe pod is crash looping; look at its logs with";
+    stage.write("openshift.md", &format!("{text} `oc logs` of OpenShift."));
+    stage.write("general.md", &format!("{text} `kubectl logs` of Kubernetes."));
+    let base = stage.open().await;
+    stage.ingest(&base).await;
+    let query = "KubePodCrashLooping logs";
+    assert_eq!(paths(&search(&base, query, Lexical, &[]).await), ["general.md", "openshift.md"]);
+    let mut settings = stage.settings();
+    settings.platform = Some(Platform::OpenShift);
+    let base = KnowledgeBase::open(settings).await.unwrap();
+    assert_eq!(paths(&search(&base, query, Lexical, &[]).await), ["openshift.md", "general.md"]);
 }
 
 #[tokio::test]

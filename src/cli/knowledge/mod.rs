@@ -23,6 +23,7 @@ Examples:
   kubewright knowledge show builtin crash-loop.md        one document as it is searched, passage by passage
   kubewright knowledge versions                          what each ingestion did
   kubewright knowledge restore 12                        bring version 12 back, as a new version
+  kubewright knowledge restore 12 --source wiki          only one source of it; the others stay
   kubewright knowledge remove wiki                       a source with all its documents; asks first
   kubewright knowledge feedback 3f0a… --helpful          a search shows the passage's identifier
   kubewright knowledge stats -o json")]
@@ -79,6 +80,9 @@ pub struct RestoreArgs {
     /// Its number
     #[arg(value_name = "VERSION")]
     number: u64,
+    /// Only this source of it; the others stay as they are
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
 }
 
 /// What to remove.
@@ -118,6 +122,8 @@ struct VersionLine {
 #[derive(Debug, Serialize)]
 struct Restored {
     restored: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
     version: u64,
 }
 
@@ -147,13 +153,7 @@ pub(super) async fn run(
                 versions.map(|(version, happened)| VersionLine { version, happened }).collect();
             print(&render(format, &versions, |versions| show::versions(versions))?)?;
         }
-        KnowledgeCommand::Restore(args) => {
-            let restored =
-                Restored { restored: args.number, version: Box::pin(base.restore(args.number)).await? };
-            print(&render(format, &restored, |restored| {
-                format!("Version {} is back, as version {}.\n", restored.restored, restored.version)
-            })?)?;
-        }
+        KnowledgeCommand::Restore(args) => restore(&base, args, format).await?,
         KnowledgeCommand::Remove(args) => return remove(&base, args, format, shutdown).await,
         KnowledgeCommand::Stats => {
             let stats = base.stats().await?;
@@ -183,6 +183,19 @@ async fn list(
     print(&render(format, &documents, |documents| match empty {
         Some(empty) => line(&format!("Nothing: {empty}.")) + "\n",
         None => show::documents(documents),
+    })?)
+}
+
+async fn restore(base: &KnowledgeBase, args: RestoreArgs, format: Format) -> anyhow::Result<()> {
+    let RestoreArgs { number, source } = args;
+    let version = match &source {
+        Some(source) => Box::pin(base.restore_source(number, source)).await?,
+        None => Box::pin(base.restore(number)).await?,
+    };
+    let restored = Restored { restored: number, source, version };
+    print(&render(format, &restored, |restored| {
+        let of = restored.source.as_ref().map(|source| format!(" of {}", line(source))).unwrap_or_default();
+        format!("Version {}{of} is back, as version {}.\n", restored.restored, restored.version)
     })?)
 }
 

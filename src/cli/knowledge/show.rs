@@ -80,13 +80,14 @@ pub(super) fn versions(versions: &[VersionLine]) -> String {
             version.version.to_string(),
             version.at.strftime("%F %TZ").to_string(),
             version.passages.map_or_else(|| "-".to_owned(), |passages| passages.to_string()),
+            happened.as_ref().and_then(|happened| happened.source.clone()).unwrap_or_else(|| "-".to_owned()),
             count(happened.as_ref().map(|happened| happened.added)),
             count(happened.as_ref().map(|happened| happened.changed)),
             count(happened.as_ref().map(|happened| happened.removed)),
             happened.as_ref().map_or_else(|| "-".to_owned(), |happened| shorten(&happened.what, TITLE_WIDTH)),
         ]
     });
-    table(["VERSION", "AT", "PASSAGES", "ADDED", "CHANGED", "REMOVED", "WHAT"], rows)
+    table(["VERSION", "AT", "PASSAGES", "SOURCE", "ADDED", "CHANGED", "REMOVED", "WHAT"], rows)
 }
 
 pub(super) fn stats(stats: &Stats) -> String {
@@ -151,7 +152,7 @@ mod tests {
             version: 2,
             at,
             what: "ingested builtin".to_owned(),
-            source: None,
+            source: Some("builtin".to_owned()),
             added: 60,
             changed: 0,
             removed: 1,

@@ -68,7 +68,7 @@ pub struct ScoreParts {
     /// The document's rank by meaning, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vector_rank: Option<usize>,
-    /// What a cross-encoder said.
+    /// What a cross-encoder said of the document's best passage, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rerank: Option<f32>,
     /// How far the passage is believed, 0 to 1.

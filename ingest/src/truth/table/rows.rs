@@ -8,7 +8,7 @@ use arrow_array::{Array, ArrayRef, ListArray, RecordBatch, StringArray, UInt32Ar
 use arrow_schema::SchemaRef;
 use serde::{Deserialize, Serialize};
 
-use crate::passage::Feedback;
+use crate::passage::{Feedback, Original};
 use crate::{Attributes, Lines, Passage, Validators};
 
 /// Everything but the vector.
@@ -37,7 +37,7 @@ struct About {
     #[serde(default)]
     validators: Validators,
     #[serde(default)]
-    original: Option<String>,
+    original: Option<Original>,
 }
 
 /// Rows of the table's schema. `vectors` has one entry a passage where the table has vectors.

@@ -1,0 +1,103 @@
+//! Earlier versions: what each did, and bringing one back, whole or one source of it.
+
+use std::collections::BTreeMap;
+
+use super::history::{self, Happened};
+use super::lock::WriterLock;
+use super::{KnowledgeBase, KnowledgeError, SourceReport, blocking};
+use crate::lexical::DocumentState;
+use crate::{Passage, Version};
+
+impl KnowledgeBase {
+    /// The versions that can be restored, the oldest first, each with what is known about how it came about.
+    ///
+    /// # Errors
+    /// When the truth cannot be read, or this build has none.
+    pub async fn versions(&self) -> anyhow::Result<Vec<(Version, Option<Happened>)>> {
+        let mut happened: BTreeMap<u64, Happened> =
+            history::read(self.folder()).into_iter().map(|happened| (happened.version, happened)).collect();
+        let versions = self.inner.backing.versions().await?.into_iter();
+        Ok(versions.map(|version| (version.clone(), happened.remove(&version.version))).collect())
+    }
+
+    /// Brings an earlier version back, as a new one. Returns the new version's number.
+    ///
+    /// # Errors
+    /// When that version is gone, another process writes, or writing fails.
+    pub async fn restore(&self, version: u64) -> anyhow::Result<u64> {
+        let _lock = WriterLock::take(self.folder())?;
+        self.must_be_kept(version).await?;
+        let (restored, recipe) = self.inner.backing.restore(version).await?;
+        self.mirror(restored, &recipe).await?;
+        self.note(restored, None, format!("restored version {version}"), &SourceReport::default());
+        Ok(restored)
+    }
+
+    /// Makes one source what it was in an earlier version, in one commit; the others stay as they are. Returns the new
+    /// version's number.
+    ///
+    /// # Errors
+    /// When that version is gone, does not know the source or was made differently, another process writes, or writing
+    /// fails.
+    pub async fn restore_source(&self, version: u64, source: &str) -> anyhow::Result<u64> {
+        let _lock = WriterLock::take(self.folder())?;
+        self.must_be_kept(version).await?;
+        let recipe = self.level().await?;
+        if let Some(difference) = self.inner.backing.recipe_at(version).await?.difference(&recipe) {
+            return Err(KnowledgeError::Invalid(format!(
+                "version {version} cannot be mixed with the knowledge base of today: {difference}. Bring it back whole with \
+                 `kubewright knowledge restore {version}`, or read {source} anew with `kubewright ingest`"
+            ))
+            .into());
+        }
+        let states = self.view().await?.lexical.states(Some(source))?;
+        let (restored, passages) = self.inner.backing.restore_source(version, source).await?;
+        if passages.is_empty() {
+            let what = format!(
+                "version {version} has no source {source}; see `kubewright knowledge versions`, or remove the source with \
+                 `kubewright knowledge remove {source}`"
+            );
+            return Err(KnowledgeError::NotFound(what).into());
+        }
+        let report = compared(source, states.values(), &passages);
+        let lexical = self.lexical();
+        blocking(move || {
+            let gone: Vec<(&str, &str)> =
+                states.values().map(|state| (state.source.as_str(), state.path.as_str())).collect();
+            lexical.apply(restored, &recipe, &gone, &passages)
+        })
+        .await?;
+        self.note(restored, Some(source), format!("restored {source} of version {version}"), &report);
+        Ok(restored)
+    }
+
+    async fn must_be_kept(&self, version: u64) -> anyhow::Result<()> {
+        let known = self.inner.backing.versions().await?;
+        if known.iter().any(|known| known.version == version) {
+            return Ok(());
+        }
+        let what = format!("there is no version {version} any more; see `kubewright knowledge versions`");
+        Err(KnowledgeError::NotFound(what).into())
+    }
+}
+
+/// How documents differ from those that take their place.
+fn compared<'a>(
+    source: &str,
+    now: impl Iterator<Item = &'a DocumentState>,
+    then: &[Passage],
+) -> SourceReport {
+    let then: BTreeMap<&str, &str> =
+        then.iter().map(|passage| (passage.path.as_str(), passage.document_hash.as_str())).collect();
+    let mut report = SourceReport { source: source.to_owned(), added: then.len(), ..SourceReport::default() };
+    for state in now {
+        match then.get(state.path.as_str()) {
+            Some(hash) => {
+                report.added = report.added.saturating_sub(1);
+                report.changed += usize::from(*hash != state.hash);
+            }
+            None => report.removed += 1,
+        }
+    }
+    report
+}
