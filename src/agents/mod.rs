@@ -6,5 +6,6 @@
 //! through [`crate::egress`].
 
 pub mod chat;
+pub mod model;
 pub mod progress;
 pub mod tools;
