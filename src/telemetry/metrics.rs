@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::{
+    BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Alerts taken in, by source and result.
@@ -107,9 +109,12 @@ fn describe() {
     describe_counter!(EPISODES, "Closed incidents that were remembered, or could not be, by result.");
     describe_counter!(RECALLS, "Questions about incidents to the knowledge base: found, nothing, late.");
     describe_counter!(MODEL_CALLS, "Requests to language models, by provider, model and outcome.");
-    describe_histogram!(MODEL_DURATION, "How long requests to language models took, by provider and outcome.");
+    describe_histogram!(
+        MODEL_DURATION,
+        "How long requests to language models took, by provider and outcome."
+    );
     describe_counter!(MODEL_TOKENS, "Tokens that language models read and wrote, by direction.");
-    describe_counter!(MODEL_COST, "What language models cost, US dollars.");
+    describe_gauge!(MODEL_COST, "What language models cost, US dollars.");
     describe_counter!(MODEL_FALLBACKS, "Questions that went on to another model.");
     describe_counter!(HTTP_REQUESTS, "HTTP requests answered, by method, route and status.");
     describe_histogram!(HTTP_DURATION, "How long HTTP requests took, by method and route.");
@@ -183,7 +188,8 @@ pub fn recalled(result: &'static str) {
 /// Records one request to a language model. `provider` is a `ProviderKind`, `model` a name of the settings, `outcome` is
 /// `ok` or what went wrong.
 pub fn model_called(provider: &'static str, model: &str, outcome: &'static str, took: Duration) {
-    counter!(MODEL_CALLS, "provider" => provider, "model" => model.to_owned(), "outcome" => outcome).increment(1);
+    counter!(MODEL_CALLS, "provider" => provider, "model" => model.to_owned(), "outcome" => outcome)
+        .increment(1);
     histogram!(MODEL_DURATION, "provider" => provider, "outcome" => outcome).record(took);
 }
 
@@ -191,6 +197,7 @@ pub fn model_called(provider: &'static str, model: &str, outcome: &'static str, 
 pub fn model_spent(input_tokens: u64, output_tokens: u64, cost: f64) {
     counter!(MODEL_TOKENS, "direction" => "input").increment(input_tokens);
     counter!(MODEL_TOKENS, "direction" => "output").increment(output_tokens);
+    // Counters hold whole numbers only; this gauge never goes down.
     gauge!(MODEL_COST).increment(cost);
 }
 

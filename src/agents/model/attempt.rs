@@ -157,7 +157,8 @@ fn answer(entry: &Entry, read: u64, heard: &Heard, reply: &CompletionResponse) -
         });
     };
     let written = heard.bytes.max(text.len());
-    let finish = finish.unwrap_or(if calls.is_empty() { FinishReason::Stop } else { FinishReason::ToolCalls });
+    let finish =
+        finish.unwrap_or(if calls.is_empty() { FinishReason::Stop } else { FinishReason::ToolCalls });
     let spent = Spent::of(reply.usage, &entry.settings, read, written);
     Ok(Answer { message, text, calls, spent, model: entry.name.clone(), finish })
 }

@@ -106,7 +106,7 @@ impl Reader<'_> {
             Some(402) => Fault::Refused(format!("has no quota left{shown}")),
             Some(429) => Fault::Busy(wait),
             Some(503 | 529) if wait.is_some() => Fault::Busy(wait),
-            Some(300..400) => Fault::Lasting(format!("redirects elsewhere, which is not followed{shown}")),
+            Some(300..=399) => Fault::Lasting(format!("redirects elsewhere, which is not followed{shown}")),
             Some(status) if self.learned.from_refusal(status, &text, &self.sent) => Fault::AskOtherwise,
             Some(_) if retryable => Fault::Passing(format!("failed{shown}")),
             Some(status) if status >= 400 => Fault::Lasting(format!("refused the question{shown}")),
@@ -181,13 +181,27 @@ mod tests {
         let quota = r#"{"error":{"code":"insufficient_quota","message":"You exceeded your current quota"}}"#;
         let key = r#"{"error":{"message":"Incorrect API key provided: hunter2"}}"#;
         for (status, body, expected) in [
-            (429, quota, Fault::Refused("has no quota left (status 429: You exceeded your current quota)".to_owned())),
-            (401, key, Fault::Refused("does not accept the key (status 401: Incorrect API key provided: <s>)".to_owned())),
+            (
+                429,
+                quota,
+                Fault::Refused("has no quota left (status 429: You exceeded your current quota)".to_owned()),
+            ),
+            (
+                401,
+                key,
+                Fault::Refused(
+                    "does not accept the key (status 401: Incorrect API key provided: <s>)".to_owned(),
+                ),
+            ),
             (429, "slow down", Fault::Busy(None)),
             (503, "", Fault::Passing("failed (status 503)".to_owned())),
             (529, "", Fault::Passing("failed (status 529)".to_owned())),
             (302, "", Fault::Lasting("redirects elsewhere, which is not followed (status 302)".to_owned())),
-            (404, r#"{"error":"no such model"}"#, Fault::Lasting("refused the question (status 404: no such model)".to_owned())),
+            (
+                404,
+                r#"{"error":"no such model"}"#,
+                Fault::Lasting("refused the question (status 404: no such model)".to_owned()),
+            ),
             (400, "prompt is too long", Fault::Overflow),
         ] {
             assert_eq!(read(status, body), expected);

@@ -34,7 +34,8 @@ impl Quirk {
 }
 
 /// The words of a field in a refusal, lower case.
-const SCHEMA: [&str; 5] = ["response_format", "json_schema", "output_config", "responsejsonschema", "structured output"];
+const SCHEMA: [&str; 5] =
+    ["response_format", "json_schema", "output_config", "responsejsonschema", "structured output"];
 
 /// How refusals name streaming; the bare word is in "upstream" too.
 const STREAM: [&str; 5] = ["streaming", "`stream`", "'stream'", "\"stream\"", "stream_options"];
@@ -83,7 +84,11 @@ mod tests {
     #[test]
     fn what_was_not_sent_cannot_be_the_reason() {
         let learned = Learned::default();
-        assert!(!learned.from_refusal(400, "temperature, stream, json_schema, tool_choice", &Sent::default()));
+        assert!(!learned.from_refusal(
+            400,
+            "temperature, stream, json_schema, tool_choice",
+            &Sent::default()
+        ));
         let all = Sent { temperature: true, schema: true, forced_tool: true, streamed: true };
         assert!(!learned.from_refusal(401, "temperature", &all));
     }

@@ -41,7 +41,11 @@ impl Models {
     ///
     /// # Errors
     /// As [`Models::new`].
-    pub fn with_patience(settings: &AgentsSettings, scrub: Scrub, patience: Patience) -> anyhow::Result<Self> {
+    pub fn with_patience(
+        settings: &AgentsSettings,
+        scrub: Scrub,
+        patience: Patience,
+    ) -> anyhow::Result<Self> {
         let mut providers = BTreeMap::new();
         for (name, settings) in &settings.providers {
             let clean = Clean::new(scrub.clone(), settings.key.clone());
@@ -83,7 +87,11 @@ impl Models {
         let entries: Vec<Arc<Entry>> = if names.is_empty() {
             self.entries.to_vec()
         } else {
-            names.iter().filter_map(|name| self.entries.iter().find(|entry| entry.name == *name)).cloned().collect()
+            names
+                .iter()
+                .filter_map(|name| self.entries.iter().find(|entry| entry.name == *name))
+                .cloned()
+                .collect()
         };
         (!entries.is_empty()).then_some(Chain { entries, patience: self.patience })
     }

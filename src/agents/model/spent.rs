@@ -50,7 +50,8 @@ impl Spent {
 
     #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 tokens")]
     fn priced(input_tokens: u64, output_tokens: u64, model: &ModelSettings, estimated: bool) -> Self {
-        let cost = (input_tokens as f64 * model.input_price + output_tokens as f64 * model.output_price) / MILLION;
+        let cost =
+            (input_tokens as f64 * model.input_price + output_tokens as f64 * model.output_price) / MILLION;
         Self { input_tokens, output_tokens, cost, estimated }
     }
 }
@@ -104,8 +105,7 @@ mod tests {
         usage.input_tokens = Some(1_000_000);
         usage.output_tokens = Some(500_000);
         let spent = Spent::of(usage, &model(), 1, 1);
-        let expected =
-            Spent { input_tokens: 1_000_000, output_tokens: 500_000, cost: 7.0, estimated: false };
+        let expected = Spent { input_tokens: 1_000_000, output_tokens: 500_000, cost: 7.0, estimated: false };
         assert_eq!(spent, expected);
     }
 

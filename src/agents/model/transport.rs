@@ -6,9 +6,7 @@
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, TryStreamExt as _};
 use http::{HeaderName, HeaderValue, Request, Response};
-use rig_core::http_client::{
-    Error, HttpClientExt, LazyBody, MultipartForm, Result, StreamingResponse,
-};
+use rig_core::http_client::{Error, HttpClientExt, LazyBody, MultipartForm, Result, StreamingResponse};
 use url::Url;
 
 use super::clean::Clean;
@@ -84,7 +82,10 @@ impl Bounded {
 }
 
 impl HttpClientExt for Bounded {
-    fn send<T, U>(&self, req: Request<T>) -> impl Future<Output = Result<Response<LazyBody<U>>>> + Send + 'static
+    fn send<T, U>(
+        &self,
+        req: Request<T>,
+    ) -> impl Future<Output = Result<Response<LazyBody<U>>>> + Send + 'static
     where
         T: Into<Bytes> + Send,
         U: From<Bytes> + Send + 'static,
@@ -191,9 +192,8 @@ mod tests {
 
     #[test]
     fn a_key_in_the_address_is_sent_as_a_header() {
-        let uri: http::Uri = "https://example.org/v1beta/models/m:streamGenerateContent?alt=sse&key=AIza"
-            .parse()
-            .unwrap();
+        let uri: http::Uri =
+            "https://example.org/v1beta/models/m:streamGenerateContent?alt=sse&key=AIza".parse().unwrap();
         let (url, headers) = address(&uri, http::HeaderMap::new()).unwrap();
         assert_eq!(url.as_str(), "https://example.org/v1beta/models/m:streamGenerateContent?alt=sse");
         assert_eq!(headers["x-goog-api-key"], "AIza");
