@@ -1,5 +1,6 @@
 //! The simulated cluster: HTTP servers on loopback that speak the Kubernetes API to `kubectl` and kube clients, and the
-//! APIs of Prometheus and Loki beside it, all over one world in which something goes wrong.
+//! APIs of Prometheus and Loki beside it, all over one world in which something goes wrong; and a language model that
+//! says what a script tells it to.
 //!
 //! It is a rehearsal stage: the rest of the program reaches it over HTTP only, as it would a real cluster.
 
@@ -10,6 +11,8 @@ mod base64;
 pub mod kinds;
 /// What containers wrote to their standard output.
 pub mod logbook;
+/// A scripted language model.
+pub mod model;
 /// The object store: what etcd and the API server's registry are to a real cluster.
 pub mod objects;
 /// Quantities such as `128Mi`.

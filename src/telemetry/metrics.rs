@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::{
+    BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Alerts taken in, by source and result.
@@ -35,6 +37,16 @@ pub const KNOWLEDGE_SEARCH: &str = "kubewright_knowledge_search_duration_seconds
 pub const EPISODES: &str = "kubewright_knowledge_episodes_total";
 /// What was remembered about incidents that are worked on, by result.
 pub const RECALLS: &str = "kubewright_knowledge_recalls_total";
+/// Requests to language models, by provider, model and outcome.
+pub const MODEL_CALLS: &str = "kubewright_model_calls_total";
+/// How long requests to language models took, seconds, by provider and outcome.
+pub const MODEL_DURATION: &str = "kubewright_model_call_duration_seconds";
+/// Tokens, by direction: input or output.
+pub const MODEL_TOKENS: &str = "kubewright_model_tokens_total";
+/// What language models cost, US dollars, by the prices of the settings.
+pub const MODEL_COST: &str = "kubewright_model_cost_dollars_total";
+/// Questions that went on to another model.
+pub const MODEL_FALLBACKS: &str = "kubewright_model_fallbacks_total";
 /// HTTP requests answered, by method, route and status.
 pub const HTTP_REQUESTS: &str = "kubewright_http_requests_total";
 /// How long HTTP requests took, seconds, by method and route.
@@ -42,6 +54,9 @@ pub const HTTP_DURATION: &str = "kubewright_http_request_duration_seconds";
 
 /// Upper bounds of the duration buckets, seconds: from one durable write to a collector's deadline.
 const BUCKETS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Upper bounds of the buckets for language models, seconds: from a small one nearby to the deadline of a long answer.
+const MODEL_BUCKETS: [f64; 10] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
 
 /// How often histograms are drained; the exporter's own default.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
@@ -51,7 +66,10 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// # Errors
 /// [`BuildError`] only if the bucket bounds above were made empty.
 pub fn recorder() -> Result<PrometheusRecorder, BuildError> {
-    let recorder = PrometheusBuilder::new().set_buckets(&BUCKETS)?.build_recorder();
+    let recorder = PrometheusBuilder::new()
+        .set_buckets(&BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full(MODEL_DURATION.to_owned()), &MODEL_BUCKETS)?
+        .build_recorder();
     metrics::with_local_recorder(&recorder, describe);
     Ok(recorder)
 }
@@ -90,6 +108,14 @@ fn describe() {
     describe_histogram!(KNOWLEDGE_SEARCH, "How long searches of the knowledge base took, by mode.");
     describe_counter!(EPISODES, "Closed incidents that were remembered, or could not be, by result.");
     describe_counter!(RECALLS, "Questions about incidents to the knowledge base: found, nothing, late.");
+    describe_counter!(MODEL_CALLS, "Requests to language models, by provider, model and outcome.");
+    describe_histogram!(
+        MODEL_DURATION,
+        "How long requests to language models took, by provider and outcome."
+    );
+    describe_counter!(MODEL_TOKENS, "Tokens that language models read and wrote, by direction.");
+    describe_gauge!(MODEL_COST, "What language models cost, US dollars.");
+    describe_counter!(MODEL_FALLBACKS, "Questions that went on to another model.");
     describe_counter!(HTTP_REQUESTS, "HTTP requests answered, by method, route and status.");
     describe_histogram!(HTTP_DURATION, "How long HTTP requests took, by method and route.");
 }
@@ -159,6 +185,27 @@ pub fn recalled(result: &'static str) {
     counter!(RECALLS, "result" => result).increment(1);
 }
 
+/// Records one request to a language model. `provider` is a `ProviderKind`, `model` a name of the settings, `outcome` is
+/// `ok` or what went wrong.
+pub fn model_called(provider: &'static str, model: &str, outcome: &'static str, took: Duration) {
+    counter!(MODEL_CALLS, "provider" => provider, "model" => model.to_owned(), "outcome" => outcome)
+        .increment(1);
+    histogram!(MODEL_DURATION, "provider" => provider, "outcome" => outcome).record(took);
+}
+
+/// Adds what a request to a language model used; `cost` in US dollars.
+pub fn model_spent(input_tokens: u64, output_tokens: u64, cost: f64) {
+    counter!(MODEL_TOKENS, "direction" => "input").increment(input_tokens);
+    counter!(MODEL_TOKENS, "direction" => "output").increment(output_tokens);
+    // Counters hold whole numbers only; this gauge never goes down.
+    gauge!(MODEL_COST).increment(cost);
+}
+
+/// Counts a question that went on to another model.
+pub fn model_fell_back() {
+    counter!(MODEL_FALLBACKS).increment(1);
+}
+
 /// Records one answered HTTP request. `method` and `route` come from the route table, which is finite.
 pub fn http_answered(method: &'static str, route: &str, status: u16, took: Duration) {
     let route = route.to_owned();
@@ -194,6 +241,9 @@ mod tests {
             episodes_remembered(2);
             episodes_failed(1);
             recalled("late");
+            model_called("anthropic", "sharp", "ok", Duration::from_secs(20));
+            model_spent(300, 40, 0.25);
+            model_fell_back();
         });
         let page = recorder.handle().render();
         for line in [
@@ -212,6 +262,12 @@ mod tests {
             r#"kubewright_knowledge_episodes_total{result="remembered"} 2"#,
             r#"kubewright_knowledge_episodes_total{result="failed"} 1"#,
             r#"kubewright_knowledge_recalls_total{result="late"} 1"#,
+            r#"kubewright_model_calls_total{provider="anthropic",model="sharp",outcome="ok"} 1"#,
+            r#"kubewright_model_call_duration_seconds_bucket{provider="anthropic",outcome="ok",le="30"} 1"#,
+            r#"kubewright_model_tokens_total{direction="input"} 300"#,
+            r#"kubewright_model_tokens_total{direction="output"} 40"#,
+            r#"kubewright_model_cost_dollars_total 0.25"#,
+            r#"kubewright_model_fallbacks_total 1"#,
             r#"kubewright_http_requests_total{method="GET",route="/readyz",status="200"} 1"#,
             r#"kubewright_http_request_duration_seconds_count{method="GET",route="/readyz"} 1"#,
         ] {

@@ -23,6 +23,8 @@ pub struct AgentsSettings {
     pub providers: BTreeMap<String, ProviderSettings>,
     /// Models by name.
     pub models: BTreeMap<String, ModelSettings>,
+    /// The names of the models as the file lists them: the order in which they are tried.
+    pub model_order: Vec<String>,
     /// The agents that differ from, or are added to, the built-in ones, by name.
     pub agents: BTreeMap<String, AgentSettings>,
     /// When the model is left out because the rules are sure enough.
@@ -38,6 +40,13 @@ impl AgentsSettings {
     #[must_use]
     pub fn has_models(&self) -> bool {
         !self.models.is_empty()
+    }
+
+    /// The models in the order in which they are tried; what the order does not name comes last.
+    pub fn models_in_order(&self) -> impl Iterator<Item = (&str, &ModelSettings)> {
+        let listed = self.model_order.iter().filter_map(|name| self.models.get_key_value(name));
+        let others = self.models.iter().filter(|(name, _)| !self.model_order.contains(name));
+        listed.chain(others).map(|(name, model)| (name.as_str(), model))
     }
 }
 
@@ -82,6 +91,22 @@ impl ProviderKind {
     #[must_use]
     pub const fn needs_key(self) -> bool {
         matches!(self, Self::OpenAi | Self::Anthropic | Self::Gemini | Self::Azure)
+    }
+
+    /// Whether its key goes over a public network, so that it must be reached over https.
+    #[must_use]
+    pub const fn needs_tls(self) -> bool {
+        self.needs_key()
+    }
+
+    /// The name in traces, OpenTelemetry's where it has one.
+    #[must_use]
+    pub fn telemetry_name(self) -> &'static str {
+        match self {
+            Self::Gemini => "gcp.gemini",
+            Self::Azure => "azure.ai.openai",
+            _ => self.name(),
+        }
     }
 
     /// Whether the file must say where it is.

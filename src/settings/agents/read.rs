@@ -57,12 +57,17 @@ pub(in crate::settings) fn read(
             return AgentsSettings::default();
         }
     };
+    let model_order = order_of_models(text);
     let mut reader = Reader { table, check: Validator { file, environment, problems } };
     reader.refuse_unknown_sections();
     let raw = reader.file();
     let check = &mut reader.check;
     let providers = entries(raw.providers, |name, raw| provider(check, name, raw));
     let models = entries(raw.models, |name, raw| model(check, name, raw));
+    for (name, model) in models.iter().filter(|(_, model)| !providers.contains_key(&model.provider)) {
+        let message = format!("there is no valid [providers.{}]", model.provider);
+        check.add(&format!("models.{name}.provider"), message);
+    }
     let agents = entries(raw.agents, |name, raw| agent(check, name, raw, &models));
     let mcp = entries(raw.mcp, |name, raw| server(check, name, raw));
     AgentsSettings {
@@ -71,9 +76,22 @@ pub(in crate::settings) fn read(
         limits: limits(check, &raw.limits),
         providers,
         models,
+        model_order,
         agents,
         mcp,
     }
+}
+
+/// The names below `models` as they stand in the text; tables themselves keep no order.
+fn order_of_models(text: &str) -> Vec<String> {
+    let Ok(file) = toml::de::DeTable::parse(text) else { return Vec::new() };
+    let Some(models) = file.get_ref().get("models").and_then(|models| models.get_ref().as_table()) else {
+        return Vec::new();
+    };
+    let mut names: Vec<_> =
+        models.keys().map(|name| (name.span().start, name.get_ref().to_string())).collect();
+    names.sort();
+    names.into_iter().map(|(_, name)| name).collect()
 }
 
 /// The name of the file that is read where the configuration names none, if it is there.

@@ -2,6 +2,7 @@
 
 pub(crate) mod gate;
 pub(crate) mod postgres;
+pub(crate) mod provider;
 pub(crate) mod server;
 pub(crate) mod stage;
 

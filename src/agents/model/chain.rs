@@ -1,0 +1,160 @@
+//! Models in the order in which they are asked, until one answers.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::attempt::{Turn, attempt};
+use super::entry::Entry;
+use super::fault::Fault;
+use super::{Answer, Ask, ModelError, Patience, Spent};
+use crate::telemetry::metrics;
+
+/// Models in the order in which they are asked. Cheap to clone; never empty.
+#[derive(Clone)]
+pub struct Chain {
+    pub(super) entries: Vec<Arc<Entry>>,
+    pub(super) patience: Patience,
+}
+
+/// What became of one model.
+enum Verdict {
+    /// The question is over.
+    Over(ModelError),
+    /// The next one is asked.
+    Next(Fault),
+}
+
+impl Chain {
+    /// How much the smallest of the models can read, tokens. What fits into this can be asked of each.
+    #[must_use]
+    pub fn context_tokens(&self) -> u64 {
+        self.entries.iter().map(|entry| entry.settings.context_tokens).min().unwrap_or_default()
+    }
+
+    /// The names of the models, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|entry| entry.name.as_str())
+    }
+
+    /// Asks until a model answers. `on_text` is given the text while it comes, each piece once: after the first piece
+    /// there is no other attempt.
+    ///
+    /// # Errors
+    /// [`ModelError`].
+    pub async fn ask(
+        &self,
+        ask: &Ask,
+        on_text: &mut (dyn FnMut(&str) + Send),
+        cancel: &CancellationToken,
+        deadline: Instant,
+    ) -> Result<Answer, ModelError> {
+        let mut spent = Spent::default();
+        self.ask_counting(ask, on_text, cancel, deadline, &mut spent).await
+    }
+
+    /// As [`Chain::ask`], adding to `spent` what was used even where there is no answer.
+    ///
+    /// # Errors
+    /// [`ModelError`].
+    pub async fn ask_counting(
+        &self,
+        ask: &Ask,
+        on_text: &mut (dyn FnMut(&str) + Send),
+        cancel: &CancellationToken,
+        deadline: Instant,
+        spent: &mut Spent,
+    ) -> Result<Answer, ModelError> {
+        let mut used = Spent::default();
+        let read = ask.estimated_tokens();
+        let turn = Turn { ask, read, on_text, cancel, deadline, passed_on: 0, spent: &mut used };
+        let result = self.ask_in_order(turn).await;
+        *spent += used;
+        result.map(|answer| Answer { spent: used, ..answer })
+    }
+
+    async fn ask_in_order(&self, mut turn: Turn<'_>) -> Result<Answer, ModelError> {
+        let mut failures: Vec<String> = Vec::new();
+        let mut too_small: Option<u64> = None;
+        for (position, entry) in self.entries.iter().enumerate() {
+            if too_small.is_some_and(|size| entry.settings.context_tokens <= size) {
+                continue;
+            }
+            if let Some(rest) = entry.resting() {
+                let seconds = rest.as_secs().max(1);
+                failures.push(format!("{} has just failed and is left alone for {seconds} s", entry.name));
+                continue;
+            }
+            if let Some(reason) = failures.last() {
+                tracing::warn!(model = entry.name, reason, "falling back to another model");
+                metrics::model_fell_back();
+            }
+            let is_last = position + 1 == self.entries.len();
+            match self.ask_one(entry, &mut turn, is_last).await {
+                Ok(answer) => return Ok(answer),
+                Err(Verdict::Over(error)) => return Err(error),
+                Err(Verdict::Next(fault)) => {
+                    if fault == Fault::Overflow {
+                        too_small = too_small.max(Some(entry.settings.context_tokens));
+                    }
+                    failures.push(format!("{} {}", entry.name, fault.reason()));
+                }
+            }
+        }
+        tracing::warn!(failures = failures.join("; "), "no model has answered");
+        Err(match too_small {
+            // A shorter conversation may be answered, whatever else is wrong.
+            Some(_) => ModelError::ContextOverflow,
+            None => ModelError::Exhausted(failures.join("; ")),
+        })
+    }
+
+    /// Asks one model, again where that may help.
+    async fn ask_one(&self, entry: &Entry, turn: &mut Turn<'_>, is_last: bool) -> Result<Answer, Verdict> {
+        let mut pauses = self.patience.pauses();
+        loop {
+            let fault = match attempt(entry, turn).await {
+                Ok(answer) => {
+                    entry.circuit.answered();
+                    entry.provider_circuit.answered();
+                    return Ok(answer);
+                }
+                Err(fault) => fault,
+            };
+            let again = match &fault {
+                Fault::Cancelled => return Err(Verdict::Over(ModelError::Cancelled)),
+                Fault::Deadline => return Err(Verdict::Over(ModelError::Deadline)),
+                _ if turn.passed_on > 0 => return Err(Verdict::Over(broke_off(entry, &fault))),
+                Fault::AskOtherwise => continue,
+                Fault::Busy(Some(wait)) if is_last || *wait <= self.patience.longest_pause => {
+                    pauses.next().map(|pause| pause.max(*wait))
+                }
+                Fault::Busy(None) | Fault::Passing(_) => pauses.next(),
+                _ => None,
+            };
+            tracing::debug!(model = entry.name, reason = fault.reason(), ?again, "an attempt failed");
+            let Some(pause) = again.filter(|pause| Instant::now() + *pause < turn.deadline) else {
+                self.note(entry, &fault);
+                return Err(Verdict::Next(fault));
+            };
+            if turn.cancel.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                return Err(Verdict::Over(ModelError::Cancelled));
+            }
+        }
+    }
+
+    /// What the failure of a whole question says about the next ones.
+    fn note(&self, entry: &Entry, fault: &Fault) {
+        match fault {
+            Fault::Refused(_) => entry.circuit.refused(self.patience.rest),
+            Fault::Busy(Some(wait)) => entry.circuit.refused(*wait),
+            Fault::Busy(None) | Fault::Passing(_) => entry.provider_circuit.failed(self.patience.rest),
+            _ => {}
+        }
+    }
+}
+
+fn broke_off(entry: &Entry, fault: &Fault) -> ModelError {
+    ModelError::Exhausted(format!("{} {}, after part of its answer was shown", entry.name, fault.reason()))
+}

@@ -1,0 +1,90 @@
+//! Leaving alone what has just failed for good.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Questions in a row that a provider may fail before it is left alone.
+const PATIENCE: u32 = 3;
+
+/// A circuit: open while nothing is asked. After its rest it lets questions through; the first failure opens it again.
+#[derive(Debug, Default)]
+pub(super) struct Circuit(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    failures: u32,
+    open_until: Option<Instant>,
+}
+
+impl Circuit {
+    /// How long it stays open.
+    pub(super) fn open_for(&self) -> Option<Duration> {
+        let until = self.state().open_until?;
+        Some(until.saturating_duration_since(Instant::now())).filter(|rest| !rest.is_zero())
+    }
+
+    /// A failure that will not go away by itself: opens.
+    pub(super) fn refused(&self, rest: Duration) {
+        let mut state = self.state();
+        state.failures = PATIENCE;
+        state.open_until = Some(Instant::now() + rest);
+    }
+
+    /// A failure that may pass: opens when there were several in a row.
+    pub(super) fn failed(&self, rest: Duration) {
+        let mut state = self.state();
+        state.failures = state.failures.saturating_add(1);
+        if state.failures >= PATIENCE {
+            state.open_until = Some(Instant::now() + rest);
+        }
+    }
+
+    /// An answer.
+    pub(super) fn answered(&self) {
+        *self.state() = State::default();
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Circuit;
+
+    const REST: Duration = Duration::from_secs(60);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_opens_for_its_rest_and_an_answer_closes() {
+        let circuit = Circuit::default();
+        assert_eq!(circuit.open_for(), None);
+        circuit.refused(REST);
+        assert_eq!(circuit.open_for(), Some(REST));
+        tokio::time::advance(REST).await;
+        assert_eq!(circuit.open_for(), None);
+        circuit.failed(REST);
+        assert_eq!(circuit.open_for(), Some(REST), "the first failure after the rest opens it again");
+        circuit.answered();
+        assert_eq!(circuit.open_for(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn passing_failures_open_it_only_when_there_are_three_in_a_row() {
+        let circuit = Circuit::default();
+        for _ in 0..2 {
+            circuit.failed(REST);
+            circuit.failed(REST);
+            assert_eq!(circuit.open_for(), None);
+            circuit.answered();
+        }
+        for _ in 0..3 {
+            circuit.failed(REST);
+        }
+        assert_eq!(circuit.open_for(), Some(REST));
+    }
+}

@@ -1,0 +1,95 @@
+//! What a model has turned out not to take. Names of models say too little, and gateways stand between; so a refusal
+//! that names the field is believed, and the field is left out from then on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What is left out or said otherwise.
+#[derive(Debug, Default)]
+pub(super) struct Learned {
+    /// Answers come whole only.
+    pub(super) whole_only: Quirk,
+    /// The limit of the answer is called `max_completion_tokens`.
+    pub(super) completion_limit: Quirk,
+    /// Randomness cannot be set.
+    pub(super) no_temperature: Quirk,
+    /// There is no native structured output.
+    pub(super) no_schema: Quirk,
+    /// No tool can be forced.
+    pub(super) no_forced_tool: Quirk,
+}
+
+/// Something that is found out at most once.
+#[derive(Debug, Default)]
+pub(super) struct Quirk(AtomicBool);
+
+impl Quirk {
+    pub(super) fn is_known(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Whether this was news.
+    pub(super) fn learn(&self) -> bool {
+        !self.0.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// The words of a field in a refusal, lower case.
+const SCHEMA: [&str; 5] =
+    ["response_format", "json_schema", "output_config", "responsejsonschema", "structured output"];
+
+/// How refusals name streaming; the bare word is in "upstream" too.
+const STREAM: [&str; 5] = ["streaming", "`stream`", "'stream'", "\"stream\"", "stream_options"];
+
+impl Learned {
+    /// Learns from a refusal; whether the same question is worth asking again, said otherwise.
+    pub(super) fn from_refusal(&self, status: u16, text: &str, sent: &Sent) -> bool {
+        if !matches!(status, 400 | 404 | 415 | 422 | 501) {
+            return false;
+        }
+        let text = text.to_ascii_lowercase();
+        let named = |word: &str| text.contains(word);
+        // The order matters: OpenAI's refusal of `max_tokens` is the only one that names its own remedy.
+        (named("max_completion_tokens") && self.completion_limit.learn())
+            || (sent.temperature && named("temperature") && self.no_temperature.learn())
+            || (sent.schema && SCHEMA.iter().any(|word| named(word)) && self.no_schema.learn())
+            || (sent.forced_tool && named("tool_choice") && self.no_forced_tool.learn())
+            || (sent.streamed && STREAM.iter().any(|word| named(word)) && self.whole_only.learn())
+    }
+}
+
+/// What a question held that may be refused.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sent {
+    pub(super) temperature: bool,
+    pub(super) schema: bool,
+    pub(super) forced_tool: bool,
+    pub(super) streamed: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Learned, Sent};
+
+    #[test]
+    fn a_refusal_that_names_a_field_is_learnt_from_once() {
+        let learned = Learned::default();
+        let sent = Sent { temperature: true, ..Sent::default() };
+        let text = "Unsupported value: 'temperature' does not support 0 with this model.";
+        assert!(learned.from_refusal(400, text, &sent) && learned.no_temperature.is_known());
+        assert!(!learned.from_refusal(400, text, &sent), "the second time it is a plain refusal");
+        let limit = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.";
+        assert!(learned.from_refusal(400, limit, &Sent::default()) && learned.completion_limit.is_known());
+    }
+
+    #[test]
+    fn what_was_not_sent_cannot_be_the_reason() {
+        let learned = Learned::default();
+        assert!(!learned.from_refusal(
+            400,
+            "temperature, stream, json_schema, tool_choice",
+            &Sent::default()
+        ));
+        let all = Sent { temperature: true, schema: true, forced_tool: true, streamed: true };
+        assert!(!learned.from_refusal(401, "temperature", &all));
+    }
+}

@@ -1,0 +1,65 @@
+//! Whether a refusal means that the conversation was too long.
+
+/// What providers write, lower case, in their code or in their text. OpenAI, Azure and servers that copy them name a
+/// code; the others only a sentence.
+const SIGNS: [&str; 9] = [
+    "context_length_exceeded",
+    "exceed_context_size",
+    "maximum context length",
+    "exceeds the available context size",
+    "context size has been exceeded",
+    "prompt is too long",
+    "input token count",
+    "context length",
+    "context window",
+];
+
+/// `status` and the text of a refusal, with its code.
+pub(super) fn is_overflow(status: Option<u16>, text: &str) -> bool {
+    // llama.cpp says 400 in one place and 500 in another, and an error inside a stream has no status.
+    if !matches!(status, None | Some(200 | 400 | 413 | 422 | 500)) {
+        return false;
+    }
+    let text = text.to_ascii_lowercase();
+    SIGNS.iter().any(|sign| text.contains(sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_overflow;
+
+    #[test]
+    fn every_family_is_understood() {
+        for (status, text) in [
+            (
+                400,
+                r#"{"error":{"code":"context_length_exceeded","message":"This model's maximum context length is 8192 tokens."}}"#,
+            ),
+            (
+                400,
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 208310 tokens > 200000 maximum"}}"#,
+            ),
+            (
+                400,
+                r#"{"error":{"code":400,"message":"The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).","status":"INVALID_ARGUMENT"}}"#,
+            ),
+            (
+                400,
+                r#"{"error":{"code":400,"message":"request (4390 tokens) exceeds the available context size (4096 tokens), try increasing it","type":"exceed_context_size_error"}}"#,
+            ),
+            (
+                500,
+                r#"{"error":{"code":500,"message":"Context size has been exceeded.","type":"server_error"}}"#,
+            ),
+            (400, r#"{"error":"the prompt exceeds the model's context length"}"#),
+        ] {
+            assert!(is_overflow(Some(status), text), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_refusals_are_none() {
+        assert!(!is_overflow(Some(400), r#"{"error":{"message":"messages: roles must alternate"}}"#));
+        assert!(!is_overflow(Some(429), "too many tokens in this context window of a minute"));
+    }
+}
