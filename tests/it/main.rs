@@ -8,6 +8,7 @@
     reason = "tests fail loudly"
 )]
 
+mod agent_sources;
 mod alertmanager;
 mod cli;
 mod crash;
