@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kubewright::agents::tools::{Access, MOST_BYTES, Proposals, ToolContext, ToolError, ToolOutput, Tools, sources};
+use kubewright::agents::tools::{
+    Access, MOST_BYTES, Proposals, ToolContext, ToolError, ToolOutput, Tools, sources,
+};
 use kubewright::incident::{
     Action, Check, Event, Evidence, EvidenceId, EvidenceSource, Fingerprint, Gap, Hypothesis, Incident,
     IncidentId, ObjectRef, Outcome, Proposer, Scope, Score, Severity, Signal, SignalSource, SignalState,
@@ -32,7 +34,8 @@ struct Stage {
 async fn stage(scenario: &str) -> Stage {
     let options = SimOptions::new(Scenario::builtin(scenario).unwrap());
     let sim = Sim::start(options, &TaskTracker::new(), &CancellationToken::new()).await.unwrap();
-    let endpoint = |url: String| Some(Endpoint { url: url.parse().unwrap(), bearer_token: None, headers: Vec::new() });
+    let endpoint =
+        |url: String| Some(Endpoint { url: url.parse().unwrap(), bearer_token: None, headers: Vec::new() });
     let cluster = ClusterSettings {
         name: "northwind".to_owned(),
         api: ClusterApi::Url(sim.kubernetes_url().parse().unwrap()),
@@ -125,23 +128,35 @@ async fn metrics_are_asked_at_a_moment_and_over_a_time_and_can_be_cited() {
     let now = stage.ok("metrics_query", json!({"query": rate})).await;
     contains_all(&now.text, &["1 samples at", "{namespace=\"shop\",service=\"frontend\"}"]);
     let cited = &now.observations[0];
-    assert_eq!((cited.source, cited.object.to_string().as_str()), (EvidenceSource::Metric, "Service shop/frontend"));
+    assert_eq!(
+        (cited.source, cited.object.to_string().as_str()),
+        (EvidenceSource::Metric, "Service shop/frontend")
+    );
     assert!(cited.fields["value"].parse::<f64>().unwrap() > 100.0, "{cited:?}");
 
     let before = stage.ok("metrics_query", json!({"query": rate, "time": "-30m"})).await;
     assert!(before.observations[0].fields["value"].parse::<f64>().unwrap() < 80.0, "{}", before.text);
 
     let range = stage.ok("metrics_range", json!({"query": rate, "start": "-30m", "step": "1m"})).await;
-    contains_all(&range.text, &["1 series from", "a point every 60 s", " min ", " avg ", " max ", " last ", "(31 points: "]);
+    contains_all(
+        &range.text,
+        &["1 series from", "a point every 60 s", " min ", " avg ", " max ", " last ", "(31 points: "],
+    );
     let fields = &range.observations[0].fields;
-    assert!(fields["max"].parse::<f64>().unwrap() > 2.0 * fields["min"].parse::<f64>().unwrap(), "{fields:?}");
+    assert!(
+        fields["max"].parse::<f64>().unwrap() > 2.0 * fields["min"].parse::<f64>().unwrap(),
+        "{fields:?}"
+    );
 
     let all = stage.ok("metrics_range", json!({"query": "kube_pod_info", "limit": 2})).await;
     contains_all(all.cut.as_deref().unwrap(), &["2 of", "aggregate"]);
     assert_eq!(all.text.lines().count(), 3, "{}", all.text);
     let few = stage.ok("metrics_query", json!({"query": "kube_pod_info", "limit": 3})).await;
     contains_all(few.cut.as_deref().unwrap(), &["the 3 highest of", "topk"]);
-    contains_all(&stage.ok("metrics_query", json!({"query": "no_such_metric"})).await.text, &["No series", "metrics_list"]);
+    contains_all(
+        &stage.ok("metrics_query", json!({"query": "no_such_metric"})).await.text,
+        &["No series", "metrics_list"],
+    );
     stage.sim.shutdown().await;
 }
 
@@ -203,9 +218,13 @@ async fn metrics_and_logs_of_other_namespaces_are_refused_by_the_tool() {
             contains_all(&refusal, &["refused: ", r#"add namespace="shop""#]);
         }
     }
-    let own = stage.ok("metrics_query", json!({"query": r#"count by (namespace) (kube_pod_info{namespace="shop"})"#})).await;
+    let own = stage
+        .ok("metrics_query", json!({"query": r#"count by (namespace) (kube_pod_info{namespace="shop"})"#}))
+        .await;
     contains_all(&own.text, &[r#"{namespace="shop"}"#]);
-    for query in [r#"{namespace="payments"}"#, r#"{namespace=~".+"}"#, r#"{pod=~".+"} |= "{namespace=\"shop\"}""#] {
+    for query in
+        [r#"{namespace="payments"}"#, r#"{namespace=~".+"}"#, r#"{pod=~".+"} |= "{namespace=\"shop\"}""#]
+    {
         let refusal = stage.refused("logs_query", json!({"query": query})).await;
         contains_all(&refusal, &["refused: ", r#"add namespace="shop""#]);
     }
@@ -266,7 +285,8 @@ async fn a_real_prometheus_answers_the_metric_tools() {
     let mut stage = on(sim, &cluster).await;
     stage.confine();
     crate::support::eventually("it has scraped itself", Duration::from_secs(60), async || {
-        let asked = stage.call("metrics_query", json!({"query": r#"up{namespace="shop"} == 1"#})).await.ok()?;
+        let asked =
+            stage.call("metrics_query", json!({"query": r#"up{namespace="shop"} == 1"#})).await.ok()?;
         (!asked.observations.is_empty()).then_some(())
     })
     .await;
@@ -275,12 +295,18 @@ async fn a_real_prometheus_answers_the_metric_tools() {
         listed.text.contains("go_goroutines (gauge): Number of goroutines").then_some(())
     })
     .await;
-    let labels = stage.ok("metrics_list", json!({"metric": "prometheus_http_requests_total"})).await;
-    contains_all(&labels.text, &["handler: ", "namespace: shop", "code: 200"]);
+    crate::support::eventually("its own requests are scraped", Duration::from_secs(30), async || {
+        let metric = json!({"metric": "prometheus_http_requests_total"});
+        let labels = stage.call("metrics_list", metric).await.ok()?;
+        contains_all(&labels.text, &["handler: ", "namespace: shop", "code: 200"]);
+        Some(())
+    })
+    .await;
     let range = r#"sum by (namespace) (prometheus_http_requests_total{namespace="shop"})"#;
     let range = stage.ok("metrics_range", json!({"query": range, "start": "-5m"})).await;
     contains_all(&range.text, &["1 series from", "{namespace=\"shop\"} min "]);
-    let wrong = stage.refused("metrics_query", json!({"query": r#"sum by pod (up{namespace="shop"})"#})).await;
+    let wrong =
+        stage.refused("metrics_query", json!({"query": r#"sum by pod (up{namespace="shop"})"#})).await;
     assert!(wrong.contains("not PromQL"), "{wrong}");
     stage.context.access = Access::Everything;
     let wrong = stage.refused("metrics_query", json!({"query": "sum by pod (up)"})).await;
@@ -299,8 +325,12 @@ async fn logs_are_searched_and_cited_and_what_loki_refuses_comes_back() {
     contains_all(&found.text, &["NoSuchMethodError", "checkout-"]);
     let cited = &found.observations[0];
     assert_eq!((cited.source, cited.object.kind.as_str()), (EvidenceSource::Log, "Pod"));
-    contains_all(&stage.ok("logs_query", json!({"query": r#"{namespace="shop"} |= "no such words""#})).await.text, &["No line"]);
-    let refusal = stage.refused("logs_query", json!({"query": r#"{namespace="shop"} |= "x" | nonsense"#})).await;
+    contains_all(
+        &stage.ok("logs_query", json!({"query": r#"{namespace="shop"} |= "no such words""#})).await.text,
+        &["No line"],
+    );
+    let refusal =
+        stage.refused("logs_query", json!({"query": r#"{namespace="shop"} |= "x" | nonsense"#})).await;
     contains_all(&refusal, &["Loki says", "parse error"]);
     stage.sim.shutdown().await;
 }
@@ -309,7 +339,8 @@ async fn logs_are_searched_and_cited_and_what_loki_refuses_comes_back() {
 async fn documents_are_found_with_their_citation() {
     let mut stage = stage("healthy").await;
     stage.confine();
-    let asked = json!({"query": "container was OOMKilled exit code 137", "filters": ["source=builtin"], "limit": 2});
+    let asked =
+        json!({"query": "container was OOMKilled exit code 137", "filters": ["source=builtin"], "limit": 2});
     let found = stage.ok("search_knowledge", asked).await;
     contains_all(&found.text, &["Container killed for memory", "container-out-of-memory.md", " lines "]);
     let cited = &found.observations[0];
@@ -326,7 +357,10 @@ async fn documents_are_found_with_their_citation() {
         assert!(refusal.contains(named), "{named}: {refusal}");
     }
     stage.context.recall = Recall::new(None).await;
-    contains_all(&stage.refused("search_knowledge", json!({"query": "x"})).await, &["switched off", "go on without it"]);
+    contains_all(
+        &stage.refused("search_knowledge", json!({"query": "x"})).await,
+        &["switched off", "go on without it"],
+    );
     stage.sim.shutdown().await;
 }
 
@@ -442,19 +476,34 @@ async fn an_incident_is_read_part_by_part_and_page_by_page() {
     stage.context.incident = Some(Arc::new(diagnosed(ids[0].clone(), "shop")));
     stage.confine();
     let part = |part: &str| json!({"part": part});
-    contains_all(&stage.ok("incident_evidence", json!({})).await.text, &["2 pieces of evidence", "What happened", "E1 "]);
+    contains_all(
+        &stage.ok("incident_evidence", json!({})).await.text,
+        &["2 pieces of evidence", "What happened", "E1 "],
+    );
     let evidence = stage.ok("incident_evidence", part("evidence")).await;
-    contains_all(&evidence.text, &["E1 [pod.container.oom_killed", "E2", "exit_code=137", "1 more are of namespaces"]);
+    contains_all(
+        &evidence.text,
+        &["E1 [pod.container.oom_killed", "E2", "exit_code=137", "1 more are of namespaces"],
+    );
     assert!(!evidence.text.contains("vault"), "{}", evidence.text);
     let page = stage.ok("incident_evidence", json!({"part": "evidence", "limit": 1})).await;
     contains_all(page.cut.as_deref().unwrap(), &["after=1"]);
     let page = stage.ok("incident_evidence", json!({"part": "evidence", "limit": 1, "after": 1})).await;
     contains_all(&page.text, &["E2"]);
     assert_eq!(page.cut, None);
-    contains_all(&stage.ok("incident_evidence", part("hypotheses")).await.text, &["memory.exhausted", "90 %", "for: E1"]);
+    contains_all(
+        &stage.ok("incident_evidence", part("hypotheses")).await.text,
+        &["memory.exhausted", "90 %", "for: E1"],
+    );
     contains_all(&stage.ok("incident_evidence", part("gaps")).await.text, &["loki: not configured"]);
-    contains_all(&stage.ok("incident_evidence", part("signals")).await.text, &["KubeContainerOOMKilled (critical)"]);
-    contains_all(&stage.ok("incident_evidence", part("timeline")).await.text, &["1 ", "opened", "KubeContainerOOMKilled"]);
+    contains_all(
+        &stage.ok("incident_evidence", part("signals")).await.text,
+        &["KubeContainerOOMKilled (critical)"],
+    );
+    contains_all(
+        &stage.ok("incident_evidence", part("timeline")).await.text,
+        &["1 ", "opened", "KubeContainerOOMKilled"],
+    );
 
     let foreign = stage.refused("incident_evidence", json!({"incident": ids[1].as_str()})).await;
     let unknown = stage.refused("incident_evidence", json!({"incident": "inc-nothing"})).await;
@@ -462,7 +511,9 @@ async fn an_incident_is_read_part_by_part_and_page_by_page() {
     stage.context.access = Access::Everything;
     let other = stage.ok("incident_evidence", json!({"incident": ids[1].as_str()})).await;
     assert_eq!(other.observations[0].source, EvidenceSource::PastIncident);
-    for arguments in [json!({"part": "secrets"}), json!({"after": -1}), json!({"limit": 0}), json!({"incident": ""})] {
+    for arguments in
+        [json!({"part": "secrets"}), json!({"after": -1}), json!({"limit": 0}), json!({"incident": ""})]
+    {
         stage.refused("incident_evidence", arguments).await;
     }
     stage.sim.shutdown().await;
@@ -480,7 +531,9 @@ async fn a_fresh_look_finds_the_cause_and_leaves_out_what_may_not_be_seen() {
     assert!(confined.observations.iter().all(|seen| ["", "shop"].contains(&seen.object.namespace.as_str())));
     contains_all(&confined.text, &["other namespaces", "left out"]);
     assert!(!confined.text.contains("password authentication failed"), "{}", confined.text);
-    let nowhere = stage.refused("run_analyzers", json!({"namespace": "shop", "workload": {"kind": "Deployment"}})).await;
+    let nowhere = stage
+        .refused("run_analyzers", json!({"namespace": "shop", "workload": {"kind": "Deployment"}}))
+        .await;
     contains_all(&nowhere, &["name"]);
     stage.sim.shutdown().await;
 }
@@ -506,24 +559,47 @@ async fn a_good_plan_is_drafted_with_checks_and_nothing_is_applied() {
     let mut stage = stage("bad-deploy").await;
     stage.confine();
     let before = stage.sim.store().get(&DEPLOYMENTS, "shop", "checkout").unwrap();
-    let told = stage.ok("propose_plan", plan(json!([{"action": "roll_back", "workload": checkout(), "to_revision": 1}]))).await;
-    contains_all(&told.text, &["Plan 1 is drafted; nothing is applied", "roll Deployment shop/checkout back to revision 1", "rollout of Deployment shop/checkout is complete", "-", "+"]);
+    let told = stage
+        .ok("propose_plan", plan(json!([{"action": "roll_back", "workload": checkout(), "to_revision": 1}])))
+        .await;
+    contains_all(
+        &told.text,
+        &[
+            "Plan 1 is drafted; nothing is applied",
+            "roll Deployment shop/checkout back to revision 1",
+            "rollout of Deployment shop/checkout is complete",
+            "-",
+            "+",
+        ],
+    );
     let proposed = stage.context.proposals.all();
     assert_eq!(proposed.len(), 1);
     let draft = &proposed[0].draft;
     assert_eq!(draft.hypothesis, "deploy.bad_rollout");
-    assert!(draft.checks.contains(&Check::RestartsStable { workload: ObjectRef::new("Deployment", "shop", "checkout") }));
+    assert!(
+        draft
+            .checks
+            .contains(&Check::RestartsStable { workload: ObjectRef::new("Deployment", "shop", "checkout") })
+    );
     assert_eq!(proposed[0].plan.actions[0].target_uid, before["metadata"]["uid"].as_str().unwrap());
     assert_eq!(stage.sim.store().get(&DEPLOYMENTS, "shop", "checkout").unwrap()["spec"], before["spec"]);
 
-    let pod = stage.sim.store().list(&PODS, Some("shop")).0.into_iter().find(|pod| {
-        pod["metadata"]["name"].as_str().unwrap().starts_with("frontend-")
-    });
+    let pod = stage
+        .sim
+        .store()
+        .list(&PODS, Some("shop"))
+        .0
+        .into_iter()
+        .find(|pod| pod["metadata"]["name"].as_str().unwrap().starts_with("frontend-"));
     let pod = pod.unwrap();
     let named = json!({"kind": "Pod", "namespace": "shop", "name": pod["metadata"]["name"]});
     let resources = json!({"action": "set_resources", "workload": checkout(), "container": "checkout", "limits": {"memory": "1Gi"}});
-    let told = stage.ok("propose_plan", plan(json!([{"action": "delete_pod", "pod": named}, resources]))).await;
-    contains_all(&told.text, &["Plan 2", "rollout of Deployment shop/frontend is complete", "limits.memory=1Gi"]);
+    let told =
+        stage.ok("propose_plan", plan(json!([{"action": "delete_pod", "pod": named}, resources]))).await;
+    contains_all(
+        &told.text,
+        &["Plan 2", "rollout of Deployment shop/frontend is complete", "limits.memory=1Gi"],
+    );
     let Action::DeletePod { uid, .. } = &stage.context.proposals.all()[1].draft.actions[0] else { panic!() };
     assert_eq!(uid, pod["metadata"]["uid"].as_str().unwrap());
     stage.sim.shutdown().await;
@@ -533,13 +609,17 @@ async fn a_good_plan_is_drafted_with_checks_and_nothing_is_applied() {
 async fn an_autoscaler_is_raised_with_the_checks_of_a_playbook() {
     let stage = stage("hpa-maxed").await;
     let hpa = stage.sim.store().list(&HORIZONTAL_POD_AUTOSCALERS, Some("shop")).0.remove(0);
-    let (name, maximum) = (hpa["metadata"]["name"].as_str().unwrap(), hpa["spec"]["maxReplicas"].as_i64().unwrap());
+    let (name, maximum) =
+        (hpa["metadata"]["name"].as_str().unwrap(), hpa["spec"]["maxReplicas"].as_i64().unwrap());
     let raise = |max: i64| {
         let named = json!({"kind": "HorizontalPodAutoscaler", "namespace": "shop", "name": name});
         plan(json!([{"action": "raise_hpa_maximum", "hpa": named, "max_replicas": max}]))
     };
     contains_all(&stage.refused("propose_plan", raise(maximum)).await, &["already"]);
-    contains_all(&stage.ok("propose_plan", raise(maximum + 3)).await.text, &["is below its maximum", "rollout of Deployment"]);
+    contains_all(
+        &stage.ok("propose_plan", raise(maximum + 3)).await.text,
+        &["is below its maximum", "rollout of Deployment"],
+    );
     stage.sim.shutdown().await;
 }
 
@@ -551,24 +631,40 @@ async fn a_plan_that_cannot_be_comes_back_with_what_to_change() {
     let alone = stage.refused("propose_plan", plan(json!([cordon]))).await;
     contains_all(&alone, &["nothing would prove"]);
     stage.confine();
-    let other = |namespace: &str, name: &str| json!({"kind": "Deployment", "namespace": namespace, "name": name});
-    let resources = |container: &str, memory: &str| {
-        json!({"action": "set_resources", "workload": checkout(), "container": container, "limits": {"memory": memory}})
-    };
+    let other =
+        |namespace: &str, name: &str| json!({"kind": "Deployment", "namespace": namespace, "name": name});
+    let resources = |container: &str, memory: &str| json!({"action": "set_resources", "workload": checkout(), "container": container, "limits": {"memory": memory}});
     let restart = json!({"action": "restart_workload", "workload": checkout()});
     let mut extra = plan(json!([restart]));
     extra["command"] = json!("kubectl delete namespace shop");
     for (arguments, named) in [
         (plan(json!([resources("sidecar", "1Gi")])), "has no container sidecar"),
         (plan(json!([resources("checkout", "lots")])), "not an amount of memory"),
-        (plan(json!([{"action": "roll_back", "workload": checkout(), "to_revision": 99}])), "has no revision 99"),
-        (plan(json!([{"action": "restart_workload", "workload": other("payments", "payments-api")}])), "permitted: shop"),
+        (
+            plan(json!([{"action": "roll_back", "workload": checkout(), "to_revision": 99}])),
+            "has no revision 99",
+        ),
+        (
+            plan(json!([{"action": "restart_workload", "workload": other("payments", "payments-api")}])),
+            "permitted: shop",
+        ),
         (plan(json!([cordon])), "belongs to no namespace"),
-        (plan(json!([{"action": "restart_workload", "workload": other("shop", "nothing")}])), "there is no Deployment shop/nothing"),
-        (plan(json!([{"action": "restart_workload", "workload": {"kind": "ConfigMap", "namespace": "shop", "name": "x"}}])), "list_actions"),
+        (
+            plan(json!([{"action": "restart_workload", "workload": other("shop", "nothing")}])),
+            "there is no Deployment shop/nothing",
+        ),
+        (
+            plan(
+                json!([{"action": "restart_workload", "workload": {"kind": "ConfigMap", "namespace": "shop", "name": "x"}}]),
+            ),
+            "list_actions",
+        ),
         (plan(json!([{"action": "scale", "workload": checkout(), "replicas": 0}])), "between 1 and 500"),
         (plan(json!([{"action": "drain", "node": "x"}])), "unknown variant `drain`"),
-        (plan(json!([{"action": "restart_workload", "workload": checkout(), "command": "sh"}])), "unknown field `command`"),
+        (
+            plan(json!([{"action": "restart_workload", "workload": checkout(), "command": "sh"}])),
+            "unknown field `command`",
+        ),
         (plan(json!([restart, restart])), "changes an object once"),
         (plan(json!([])), "recommendation"),
         (extra, "unknown field `command`"),
@@ -577,7 +673,9 @@ async fn a_plan_that_cannot_be_comes_back_with_what_to_change() {
         assert!(refusal.contains(named), "{arguments}: {refusal}");
     }
     let mut denied = diagnosed(IncidentId::from_text("inc-denied"), "shop");
-    denied.denied_actions.push(Action::RestartWorkload { workload: ObjectRef::new("Deployment", "shop", "checkout") });
+    denied
+        .denied_actions
+        .push(Action::RestartWorkload { workload: ObjectRef::new("Deployment", "shop", "checkout") });
     stage.context.incident = Some(Arc::new(denied));
     contains_all(&stage.refused("propose_plan", plan(json!([restart]))).await, &["people have denied it"]);
     assert_eq!(stage.context.proposals.all(), []);

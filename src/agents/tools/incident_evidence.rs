@@ -12,7 +12,8 @@ use super::schema::schema_of;
 use super::search_knowledge::shortened;
 use super::{Access, Observation, Tool, ToolContext, ToolError, ToolOutput, arguments};
 use crate::incident::{
-    Event, Evidence, EvidenceSource, Hypothesis, Incident, ObjectRef, Recorded, Score, Signal, Story,
+    Action, Event, Evidence, EvidenceSource, Hypothesis, Incident, ObjectRef, Plan, Recorded, Score, Signal,
+    Story,
 };
 use crate::store::FindError;
 
@@ -203,6 +204,11 @@ fn summary(incident: &Incident, context: &ToolContext, withheld: impl Fn(&Object
     let mut visible = incident.clone();
     visible.evidence.retain(|seen| !withheld(&seen.object));
     visible.hypotheses.retain(|cause| !withheld(&cause.object));
+    visible.executions.retain(|execution| !withheld(execution.action.target()));
+    let acts_elsewhere = |plan: &Plan| plan.actions.iter().any(|planned| withheld(planned.action.target()));
+    if visible.plan.as_ref().is_some_and(acts_elsewhere) {
+        (visible.plan, visible.decision, visible.verification) = (None, None, None);
+    }
     let story = Story::of(&visible);
     let mut text = format!(
         "{}\nopened {}, severity {}, cluster {}, {} pieces of evidence, {} hypotheses, {} gaps, {} signals\n",
@@ -308,6 +314,10 @@ async fn timeline(
 }
 
 fn happened(recorded: &Recorded, withheld: impl Fn(&ObjectRef) -> bool) -> String {
+    let act = |action: &Action| match withheld(action.target()) {
+        true => "an Action in a namespace that may not be read here".to_owned(),
+        false => action.to_string(),
+    };
     let what = match &recorded.event {
         Event::Opened { signal } | Event::SignalAttached { signal } => {
             format!("{} ({}): {}", signal.name, signal.severity.as_str(), signal.summary)
@@ -332,7 +342,7 @@ fn happened(recorded: &Recorded, withheld: impl Fn(&ObjectRef) -> bool) -> Strin
             format!("{} by {by}", if *approved { "approved" } else { "denied" })
         }
         Event::ExecutionIntended { execution } | Event::ExecutionFinished { execution } => {
-            format!("{} ({:?})", execution.action, execution.state)
+            format!("{} ({:?})", act(&execution.action), execution.state)
         }
         Event::PlanOutdated { reason }
         | Event::StepFailed { reason, .. }

@@ -6,7 +6,7 @@ use crate::incident::{ObjectRef, Plan};
 use crate::remediate::Draft;
 
 /// Most drafts of one run; a model that goes on has lost its way.
-pub const MOST_PROPOSALS: usize = 10;
+pub(super) const MOST_PROPOSALS: usize = 10;
 
 /// A drafted Plan that was found possible against the live cluster. Nothing of it is applied.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -106,7 +106,14 @@ async fn arguments_are_an_object_also_where_they_come_as_text() {
     ] {
         assert_eq!(tools().call("a", given, &context).await.unwrap().text, expected);
     }
-    for garbage in [json!([]), json!(7), json!("{x"), json!("[1]"), json!("x".repeat(70_000)), json!("\"\\\"\\\\\\\"{}\\\\\\\"\\\"\"")] {
+    for garbage in [
+        json!([]),
+        json!(7),
+        json!("{x"),
+        json!("[1]"),
+        json!("x".repeat(70_000)),
+        json!("\"\\\"\\\\\\\"{}\\\\\\\"\\\"\""),
+    ] {
         let refusal = tools().call("a", garbage.clone(), &context).await;
         assert!(matches!(refusal, Err(ToolError::Arguments(_))), "{garbage:.60}: {refusal:?}");
     }
@@ -158,11 +165,7 @@ fn a_second_tool_cannot_take_the_place_of_the_first() {
         fn schema(&self) -> Value {
             Value::Null
         }
-        fn call<'a>(
-            &'a self,
-            _: Value,
-            _: &'a ToolContext,
-        ) -> BoxFuture<'a, Result<ToolOutput, ToolError>> {
+        fn call<'a>(&'a self, _: Value, _: &'a ToolContext) -> BoxFuture<'a, Result<ToolOutput, ToolError>> {
             Box::pin(async { Ok(ToolOutput::default()) })
         }
     }

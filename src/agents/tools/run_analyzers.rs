@@ -79,12 +79,17 @@ async fn run(given: Arguments, context: &ToolContext) -> Result<ToolOutput, Tool
         let diagnosis = diagnose(&snapshot, &[]);
         (snapshot, diagnosis)
     });
-    let (snapshot, diagnosis) = looked.await.map_err(|error| {
+    let (snapshot, mut diagnosis) = looked.await.map_err(|error| {
         tracing::error!(%error, "the analyzers failed");
         ToolError::Unavailable(
             "the analyzers failed; look at the objects with the kubernetes tools".to_owned(),
         )
     })?;
+    // What is seen may name what is not: the target of a call, a volume's claim.
+    let seen =
+        |object: &ObjectRef| object.namespace.is_empty() || context.access.check(&object.namespace).is_ok();
+    diagnosis.evidence.retain(|one| seen(&one.object));
+    diagnosis.hypotheses.retain(|one| seen(&one.object));
     if snapshot.objects.count() == 0 {
         let gaps: Vec<&str> = snapshot.gaps.iter().map(|gap| gap.reason.as_str()).take(3).collect();
         return Err(ToolError::NotFound(format!(
