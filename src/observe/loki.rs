@@ -22,7 +22,7 @@ const FILTER: &str =
 /// A Loki to be asked. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Loki {
-    source: HttpSource,
+    pub(super) source: HttpSource,
 }
 
 /// Lines of one pod, oldest first.
@@ -133,7 +133,7 @@ impl Loki {
     }
 }
 
-fn success(answer: &Answer) -> Result<&[u8], ReadError> {
+pub(super) fn success(answer: &Answer) -> Result<&[u8], ReadError> {
     if (200..300).contains(&answer.status) {
         return Ok(&answer.body);
     }

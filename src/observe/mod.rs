@@ -11,9 +11,11 @@ mod dependencies;
 mod error;
 mod gaps;
 mod http;
+mod log_query;
 mod logs;
 mod loki;
 mod observer;
+mod permitted;
 mod probe;
 mod prometheus;
 mod promql;
@@ -21,6 +23,7 @@ mod read_error;
 mod readings;
 mod references;
 mod revisions;
+mod series;
 mod snapshot;
 mod template_diff;
 mod text;
@@ -29,11 +32,13 @@ mod text;
 mod tests;
 
 pub use error::ObserveError;
+pub use log_query::{LogAnswer, LogLine};
 pub use loki::Loki;
 pub use observer::Observer;
 pub use probe::Connection;
 pub use prometheus::{Answered, Prometheus, PrometheusError, Sample};
 pub use read_error::{ConnectionFailure, ReadError};
+pub use series::{MetricInfo, Ranged, Series, Span};
 pub use snapshot::{
     Change, ChangeKind, FieldChange, KeyedObject, LogExcerpt, LogPattern, Objects, Reading, ReadingKind,
     Snapshot,

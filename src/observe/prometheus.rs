@@ -18,7 +18,7 @@ const MAX_BODY: usize = 8 * 1024 * 1024;
 /// A Prometheus to be asked. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Prometheus {
-    source: HttpSource,
+    pub(super) source: HttpSource,
 }
 
 /// One element of an instant vector.
@@ -98,12 +98,13 @@ impl Prometheus {
     }
 }
 
-/// What every answer says about itself; the result is read in a second pass, when its type is known.
+/// What every answer says about itself. The result of a query is read in a second pass, when its type is known.
 #[derive(Deserialize)]
-struct Envelope {
+#[serde(bound = "T: DeserializeOwned")]
+struct Envelope<T> {
     status: String,
     #[serde(default)]
-    data: Option<ResultType>,
+    data: Option<T>,
     #[serde(default, rename = "errorType")]
     error_type: Option<String>,
     #[serde(default)]
@@ -137,9 +138,19 @@ struct Element {
     value: Option<(f64, String)>,
 }
 
-/// Reads an answer: Prometheus's own shape also for errors (400, 422, 503), and a plain status for a proxy's.
 fn read(status: u16, body: &[u8]) -> Result<Answered, PrometheusError> {
-    let envelope: Envelope = match ReadError::read_json(body) {
+    let (data, warnings) = opened::<ResultType>(status, body)?;
+    let samples = data.map_or_else(|| Ok(Vec::new()), |data| samples(&data.name, body))?;
+    Ok(Answered { samples, warnings })
+}
+
+/// Reads an answer's data and warnings: Prometheus's own shape also for errors (400, 422, 503), and a plain status for a
+/// proxy's.
+pub(super) fn opened<T: DeserializeOwned>(
+    status: u16,
+    body: &[u8],
+) -> Result<(Option<T>, Vec<String>), PrometheusError> {
+    let envelope: Envelope<T> = match ReadError::read_json(body) {
         Ok(envelope) => envelope,
         Err(_) if status >= 300 => {
             return Err(ReadError::from_status(status, &String::from_utf8_lossy(body)).into());
@@ -153,8 +164,7 @@ fn read(status: u16, body: &[u8]) -> Result<Answered, PrometheusError> {
         });
     }
     let warnings = envelope.warnings.iter().take(3).map(|warning| quote(warning)).collect();
-    let samples = envelope.data.map_or_else(|| Ok(Vec::new()), |data| samples(&data.name, body))?;
-    Ok(Answered { samples, warnings })
+    Ok((envelope.data, warnings))
 }
 
 fn samples(result_type: &str, body: &[u8]) -> Result<Vec<Sample>, PrometheusError> {

@@ -115,6 +115,26 @@ impl Recall {
         });
         Ok(past.take(k).collect())
     }
+
+    /// The past incidents most like symptoms that somebody describes, at most `k`, the best first.
+    ///
+    /// # Errors
+    /// [`RecallError`]; a description that is of no use is a [`super::KnowledgeError::Invalid`].
+    pub async fn alike(
+        &self,
+        symptoms: &str,
+        k: usize,
+        filter: Filter,
+    ) -> Result<Vec<PastIncident>, RecallError> {
+        let episodes = self.collections()?.episodes;
+        let request = SearchRequest { filter, k, per_document: 1, ..SearchRequest::new(symptoms) };
+        let response = Box::pin(episodes.base.search(&request)).await?;
+        let past = response.results.into_iter().map(|found| PastIncident {
+            incident: IncidentId::from_text(found.citation.path.clone()),
+            found,
+        });
+        Ok(past.collect())
+    }
 }
 
 /// Episodes have no source that could be read again: what was made by another model or chunker is made anew from them.

@@ -47,6 +47,10 @@ pub const MODEL_TOKENS: &str = "kubewright_model_tokens_total";
 pub const MODEL_COST: &str = "kubewright_model_cost_dollars_total";
 /// Questions that went on to another model.
 pub const MODEL_FALLBACKS: &str = "kubewright_model_fallbacks_total";
+/// Calls of agents' tools, by tool and outcome.
+pub const AGENT_TOOL_CALLS: &str = "kubewright_agent_tool_calls_total";
+/// How long calls of agents' tools took, seconds, by tool.
+pub const AGENT_TOOL_DURATION: &str = "kubewright_agent_tool_duration_seconds";
 /// HTTP requests answered, by method, route and status.
 pub const HTTP_REQUESTS: &str = "kubewright_http_requests_total";
 /// How long HTTP requests took, seconds, by method and route.
@@ -116,6 +120,8 @@ fn describe() {
     describe_counter!(MODEL_TOKENS, "Tokens that language models read and wrote, by direction.");
     describe_gauge!(MODEL_COST, "What language models cost, US dollars.");
     describe_counter!(MODEL_FALLBACKS, "Questions that went on to another model.");
+    describe_counter!(AGENT_TOOL_CALLS, "Calls of agents' tools, by tool and outcome.");
+    describe_histogram!(AGENT_TOOL_DURATION, "How long calls of agents' tools took, by tool.");
     describe_counter!(HTTP_REQUESTS, "HTTP requests answered, by method, route and status.");
     describe_histogram!(HTTP_DURATION, "How long HTTP requests took, by method and route.");
 }
@@ -155,6 +161,12 @@ pub fn hypothesis_proposed(code: &str) {
 /// `rolled_back`, `rollback_failed`, and once more `verified` when it ended its incident.
 pub fn repair_finished(action: &'static str, result: &'static str) {
     counter!(REPAIRS, "action" => action, "result" => result).increment(1);
+}
+
+/// Counts a call of an agent's tool. `tool` is the name of a tool that there is, of which there are finitely many.
+pub fn tool_called(tool: &str, outcome: &'static str, took: Duration) {
+    counter!(AGENT_TOOL_CALLS, "tool" => tool.to_owned(), "outcome" => outcome).increment(1);
+    histogram!(AGENT_TOOL_DURATION, "tool" => tool.to_owned()).record(took);
 }
 
 /// Sets what a collection (`documents`, `episodes`) amounts to.

@@ -9,6 +9,7 @@
 )]
 
 mod agent_models;
+mod agent_sources;
 mod alertmanager;
 mod cli;
 mod crash;

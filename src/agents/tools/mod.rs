@@ -5,7 +5,24 @@
 //! checked here, not asked for in a prompt.
 
 mod access;
+mod figures;
+mod incident_evidence;
+mod list_actions;
+mod logql;
+mod logs_query;
+mod metrics_list;
+mod metrics_query;
+mod metrics_range;
 mod output;
+mod promql;
+mod proposals;
+mod propose_plan;
+mod registry;
+mod run_analyzers;
+mod schema;
+mod search_knowledge;
+mod similar_incidents;
+mod when;
 
 use std::sync::Arc;
 
@@ -16,6 +33,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use access::Access;
 pub use output::{MOST_BYTES, Observation, ToolError, ToolOutput};
+pub use proposals::{Proposals, Proposed};
+pub use registry::{Definition, Tools};
 
 use crate::incident::Incident;
 use crate::observe::Observer;
@@ -39,6 +58,8 @@ pub struct ToolContext {
     pub now: Timestamp,
     /// Ends a call under way.
     pub cancel: CancellationToken,
+    /// The Plans that were drafted in the run.
+    pub proposals: Proposals,
 }
 
 /// One tool. Its result is text from the world: untrusted, to be scrubbed and fenced by the caller.
@@ -70,4 +91,21 @@ pub fn arguments<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Tool
         let place = if path == "." { String::new() } else { format!("{path}: ") };
         ToolError::Arguments(format!("{place}{}", error.inner()))
     })
+}
+
+/// The tools over metrics, logs, knowledge, incidents, analyzers and the catalog of changes.
+#[must_use]
+pub fn sources() -> Vec<Arc<dyn Tool>> {
+    vec![
+        Arc::new(metrics_query::MetricsQuery),
+        Arc::new(metrics_range::MetricsRange),
+        Arc::new(metrics_list::MetricsList),
+        Arc::new(logs_query::LogsQuery),
+        Arc::new(search_knowledge::SearchKnowledge),
+        Arc::new(similar_incidents::SimilarIncidents),
+        Arc::new(incident_evidence::IncidentEvidence),
+        Arc::new(run_analyzers::RunAnalyzers),
+        Arc::new(list_actions::ListActions),
+        Arc::new(propose_plan::ProposePlan),
+    ]
 }

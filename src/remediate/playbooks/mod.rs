@@ -156,8 +156,19 @@ impl Case<'_> {
     }
 }
 
+/// The Checks after Actions that no playbook chose: `workloads`, `autoscaler` and `given_up_node` are what they touch.
+pub(super) fn checks_after(
+    workloads: Vec<ObjectRef>,
+    autoscaler: Option<ObjectRef>,
+    given_up_node: Option<String>,
+    signals: &[Signal],
+) -> Vec<Check> {
+    let repair = Repair { workloads, autoscaler, given_up_node, ..Repair::default() };
+    checks::after(&repair, signals)
+}
+
 /// The same kind of change to the same object (and container).
-fn is_same_change(one: &Action, other: &Action) -> bool {
+pub(super) fn is_same_change(one: &Action, other: &Action) -> bool {
     let container = |action: &Action| match action {
         Action::SetResources { container, .. } => Some(container.clone()),
         _ => None,
