@@ -17,6 +17,7 @@ mod observer;
 mod probe;
 mod prometheus;
 mod promql;
+mod read;
 mod read_error;
 mod readings;
 mod references;
@@ -33,6 +34,10 @@ pub use loki::Loki;
 pub use observer::Observer;
 pub use probe::Connection;
 pub use prometheus::{Answered, Prometheus, PrometheusError, Sample};
+pub use read::{
+    Catalog, ClusterReader, Listed, LogQuery, LogText, ObjectEvent, ResourceKind, Row, Selection, Table,
+    WorkloadRevision, age,
+};
 pub use read_error::{ConnectionFailure, ReadError};
 pub use snapshot::{
     Change, ChangeKind, FieldChange, KeyedObject, LogExcerpt, LogPattern, Objects, Reading, ReadingKind,

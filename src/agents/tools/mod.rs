@@ -5,7 +5,9 @@
 //! checked here, not asked for in a prompt.
 
 mod access;
+mod kubernetes;
 mod output;
+mod schema;
 
 use std::sync::Arc;
 
@@ -15,7 +17,9 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub use access::Access;
+pub use kubernetes::kubernetes;
 pub use output::{MOST_BYTES, Observation, ToolError, ToolOutput};
+pub use schema::schema_of;
 
 use crate::incident::Incident;
 use crate::observe::Observer;
