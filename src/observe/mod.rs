@@ -19,6 +19,7 @@ mod permitted;
 mod probe;
 mod prometheus;
 mod promql;
+mod read;
 mod read_error;
 mod readings;
 mod references;
@@ -37,6 +38,10 @@ pub use loki::Loki;
 pub use observer::Observer;
 pub use probe::Connection;
 pub use prometheus::{Answered, Prometheus, PrometheusError, Sample};
+pub use read::{
+    Catalog, ClusterReader, Listed, LogQuery, LogText, ObjectEvent, ResourceKind, Row, Selection, Table,
+    WorkloadRevision, age,
+};
 pub use read_error::{ConnectionFailure, ReadError};
 pub use series::{MetricInfo, Ranged, Series, Span};
 pub use snapshot::{

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kube::Client;
 
 use super::loki::Loki;
+use super::read::CatalogCache;
 use super::{Connection, ObserveError, Prometheus, Snapshot, collect, probe};
 use crate::incident::{Scope, Signal};
 use crate::settings::{ClusterSettings, ObserveSettings};
@@ -22,6 +23,8 @@ struct Inner {
     prometheus: Option<Prometheus>,
     loki: Option<Loki>,
     settings: ObserveSettings,
+    /// Which kinds the cluster serves, for reading single things.
+    catalog: CatalogCache,
 }
 
 impl std::fmt::Debug for Observer {
@@ -64,6 +67,7 @@ impl Observer {
                 prometheus: prometheus.transpose()?,
                 loki: loki.transpose()?,
                 settings: settings.clone(),
+                catalog: CatalogCache::default(),
             }),
         })
     }
@@ -101,6 +105,10 @@ impl Observer {
     /// The limits of what is read.
     pub(super) fn settings(&self) -> &ObserveSettings {
         &self.inner.settings
+    }
+
+    pub(super) fn catalog(&self) -> &CatalogCache {
+        &self.inner.catalog
     }
 
     /// Reads what can be seen about `scope`. Never fails: what could not be read is a gap. Takes at most about four times

@@ -7,6 +7,7 @@
 mod access;
 mod figures;
 mod incident_evidence;
+mod kubernetes;
 mod list_actions;
 mod logql;
 mod logs_query;
@@ -32,9 +33,11 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub use access::Access;
+pub use kubernetes::kubernetes;
 pub use output::{MOST_BYTES, Observation, ToolError, ToolOutput};
 pub use proposals::{Proposals, Proposed};
 pub use registry::{Definition, Tools};
+use schema::schema_of;
 
 use crate::incident::Incident;
 use crate::observe::Observer;
@@ -79,6 +82,12 @@ pub trait Tool: Send + Sync {
         arguments: Value,
         context: &'a ToolContext,
     ) -> BoxFuture<'a, Result<ToolOutput, ToolError>>;
+}
+
+/// Every built-in tool.
+#[must_use]
+pub fn built_in() -> Vec<Arc<dyn Tool>> {
+    kubernetes().into_iter().chain(sources()).collect()
 }
 
 /// Reads arguments into their type; what does not fit is told with the place.

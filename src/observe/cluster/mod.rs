@@ -1,6 +1,7 @@
 //! Reading the Kubernetes API: connecting, listing with limits, and finding what an alert means among live objects.
 //!
-//! Owns all requests to API servers that only read. Values of ConfigMaps and Secrets never enter a type of this program.
+//! Owns the lists that make a Snapshot, and the bounded GET and list that every read is made with. Values of ConfigMaps and
+//! Secrets never enter a type here.
 
 mod connect;
 mod fetch;
@@ -15,7 +16,7 @@ mod prune;
 pub(super) use connect::connect;
 pub(super) use fetch::{Asked, fetch};
 pub(super) use focus::resolve;
-pub(super) use list::{Limits, list};
+pub(super) use list::{Limits, Listing, list};
 pub(super) use names::{is_label, is_subdomain};
 pub(super) use objects::{Kept, Part, Reader, Served, append};
 pub(super) use owners::{pods_of, selector_text, template_of, top_owner};

@@ -11,5 +11,5 @@ mod stack_trace;
 mod targets;
 
 pub(super) use patterns::Patterns;
-pub(super) use pod_logs::{Logs, read};
+pub(super) use pod_logs::{Logs, printable, read};
 pub(super) use targets::{Target, targets};

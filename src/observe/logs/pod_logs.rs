@@ -127,7 +127,7 @@ async fn tail(
 
 /// Invalid UTF-8 is replaced; control characters other than line ends and tabs (colours, NUL) are dropped, as neither
 /// databases nor terminals should see them.
-fn printable(bytes: &[u8]) -> String {
+pub(in super::super) fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut kept = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
@@ -142,11 +142,12 @@ fn printable(bytes: &[u8]) -> String {
     kept
 }
 
-/// Skips the rest of a terminal escape sequence such as `[31m`.
+/// Skips the rest of a terminal control sequence such as `[31m` or `[?25l`: parameters, then one final byte (ECMA-48,
+/// 5.4). Other escapes lose their first character only: a sequence that never ends must not hide what follows.
 fn skip_escape(characters: &mut std::iter::Peekable<std::str::Chars<'_>>) {
     if characters.next_if_eq(&'[').is_some() {
-        while characters.next_if(|c| c.is_ascii_digit() || *c == ';').is_some() {}
-        characters.next_if(char::is_ascii_alphabetic);
+        while characters.next_if(|c| matches!(c, ' '..='?')).is_some() {}
+        characters.next_if(|c| matches!(c, '@'..='~'));
     }
 }
 
@@ -157,5 +158,6 @@ mod tests {
     #[test]
     fn text_from_a_container_becomes_plain() {
         assert_eq!(printable(b"\x1b[1;31mERROR\x1b[0m a\xff\x00b\r\n\tc"), "ERROR a\u{fffd}b\n\tc");
+        assert_eq!(printable(b"\x1b[?25l\x1b[2Ja\x1b]0;title\x07b\xc2\x9bc"), "a]0;titlebc");
     }
 }
