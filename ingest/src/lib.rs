@@ -56,7 +56,7 @@ pub mod synthetic;
 
 pub use base::{
     DEFAULT_MODEL, DocumentInfo, Happened, IngestOptions, IngestProgress, IngestReport, KnowledgeBase,
-    KnowledgeError, KnowledgeSettings, ModelChoice, SourceReport, Stats,
+    KnowledgeError, KnowledgeSettings, ModelChoice, Scrub, SourceReport, Stats,
 };
 pub use document::{Attributes, Category, Document, Found, RawDocument, Refusal, Severity, Validators};
 pub use limits::Limits;

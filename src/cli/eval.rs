@@ -106,10 +106,10 @@ async fn filled(
     if !args.corpus.is_dir() {
         bail!("the corpus {} is not a folder", args.corpus.display());
     }
-    let mut settings = args.config.settings(environment)?;
+    let (mut settings, egress) = args.config.settings(environment)?;
     settings.folder = folder.path().to_owned();
     settings.location = None;
-    let mut settings = settings.documents();
+    let mut settings = settings.documents(egress.scrubber());
     settings.cache = cache(environment);
     let base = Box::pin(KnowledgeBase::open(settings)).await?;
     let corpus = [SourceSpec::new("corpus", Location::Folder(args.corpus.clone()))];

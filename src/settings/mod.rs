@@ -5,6 +5,7 @@
 //! holds it.
 
 mod duration;
+mod egress;
 mod knowledge;
 mod load;
 mod problem;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
+pub use egress::EgressSettings;
 pub use knowledge::{EmbeddingModel, KnowledgeSettings, cache_home};
 pub use load::Environment;
 pub use problem::{Problem, Problems};
@@ -38,6 +40,8 @@ pub struct Settings {
     pub automation: AutomationSettings,
     /// How a repair is proved.
     pub verify: VerifySettings,
+    /// What is replaced in text that leaves.
+    pub egress: EgressSettings,
     /// What people and the workflow search.
     pub knowledge: KnowledgeSettings,
     /// The clusters, at least one; the first is the default for alerts without a `cluster` label.

@@ -35,6 +35,10 @@ pub const KNOWLEDGE_SEARCH: &str = "kubewright_knowledge_search_duration_seconds
 pub const EPISODES: &str = "kubewright_knowledge_episodes_total";
 /// What was remembered about incidents that are worked on, by result.
 pub const RECALLS: &str = "kubewright_knowledge_recalls_total";
+/// Values replaced before text left, by rule.
+pub const EGRESS_REPLACED: &str = "kubewright_egress_replaced_total";
+/// Untrusted texts that speak to a model, by rule.
+pub const EGRESS_FLAGS: &str = "kubewright_egress_flags_total";
 /// HTTP requests answered, by method, route and status.
 pub const HTTP_REQUESTS: &str = "kubewright_http_requests_total";
 /// How long HTTP requests took, seconds, by method and route.
@@ -90,6 +94,8 @@ fn describe() {
     describe_histogram!(KNOWLEDGE_SEARCH, "How long searches of the knowledge base took, by mode.");
     describe_counter!(EPISODES, "Closed incidents that were remembered, or could not be, by result.");
     describe_counter!(RECALLS, "Questions about incidents to the knowledge base: found, nothing, late.");
+    describe_counter!(EGRESS_REPLACED, "Secrets and private values replaced before text left, by rule.");
+    describe_counter!(EGRESS_FLAGS, "Instruction-like content in untrusted text, by rule.");
     describe_counter!(HTTP_REQUESTS, "HTTP requests answered, by method, route and status.");
     describe_histogram!(HTTP_DURATION, "How long HTTP requests took, by method and route.");
 }
@@ -159,6 +165,16 @@ pub fn recalled(result: &'static str) {
     counter!(RECALLS, "result" => result).increment(1);
 }
 
+/// Counts a value that was replaced. `rule` comes from the rule files, which are finite.
+pub fn egress_replaced(rule: &str) {
+    counter!(EGRESS_REPLACED, "rule" => rule.to_owned()).increment(1);
+}
+
+/// Counts instruction-like content. `rule` comes from the built-in rules.
+pub fn egress_flagged(rule: &str) {
+    counter!(EGRESS_FLAGS, "rule" => rule.to_owned()).increment(1);
+}
+
 /// Records one answered HTTP request. `method` and `route` come from the route table, which is finite.
 pub fn http_answered(method: &'static str, route: &str, status: u16, took: Duration) {
     let route = route.to_owned();
@@ -194,6 +210,8 @@ mod tests {
             episodes_remembered(2);
             episodes_failed(1);
             recalled("late");
+            egress_replaced("aws-key");
+            egress_flagged("override");
         });
         let page = recorder.handle().render();
         for line in [

@@ -45,6 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "recall",
             "remediate",
             "store",
+            "egress",
             "settings",
             "telemetry",
             "http",

@@ -248,6 +248,7 @@ async fn load(settings: &KnowledgeSettings) -> anyhow::Result<Embedder> {
                 model: model.clone(),
                 key: key.clone(),
                 dimension: *dimension,
+                scrub: settings.scrub.clone(),
             };
             Ok(Embedder::Remote(Arc::new(RemoteModel::connect(remote).await?)))
         }

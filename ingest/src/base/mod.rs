@@ -58,7 +58,12 @@ pub struct KnowledgeSettings {
     pub glossary: Option<PathBuf>,
     /// Bounds on what is read.
     pub limits: Limits,
+    /// What every text for a remote model goes through first: secrets stay here.
+    pub scrub: Option<Scrub>,
 }
+
+/// Takes out of a text what must not leave.
+pub type Scrub = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
 /// Which embedding model.
 #[derive(Clone, PartialEq, Eq)]
@@ -98,6 +103,7 @@ impl KnowledgeSettings {
             keep_versions: Duration::from_secs(30 * 24 * 3600),
             glossary: None,
             limits: Limits::default(),
+            scrub: None,
         }
     }
 }

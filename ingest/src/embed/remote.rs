@@ -8,6 +8,7 @@ use rig_core::providers::openai::wire::Embeddings;
 use url::Url;
 
 use super::{EmbedError, Vector, normalize};
+use crate::Scrub;
 
 /// Deadline of one request.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -23,6 +24,8 @@ pub struct RemoteSettings {
     pub key: String,
     /// The dimension to ask for; `None` takes what comes.
     pub dimension: Option<usize>,
+    /// What every text goes through before it is sent.
+    pub scrub: Option<Scrub>,
 }
 
 /// A model behind an HTTP endpoint.
@@ -30,6 +33,7 @@ pub struct RemoteModel {
     name: String,
     dimension: usize,
     model: Model<Embeddings>,
+    scrub: Option<Scrub>,
 }
 
 impl RemoteModel {
@@ -43,7 +47,7 @@ impl RemoteModel {
         let model = config.client().embedding(settings.model.clone(), settings.dimension);
         // The host is part of the name: two servers may serve different models under one name.
         let host = settings.url.host_str().unwrap_or_default();
-        let mut remote = Self { name: format!("{}@{host}", settings.model), dimension: 0, model };
+        let mut remote = Self { name: format!("{}@{host}", settings.model), dimension: 0, model, scrub: settings.scrub };
         let vectors = remote.embed(vec!["ready?".to_owned()]).await?;
         remote.dimension = vectors.first().map_or(0, Vec::len);
         if remote.dimension == 0 {
@@ -61,6 +65,10 @@ impl RemoteModel {
     }
 
     pub(super) async fn embed(&self, texts: Vec<String>) -> Result<Vec<Vector>, EmbedError> {
+        let texts = match &self.scrub {
+            Some(scrub) => texts.iter().map(|text| scrub(text)).collect(),
+            None => texts,
+        };
         let answer = tokio::time::timeout(DEADLINE, self.model.call(texts)).await;
         let answer =
             answer.map_err(|_| self.failed(anyhow::anyhow!("no answer within {} s", DEADLINE.as_secs())))?;
