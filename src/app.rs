@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::egress::Egress;
 use crate::http::{self, HttpState};
 use crate::incident::IncidentId;
 use crate::recall::{Places, Recall};
@@ -43,7 +44,8 @@ impl App {
             .context("could not open the store")?;
         let policy = Policy::load(&settings.automation).context("could not load the policy")?;
         let clusters = Clusters::connect(&settings).await?;
-        let recall = Recall::new(places(&settings.knowledge)).await;
+        let egress = Egress::new(&settings.egress).context("could not set up the egress guard")?;
+        let recall = Recall::new(places(&settings.knowledge, &egress)).await;
         let settings = Arc::new(settings);
         // Random, not the host's name: two processes on one host must not take each other's leases for their own.
         let owner = format!("kubewright-{}", IncidentId::random());
@@ -111,10 +113,10 @@ impl App {
 }
 
 /// Where the knowledge base is; `None` when it is switched off.
-fn places(settings: &KnowledgeSettings) -> Option<Places> {
+fn places(settings: &KnowledgeSettings, egress: &Egress) -> Option<Places> {
     settings.enabled.then(|| Places {
-        documents: settings.documents(),
-        episodes: settings.episodes(),
+        documents: settings.documents(egress.scrubber()),
+        episodes: settings.episodes(egress.scrubber()),
         manifest: settings.manifest.clone(),
     })
 }

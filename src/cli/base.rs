@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::Args;
 use kubewright_ingest::KnowledgeBase;
 
-use crate::settings::{Environment, KnowledgeSettings};
+use crate::egress::Egress;
+use crate::settings::{EgressSettings, Environment, KnowledgeSettings};
 
 /// The configuration file that is read without being named.
 const CONFIGURATION: &str = "kubewright.toml";
@@ -37,19 +39,21 @@ pub(super) enum Collection {
 }
 
 impl ConfigArgs {
-    /// The settings of the file, or the defaults where there is none and none was named.
-    pub(super) fn settings(&self, environment: &Environment) -> anyhow::Result<KnowledgeSettings> {
+    /// The settings of the file, or the defaults where there is none and none was named, with the guard of what leaves
+    /// for a remote embedding model.
+    pub(super) fn settings(&self, environment: &Environment) -> anyhow::Result<(KnowledgeSettings, Egress)> {
         let there = || Some(PathBuf::from(CONFIGURATION)).filter(|path| path.is_file());
-        match self.config.clone().or_else(there) {
-            Some(file) => Ok(KnowledgeSettings::load(&file, environment)?),
-            None => Ok(KnowledgeSettings::defaults(environment)),
-        }
+        let (settings, egress) = match self.config.clone().or_else(there) {
+            Some(file) => KnowledgeSettings::load(&file, environment)?,
+            None => (KnowledgeSettings::defaults(environment), EgressSettings::default()),
+        };
+        Ok((settings, Egress::new(&egress).context("could not set up the egress guard")?))
     }
 }
 
 impl BaseArgs {
-    pub(super) fn settings(&self, environment: &Environment) -> anyhow::Result<KnowledgeSettings> {
-        let mut settings = self.config.settings(environment)?;
+    pub(super) fn settings(&self, environment: &Environment) -> anyhow::Result<(KnowledgeSettings, Egress)> {
+        let (mut settings, egress) = self.config.settings(environment)?;
         if let Some(folder) = &self.knowledge {
             settings.folder.clone_from(folder);
             settings.location = None;
@@ -58,7 +62,7 @@ impl BaseArgs {
                 "the knowledge base is switched off (knowledge.enabled); name one with --knowledge DIR"
             );
         }
-        Ok(settings)
+        Ok((settings, egress))
     }
 
     pub(super) async fn open(
@@ -66,8 +70,8 @@ impl BaseArgs {
         collection: Collection,
         environment: &Environment,
     ) -> anyhow::Result<KnowledgeBase> {
-        let settings = self.settings(environment)?;
-        open(&settings, collection).await
+        let (settings, egress) = self.settings(environment)?;
+        open(&settings, &egress, collection).await
     }
 }
 
@@ -80,11 +84,12 @@ impl Collection {
 
 pub(super) async fn open(
     settings: &KnowledgeSettings,
+    egress: &Egress,
     collection: Collection,
 ) -> anyhow::Result<KnowledgeBase> {
     let settings = match collection {
-        Collection::Documents => settings.documents(),
-        Collection::Incidents => settings.episodes(),
+        Collection::Documents => settings.documents(egress.scrubber()),
+        Collection::Incidents => settings.episodes(egress.scrubber()),
     };
     // A large future; it does not belong on the stack of every command.
     Box::pin(KnowledgeBase::open(settings)).await

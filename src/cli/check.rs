@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::base::{Collection, emptiness, open};
 use super::output::{Format, print, render};
 use super::text::line;
+use crate::egress::Egress;
 use crate::observe::Observer;
 use crate::remediate::Policy;
 use crate::settings::{ClusterSettings, Environment, KnowledgeSettings, Settings};
@@ -35,7 +36,7 @@ pub struct CheckArgs {
 /// One thing that was tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Tried {
-    /// What it belongs to: `configuration`, `store`, `policy`, `knowledge`, `cluster NAME`.
+    /// What it belongs to: `configuration`, `store`, `policy`, `egress`, `knowledge`, `cluster NAME`.
     area: String,
     /// What was tried.
     what: String,
@@ -81,12 +82,15 @@ pub(super) async fn run(
 async fn everything(file: &str, settings: &Settings) -> Vec<Tried> {
     let configuration = Tried::new("configuration", file, Ok("every key is understood".to_owned()));
     let clusters = join_all(settings.clusters.iter().map(|cluster| probe(cluster, settings)));
+    let guard = Egress::new(&settings.egress);
     let (store, knowledge, clusters) =
-        tokio::join!(store(settings), knowledge(&settings.knowledge), clusters);
+        tokio::join!(store(settings), knowledge(&settings.knowledge, guard.as_ref().ok()), clusters);
     let policy = Policy::load(&settings.automation);
     let policy = policy.map(|_| format!("compiles; automation level {}", settings.automation.level));
     let policy = Tried::new("policy", "Rego policy", policy.map_err(chain));
-    [configuration, store, policy]
+    let egress = guard.map(|_| "the rules compile".to_owned()).map_err(chain);
+    let egress = Tried::new("egress", "rules for secrets", egress);
+    [configuration, store, policy, egress]
         .into_iter()
         .chain(knowledge)
         .chain(clusters.into_iter().flatten())
@@ -102,13 +106,16 @@ async fn store(settings: &Settings) -> Tried {
     Tried::new("store", "database", result.map_err(chain))
 }
 
-async fn knowledge(settings: &KnowledgeSettings) -> Vec<Tried> {
+async fn knowledge(settings: &KnowledgeSettings, egress: Option<&Egress>) -> Vec<Tried> {
     const AREA: &str = "knowledge";
     if !settings.enabled {
         return vec![Tried::limited(AREA, "documents", "switched off (knowledge.enabled)".to_owned())];
     }
+    let Some(egress) = egress else {
+        return vec![Tried::limited(AREA, "documents", "not tried without the egress guard".to_owned())];
+    };
     let reached = async {
-        let base = open(settings, Collection::Documents).await?;
+        let base = open(settings, egress, Collection::Documents).await?;
         let empty = emptiness(&base, Collection::Documents).await?;
         anyhow::Ok((base.stats().await?, empty, base.reranker().await))
     };

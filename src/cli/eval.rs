@@ -110,10 +110,10 @@ async fn filled(
     if !args.corpus.is_dir() {
         bail!("the corpus {} is not a folder", args.corpus.display());
     }
-    let mut settings = args.config.settings(environment)?;
+    let (mut settings, egress) = args.config.settings(environment)?;
     settings.folder = folder.path().to_owned();
     settings.location = None;
-    let mut settings = settings.documents();
+    let mut settings = settings.documents(egress.scrubber());
     // Held until everything is embedded; questions are asked without it.
     let cache = shared_cache(environment).await;
     settings.cache = cache.as_ref().map(|cache| cache.file().to_owned());

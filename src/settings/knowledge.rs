@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kubewright_ingest::search::Platform;
 use kubewright_ingest::{
-    DEFAULT_MODEL, DEFAULT_RERANKER, KnowledgeSettings as BaseSettings, ModelChoice, RerankerChoice,
+    DEFAULT_MODEL, DEFAULT_RERANKER, KnowledgeSettings as BaseSettings, ModelChoice, RerankerChoice, Scrub,
 };
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -88,19 +88,19 @@ impl KnowledgeSettings {
         }
     }
 
-    /// How the collection of documents is opened.
+    /// How the collection of documents is opened. Every text for a remote embedding model goes through `scrub`.
     #[must_use]
-    pub fn documents(&self) -> BaseSettings {
-        self.collection("documents")
+    pub fn documents(&self, scrub: Scrub) -> BaseSettings {
+        self.collection("documents", scrub)
     }
 
-    /// How the collection of past incidents is opened.
+    /// How the collection of past incidents is opened, as [`Self::documents`].
     #[must_use]
-    pub fn episodes(&self) -> BaseSettings {
-        self.collection("episodes")
+    pub fn episodes(&self, scrub: Scrub) -> BaseSettings {
+        self.collection("episodes", scrub)
     }
 
-    fn collection(&self, name: &str) -> BaseSettings {
+    fn collection(&self, name: &str, scrub: Scrub) -> BaseSettings {
         let mut settings = BaseSettings::new(self.folder.join(name), self.models.clone());
         settings.location =
             self.location.as_ref().map(|location| format!("{}/{name}", location.trim_end_matches('/')));
@@ -115,6 +115,7 @@ impl KnowledgeSettings {
             },
         };
         settings.reranker.clone_from(&self.reranker);
+        settings.scrub = Some(scrub);
         settings.onnx_runtime.clone_from(&self.onnx_runtime);
         settings.download = self.download_models;
         settings.keep_versions = self.keep_versions;
@@ -307,8 +308,9 @@ mod tests {
     fn both_collections_have_a_place_of_their_own() {
         let mut settings = KnowledgeSettings::defaults(&environment(&[("HOME", "/h")]));
         settings.location = Some("s3://bucket/prefix/".to_owned());
-        assert!(settings.documents().folder.ends_with("knowledge/documents"));
-        assert_eq!(settings.documents().location.as_deref(), Some("s3://bucket/prefix/documents"));
-        assert_eq!(settings.episodes().location.as_deref(), Some("s3://bucket/prefix/episodes"));
+        let scrub = || -> kubewright_ingest::Scrub { std::sync::Arc::new(str::to_owned) };
+        assert!(settings.documents(scrub()).folder.ends_with("knowledge/documents"));
+        assert_eq!(settings.documents(scrub()).location.as_deref(), Some("s3://bucket/prefix/documents"));
+        assert_eq!(settings.episodes(scrub()).location.as_deref(), Some("s3://bucket/prefix/episodes"));
     }
 }

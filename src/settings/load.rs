@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use super::{KnowledgeSettings, Problems, Settings, raw, validate};
+use super::{EgressSettings, KnowledgeSettings, Problems, Settings, raw, validate};
 
 /// The process environment, as a map.
 pub type Environment = BTreeMap<String, String>;
@@ -13,8 +13,9 @@ pub type Environment = BTreeMap<String, String>;
 /// Largest configuration file that is read.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-const SECTIONS: [&str; 9] =
-    ["server", "store", "intake", "observe", "automation", "verify", "knowledge", "agents", "clusters"];
+const SECTIONS: [&str; 10] = [
+    "server", "store", "intake", "observe", "automation", "verify", "egress", "knowledge", "agents", "clusters",
+];
 
 impl Settings {
     /// Reads and checks a configuration file.
@@ -41,18 +42,19 @@ impl Settings {
 }
 
 impl KnowledgeSettings {
-    /// Reads and checks what the commands on the knowledge base need of a configuration file; its other sections may
-    /// be incomplete.
+    /// Reads and checks what the commands on the knowledge base need of a configuration file, with what leaves for a
+    /// remote embedding model; its other sections may be incomplete.
     ///
     /// # Errors
-    /// As [`Settings::load`], for this section.
-    pub fn load(path: &Path, environment: &Environment) -> Result<Self, Problems> {
+    /// As [`Settings::load`], for these sections.
+    pub fn load(path: &Path, environment: &Environment) -> Result<(Self, EgressSettings), Problems> {
         let file = path.display().to_string();
         let mut reader = Reader::new(&read(path, &file)?, &file)?;
         reader.refuse_unknown_sections();
-        let (raw, store) = (reader.section("knowledge"), reader.section("store"));
+        let (raw, store, egress) =
+            (reader.section("knowledge"), reader.section("store"), reader.section("egress"));
         let mut problems = reader.problems;
-        let settings = validate::knowledge(raw, &store, &file, environment, &mut problems);
+        let settings = validate::knowledge(raw, &store, egress, &file, environment, &mut problems);
         if problems.0.is_empty() { Ok(settings) } else { Err(problems) }
     }
 }
@@ -81,6 +83,7 @@ pub(super) struct Sections {
     pub(super) observe: raw::Observe,
     pub(super) automation: raw::Automation,
     pub(super) verify: raw::Verify,
+    pub(super) egress: raw::Egress,
     pub(super) knowledge: raw::Knowledge,
     pub(super) agents: raw::Agents,
     pub(super) clusters: Vec<raw::Cluster>,
@@ -120,6 +123,7 @@ impl<'a> Reader<'a> {
             observe: self.section("observe"),
             automation: self.section("automation"),
             verify: self.section("verify"),
+            egress: self.section("egress"),
             knowledge: self.section("knowledge"),
             agents: self.section("agents"),
             clusters: self.clusters(),

@@ -6,6 +6,7 @@
 
 mod agents;
 mod duration;
+mod egress;
 mod knowledge;
 mod load;
 mod problem;
@@ -22,6 +23,7 @@ pub use agents::{
     ProviderSettings, RunLimits,
 };
 use jiff::Timestamp;
+pub use egress::EgressSettings;
 pub use knowledge::{EmbeddingModel, KnowledgeSettings, cache_home};
 pub use load::Environment;
 pub use problem::{Problem, Problems};
@@ -43,6 +45,8 @@ pub struct Settings {
     pub automation: AutomationSettings,
     /// How a repair is proved.
     pub verify: VerifySettings,
+    /// What is replaced in text that leaves.
+    pub egress: EgressSettings,
     /// What people and the workflow search.
     pub knowledge: KnowledgeSettings,
     /// Which language models there are and which agent uses what.

@@ -70,6 +70,14 @@ pub(super) struct Agents {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+pub(super) struct Egress {
+    pub(super) emails: Option<bool>,
+    pub(super) ip_addresses: Option<bool>,
+    pub(super) rules: Option<std::path::PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Knowledge {
     pub(super) enabled: Option<bool>,
     pub(super) folder: Option<std::path::PathBuf>,

@@ -35,6 +35,8 @@ fn every_problem_is_reported_at_once_with_its_place() {
         glossary = "/no/such/file"
         location = "ftp://x"
         platform = "minikube"
+        [egress]
+        rules = "/no/such/file"
         [[clusters]]
         name = "prod"
         url = "ftp://x"
@@ -51,6 +53,7 @@ fn every_problem_is_reported_at_once_with_its_place() {
         "k.toml: automation.level",
         "k.toml: verify.stability_window",
         "k.toml: verify.deadline",
+        "k.toml: egress.rules",
         "k.toml: knowledge.glossary",
         "k.toml: knowledge.location",
         "k.toml: knowledge.model",
@@ -107,7 +110,8 @@ fn the_knowledge_can_be_read_from_a_file_that_is_incomplete_otherwise() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("k.toml");
     std::fs::write(&file, "[knowledge]\nfolder = \"/k\"\n[server]\nlisten = 1\n").unwrap();
-    let settings = KnowledgeSettings::load(&file, &Environment::new()).unwrap();
+    let (settings, egress) = KnowledgeSettings::load(&file, &Environment::new()).unwrap();
+    assert!(egress.emails && !egress.ip_addresses);
     assert_eq!(settings.folder, std::path::Path::new("/k"));
     std::fs::write(&file, "[knowlege]\n[knowledge]\nfolders = 1\n").unwrap();
     let problems = KnowledgeSettings::load(&file, &Environment::new()).unwrap_err();

@@ -10,8 +10,8 @@ use url::Url;
 use super::load::Sections;
 use super::secret::SecretRef;
 use super::{
-    AutomationSettings, ClusterApi, ClusterSettings, Endpoint, Environment, FreezeWindow, IntakeSettings,
-    KnowledgeSettings, ObserveSettings, Problems, ServerSettings, Settings, StoreSettings, VerifySettings,
+    AutomationSettings, ClusterApi, ClusterSettings, EgressSettings, Endpoint, Environment, FreezeWindow,
+    IntakeSettings, KnowledgeSettings, ObserveSettings, Problems, ServerSettings, Settings, StoreSettings, VerifySettings,
     duration, raw,
 };
 
@@ -36,6 +36,7 @@ pub(super) fn settings(
     let observe = check.observe(&sections.observe);
     let automation = check.automation(sections.automation);
     let verify = check.verify(&sections.verify);
+    let egress = check.egress(sections.egress);
     let knowledge = check.knowledge(sections.knowledge, beside.as_deref());
     let agents = check.agents(sections.agents);
     Some(Settings {
@@ -45,21 +46,25 @@ pub(super) fn settings(
         observe,
         automation,
         verify,
+        egress,
         knowledge,
         agents,
         clusters,
     })
 }
 
-/// The part of the settings that the commands on the knowledge base need.
+/// The parts of the settings that the commands on the knowledge base need.
 pub(super) fn knowledge(
     raw: raw::Knowledge,
     store: &raw::Store,
+    egress: raw::Egress,
     file: &str,
     environment: &Environment,
     problems: &mut Problems,
-) -> KnowledgeSettings {
-    Validator { file, environment, problems }.knowledge(raw, store_url(store))
+) -> (KnowledgeSettings, EgressSettings) {
+    let mut check = Validator { file, environment, problems };
+    let egress = check.egress(egress);
+    (check.knowledge(raw, store_url(store)), egress)
 }
 
 /// The store's URL, where the file holds it and not only where to find it.

@@ -51,6 +51,10 @@ pub const MODEL_FALLBACKS: &str = "kubewright_model_fallbacks_total";
 pub const AGENT_TOOL_CALLS: &str = "kubewright_agent_tool_calls_total";
 /// How long calls of agents' tools took, seconds, by tool.
 pub const AGENT_TOOL_DURATION: &str = "kubewright_agent_tool_duration_seconds";
+/// Values replaced before text left, by rule.
+pub const EGRESS_REPLACED: &str = "kubewright_egress_replaced_total";
+/// Untrusted texts that speak to a model, by rule.
+pub const EGRESS_FLAGS: &str = "kubewright_egress_flags_total";
 /// HTTP requests answered, by method, route and status.
 pub const HTTP_REQUESTS: &str = "kubewright_http_requests_total";
 /// How long HTTP requests took, seconds, by method and route.
@@ -122,6 +126,8 @@ fn describe() {
     describe_counter!(MODEL_FALLBACKS, "Questions that went on to another model.");
     describe_counter!(AGENT_TOOL_CALLS, "Calls of agents' tools, by tool and outcome.");
     describe_histogram!(AGENT_TOOL_DURATION, "How long calls of agents' tools took, by tool.");
+    describe_counter!(EGRESS_REPLACED, "Secrets and private values replaced before text left, by rule.");
+    describe_counter!(EGRESS_FLAGS, "Instruction-like content in untrusted text, by rule.");
     describe_counter!(HTTP_REQUESTS, "HTTP requests answered, by method, route and status.");
     describe_histogram!(HTTP_DURATION, "How long HTTP requests took, by method and route.");
 }
@@ -218,6 +224,16 @@ pub fn model_fell_back() {
     counter!(MODEL_FALLBACKS).increment(1);
 }
 
+/// Counts a value that was replaced. `rule` comes from the rule files, which are finite.
+pub fn egress_replaced(rule: &str) {
+    counter!(EGRESS_REPLACED, "rule" => rule.to_owned()).increment(1);
+}
+
+/// Counts instruction-like content. `rule` comes from the built-in rules.
+pub fn egress_flagged(rule: &str) {
+    counter!(EGRESS_FLAGS, "rule" => rule.to_owned()).increment(1);
+}
+
 /// Records one answered HTTP request. `method` and `route` come from the route table, which is finite.
 pub fn http_answered(method: &'static str, route: &str, status: u16, took: Duration) {
     let route = route.to_owned();
@@ -256,6 +272,8 @@ mod tests {
             model_called("anthropic", "sharp", "ok", Duration::from_secs(20));
             model_spent(300, 40, 0.25);
             model_fell_back();
+            egress_replaced("aws-key");
+            egress_flagged("override");
         });
         let page = recorder.handle().render();
         for line in [

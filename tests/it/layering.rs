@@ -55,6 +55,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "recall",
             "remediate",
             "store",
+            "egress",
             "settings",
             "telemetry",
             "http",

@@ -308,6 +308,7 @@ async fn load(settings: &KnowledgeSettings) -> anyhow::Result<Embedder> {
                 key: key.clone(),
                 dimension: *dimension,
                 deadline: RemoteSettings::DEADLINE,
+                scrub: settings.scrub.clone(),
             };
             Ok(Embedder::Remote(Arc::new(RemoteModel::connect(remote).await?)))
         }

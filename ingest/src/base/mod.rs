@@ -69,7 +69,12 @@ pub struct KnowledgeSettings {
     pub platform: Option<Platform>,
     /// Bounds on what is read.
     pub limits: Limits,
+    /// What every text for a remote model goes through first: secrets stay here.
+    pub scrub: Option<Scrub>,
 }
+
+/// Takes out of a text what must not leave.
+pub type Scrub = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
 /// Which embedding model.
 #[derive(Clone, PartialEq, Eq)]
@@ -126,6 +131,7 @@ impl KnowledgeSettings {
             glossary: None,
             platform: None,
             limits: Limits::default(),
+            scrub: None,
         }
     }
 }

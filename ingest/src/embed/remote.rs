@@ -9,6 +9,7 @@ use url::Url;
 
 use super::bounded::BoundedClient;
 use super::{EmbedError, Vector, normalize};
+use crate::Scrub;
 
 /// Most bytes of one answer: a batch of 32 vectors of 8,192 numbers, each written with 20 characters, fits twice.
 const LARGEST: usize = 12 << 20;
@@ -26,6 +27,8 @@ pub struct RemoteSettings {
     pub dimension: Option<usize>,
     /// Deadline of one request.
     pub deadline: Duration,
+    /// What every text goes through before it is sent.
+    pub scrub: Option<Scrub>,
 }
 
 impl RemoteSettings {
@@ -39,6 +42,7 @@ pub struct RemoteModel {
     dimension: usize,
     deadline: Duration,
     model: Model<Embeddings>,
+    scrub: Option<Scrub>,
 }
 
 impl RemoteModel {
@@ -55,7 +59,8 @@ impl RemoteModel {
         let mut config = OpenAIConfig::new(settings.key);
         config.base_url = settings.url.as_str().trim_end_matches('/').to_owned();
         let model = config.client().with_http(http).embedding(settings.model, settings.dimension);
-        let mut remote = Self { name, dimension: 0, deadline: settings.deadline, model };
+        let (deadline, scrub) = (settings.deadline, settings.scrub);
+        let mut remote = Self { name, dimension: 0, deadline, model, scrub };
         let vectors = remote.asked(vec!["ready?".to_owned()]).await?;
         remote.dimension = vectors.first().map_or(0, Vec::len);
         if remote.dimension == 0 {
@@ -87,6 +92,10 @@ impl RemoteModel {
 
     async fn asked(&self, texts: Vec<String>) -> Result<Vec<Vector>, EmbedError> {
         let wanted = texts.len();
+        let texts = match &self.scrub {
+            Some(scrub) => texts.iter().map(|text| scrub(text)).collect(),
+            None => texts,
+        };
         let answer = tokio::time::timeout(self.deadline, self.model.call(texts)).await;
         let late = |_| self.failed(anyhow::anyhow!("no answer within {:?}", self.deadline));
         let answer = answer.map_err(late)?.map_err(|error| self.failed(error.into()))?;

@@ -15,7 +15,7 @@ use url::Url;
 use crate::app::App;
 use crate::settings::{
     AgentsSettings, AutomationSettings, ClusterApi, ClusterSettings, EmbeddingModel, Endpoint, Environment,
-    IntakeSettings, KnowledgeSettings, ObserveSettings, ServerSettings, Settings, StoreSettings,
+    EgressSettings, IntakeSettings, KnowledgeSettings, ObserveSettings, ServerSettings, Settings, StoreSettings,
     VerifySettings,
 };
 use crate::sim::{Scenario, Sim, SimOptions, Webhook};
@@ -100,6 +100,7 @@ fn settings(sim: &Sim, listener: &TcpListener, folder: &TempDir) -> anyhow::Resu
             deadline: Duration::from_secs(40),
             poll_interval: Duration::from_millis(300),
         },
+        egress: EgressSettings::default(),
         knowledge: KnowledgeSettings {
             folder: folder.path().join("knowledge"),
             // Runbooks are found by their words as well, and at once.

@@ -103,9 +103,9 @@ pub(super) async fn run(
     if let Some(filter) = environment.get(FILTER_VARIABLE) {
         telemetry::start_logging(filter, LogFormat::Text, !environment.contains_key("NO_COLOR"))?;
     }
-    let settings = args.base.settings(environment)?;
+    let (settings, egress) = args.base.settings(environment)?;
     let specs = sources::of(&args, &settings)?;
-    let base = open(&settings, Collection::Documents).await?;
+    let base = open(&settings, &egress, Collection::Documents).await?;
     if specs.iter().any(|spec| matches!(spec.location, Location::Stdin { .. })) {
         anstream::eprintln!("Reading standard input.");
     }

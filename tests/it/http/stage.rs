@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
+use kubewright::egress::Egress;
 use kubewright::http::{HttpState, router};
 use kubewright::incident::{
     Action, Approval, Check, Decision, Event, Evidence, EvidenceId, EvidenceSource, Hypothesis, Incident,
@@ -94,9 +95,10 @@ impl Stage {
         );
         let settings = Settings::parse(&text, "test.toml", environment).unwrap();
         let store = Store::open(&settings.store).await.unwrap();
+        let egress = Egress::new(&settings.egress).unwrap();
         let knowledge = server.contains("[knowledge]").then(|| Places {
-            documents: settings.knowledge.documents(),
-            episodes: settings.knowledge.episodes(),
+            documents: settings.knowledge.documents(egress.scrubber()),
+            episodes: settings.knowledge.episodes(egress.scrubber()),
             manifest: settings.knowledge.manifest.clone(),
         });
         let recall = Recall::new(knowledge).await;
