@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::agents::{Agents, Parts};
 use crate::egress::Egress;
 use crate::http::{self, HttpState};
 use crate::incident::IncidentId;
@@ -50,8 +51,21 @@ impl App {
         // Random, not the host's name: two processes on one host must not take each other's leases for their own.
         let owner = format!("kubewright-{}", IncidentId::random());
         let policy = Arc::new(policy);
+        let agents = Agents::new(Parts {
+            settings: settings.agents.clone(),
+            egress,
+            observers: clusters.observers(),
+            default_cluster: settings
+                .clusters
+                .first()
+                .map(|cluster| cluster.name.clone())
+                .unwrap_or_default(),
+            recall: recall.clone(),
+            store: store.clone(),
+            more_tools: Vec::new(),
+        })?;
         let workflow =
-            Workflow::new(store.clone(), clusters, policy, recall.clone(), settings.clone(), &owner);
+            Workflow::new(store.clone(), clusters, policy, recall.clone(), agents, settings.clone(), &owner);
         Ok(Self { store, workflow, recall, settings, metrics })
     }
 

@@ -56,7 +56,8 @@ pub mod synthetic;
 
 pub use base::{
     DEFAULT_MODEL, DEFAULT_RERANKER, DocumentInfo, Happened, IngestOptions, IngestProgress, IngestReport,
-    KnowledgeBase, KnowledgeError, KnowledgeSettings, ModelChoice, RerankerChoice, Scrub, SourceReport, Stats,
+    KnowledgeBase, KnowledgeError, KnowledgeSettings, ModelChoice, RerankerChoice, Scrub, SourceReport,
+    Stats,
 };
 pub use document::{Attributes, Category, Document, Found, RawDocument, Refusal, Severity, Validators};
 pub use limits::Limits;

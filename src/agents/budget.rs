@@ -118,10 +118,7 @@ mod tests {
     async fn money_and_time_are_limits_too() {
         let budget = Budget::begin(limits());
         budget.book(Spent { cost: 0.5, ..Spent::default() });
-        assert_eq!(
-            budget.admit(0).unwrap_err().to_string(),
-            "the budget of 0.50 US dollars is used up"
-        );
+        assert_eq!(budget.admit(0).unwrap_err().to_string(), "the budget of 0.50 US dollars is used up");
         let over = Budget::begin(RunLimits { deadline: Duration::ZERO, ..limits() });
         assert_eq!(over.admit(0).unwrap_err(), Exceeded::Time(0));
     }

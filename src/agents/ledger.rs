@@ -103,7 +103,9 @@ mod tests {
         let ledger = Ledger::default();
         let first = ledger.enter(vec![observation("a"), observation("b")]);
         let again = ledger.enter(vec![observation("b"), observation("c")]);
-        let ids = |evidence: Vec<crate::incident::Evidence>| evidence.into_iter().map(|e| e.id.0).collect::<Vec<_>>();
+        let ids = |evidence: Vec<crate::incident::Evidence>| {
+            evidence.into_iter().map(|e| e.id.0).collect::<Vec<_>>()
+        };
         assert_eq!((ids(first), ids(again)), (vec![1, 2], vec![2, 3]));
         assert!(ledger.get(EvidenceId(4)).is_none());
     }

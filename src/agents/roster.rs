@@ -29,17 +29,8 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// The slots that a task's prompt may name.
-const TASK_SLOTS: [&str; 9] = [
-    "codes",
-    "evidence",
-    "fence",
-    "hypotheses",
-    "incident",
-    "question",
-    "reports",
-    "specialists",
-    "unseen",
-];
+const TASK_SLOTS: [&str; 9] =
+    ["codes", "evidence", "fence", "hypotheses", "incident", "question", "reports", "specialists", "unseen"];
 
 /// The slots that a prompt for chat may name.
 const CHAT_SLOTS: [&str; 4] = ["fence", "incident", "now", "role"];
@@ -59,7 +50,10 @@ pub const LEARNING: &str = "learning";
 /// Those that the orchestrator may dispatch to find a cause, with what they are for.
 pub const SPECIALISTS: [(&str, &str); 3] = [
     ("diagnostic", "finds root causes: what failed first, and why"),
-    ("security", "finds suspicious changes, RBAC and pod-security problems, secrets in plain sight, wrong images"),
+    (
+        "security",
+        "finds suspicious changes, RBAC and pod-security problems, secrets in plain sight, wrong images",
+    ),
     ("performance", "finds saturation, throttling, wrong limits, autoscaling and capacity problems"),
 ];
 
@@ -108,7 +102,10 @@ impl Roster {
     ///
     /// # Errors
     /// Every wrong tool, prompt, slot, schema and agent's name at once.
-    pub(crate) fn load(settings: &AgentsSettings, tools: &BTreeSet<String>) -> Result<Self, Vec<RosterProblem>> {
+    pub(crate) fn load(
+        settings: &AgentsSettings,
+        tools: &BTreeSet<String>,
+    ) -> Result<Self, Vec<RosterProblem>> {
         let built_in = AgentsSettings::parse(BUILT_IN, Path::new("agents.toml"), &Environment::new());
         let built_in = built_in.map_err(|problems| {
             vec![RosterProblem { place: "built-in agents.toml".to_owned(), message: problems.to_string() }]
@@ -140,7 +137,8 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     fn add(&mut self, key: &str, message: impl Into<String>) {
-        let file = self.settings.file.as_ref().map_or("agents.toml".to_owned(), |file| file.display().to_string());
+        let file =
+            self.settings.file.as_ref().map_or("agents.toml".to_owned(), |file| file.display().to_string());
         self.problems.push(RosterProblem { place: format!("{file}: {key}"), message: message.into() });
     }
 
@@ -148,7 +146,10 @@ impl Loader<'_> {
         let names: Vec<&str> = known.map(String::as_str).collect();
         let unknown = self.settings.agents.keys().filter(|name| !names.contains(&name.as_str()));
         for name in unknown.cloned().collect::<Vec<_>>() {
-            self.add(&format!("agents.{name}"), format!("there is no such agent; there are {}", names.join(", ")));
+            self.add(
+                &format!("agents.{name}"),
+                format!("there is no such agent; there are {}", names.join(", ")),
+            );
         }
     }
 
@@ -159,9 +160,11 @@ impl Loader<'_> {
             let known: Vec<&str> = self.tools.iter().map(String::as_str).collect();
             self.add(&key("tools"), format!("there is no tool {tool}; there are {}", known.join(", ")));
         }
-        let prompt = self.prompt(&key("prompt"), wanted.prompt.as_ref(), built_in.prompt.as_ref(), &TASK_SLOTS);
+        let prompt =
+            self.prompt(&key("prompt"), wanted.prompt.as_ref(), built_in.prompt.as_ref(), &TASK_SLOTS);
         let chat = built_in.chat_prompt.clone().unwrap_or_else(|| PathBuf::from("prompts/chat.md"));
-        let chat_prompt = self.prompt(&key("chat_prompt"), wanted.chat_prompt.as_ref(), Some(&chat), &CHAT_SLOTS);
+        let chat_prompt =
+            self.prompt(&key("chat_prompt"), wanted.chat_prompt.as_ref(), Some(&chat), &CHAT_SLOTS);
         let returns = self.schema(&key("returns"), wanted.returns.as_ref(), built_in.returns.as_ref());
         Some(Agent {
             name: name.to_owned(),
@@ -186,7 +189,10 @@ impl Loader<'_> {
     ) -> Option<Prompt> {
         let prompt = Prompt::new(&self.text(key, wanted, built_in)?);
         for slot in prompt.slots().into_iter().filter(|slot| !slots.contains(slot)) {
-            self.add(key, format!("the prompt names the slot {{{{{slot}}}}}; there are {}", slots.join(", ")));
+            self.add(
+                key,
+                format!("the prompt names the slot {{{{{slot}}}}}; there are {}", slots.join(", ")),
+            );
         }
         Some(prompt)
     }

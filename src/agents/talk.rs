@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use rig_core::completion::FinishReason;
 use rig_core::message::{Message, ToolChoice};
 
-use super::chat::{ChatAnswer, ChatError, ChatMessage, ChatTurn, Finish, Role};
 use super::budget::Budget;
+use super::chat::{ChatAnswer, ChatError, ChatMessage, ChatTurn, Finish, Role};
 use super::ledger::Ledger;
 use super::model::Answer;
 use super::progress::{Progress, RunEvent};
@@ -29,7 +29,11 @@ impl Agents {
     /// # Errors
     /// [`ChatError`], safe for people.
     pub async fn talk(&self, turn: ChatTurn) -> Result<ChatAnswer, ChatError> {
-        let agent = self.inner.roster.agent(&turn.agent).ok_or_else(|| ChatError::UnknownAgent(turn.agent.clone()))?;
+        let agent = self
+            .inner
+            .roster
+            .agent(&turn.agent)
+            .ok_or_else(|| ChatError::UnknownAgent(turn.agent.clone()))?;
         let chain = self.inner.models.chain(&agent.models);
         let chain = chain.ok_or_else(|| ChatError::Unavailable("no model is configured".to_owned()))?;
         let incident = self.about(&turn).await?;
@@ -136,7 +140,9 @@ async fn answer(run: &mut Run<'_>, turn: &ChatTurn) -> Result<Answer, RunError> 
 /// What people should know of the turn beside the answer.
 async fn say_what_happened(shared: &Shared, progress: &Progress) {
     for flag in orchestrator::words::flags(&shared.session) {
-        let text = format!("Something that was read looks like instructions to a model and was taken as data: {flag}.");
+        let text = format!(
+            "Something that was read looks like instructions to a model and was taken as data: {flag}."
+        );
         progress.say(RunEvent::Notice { text }, PATIENCE).await;
     }
     let Some(incident) = &shared.context.incident else { return };

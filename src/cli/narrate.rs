@@ -1,8 +1,8 @@
 //! One line for each thing that can happen to an incident.
 
 use crate::incident::{
-    Event, Evidence, EvidenceSource, Execution, ExecutionState, Hypothesis, Plan, Signal, Verdict,
-    Verification,
+    Event, Evidence, EvidenceSource, Execution, ExecutionState, Hypothesis, Investigation, Plan, Signal,
+    Verdict, Verification,
 };
 
 use super::text;

@@ -43,7 +43,9 @@ pub(super) fn random_words(text: &str) -> Vec<Range<usize>> {
                 continue;
             }
             let parts = pieces(text, path, |byte| matches!(byte, b'-' | b'_' | b'+'));
-            found.extend(parts.into_iter().filter(|part| is_random(text.get(part.clone()).unwrap_or_default())));
+            found.extend(
+                parts.into_iter().filter(|part| is_random(text.get(part.clone()).unwrap_or_default())),
+            );
         }
     }
     found

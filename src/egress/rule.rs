@@ -169,7 +169,8 @@ impl Rule {
 }
 
 fn parse(text: &str, place: &str) -> Result<RuleFile, EgressError> {
-    toml::from_str(text).map_err(|source| EgressError::Form { place: place.to_owned(), source: Box::new(source) })
+    toml::from_str(text)
+        .map_err(|source| EgressError::Form { place: place.to_owned(), source: Box::new(source) })
 }
 
 fn read(path: &Path) -> Result<String, EgressError> {

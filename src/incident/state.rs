@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Action, Approval, Decision, Evidence, Execution, ExecutionState, Gap, Hypothesis, IncidentId, Investigation, ObjectRef,
-    Outcome, Phase, Plan, Severity, Signal, SignalState, Verification,
+    Action, Approval, Decision, Evidence, Execution, ExecutionState, Gap, Hypothesis, IncidentId,
+    Investigation, ObjectRef, Outcome, Phase, Plan, Severity, Signal, SignalState, Verification,
 };
 
 /// How many repairs are tried before the incident goes to people.

@@ -187,7 +187,11 @@ fn sample() -> PolicyInput {
     PolicyInput {
         cluster: "sample".to_owned(),
         environment: "production".to_owned(),
-        hypothesis: HypothesisInput { code: "deploy.bad_rollout".to_owned(), confidence: 0.9 },
+        hypothesis: HypothesisInput {
+            code: "deploy.bad_rollout".to_owned(),
+            confidence: 0.9,
+            proposer: "rule",
+        },
         attempt: 1,
         now: jiff::Timestamp::UNIX_EPOCH,
         tainted: false,

@@ -14,7 +14,16 @@ pub type Environment = BTreeMap<String, String>;
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 const SECTIONS: [&str; 10] = [
-    "server", "store", "intake", "observe", "automation", "verify", "egress", "knowledge", "agents", "clusters",
+    "server",
+    "store",
+    "intake",
+    "observe",
+    "automation",
+    "verify",
+    "egress",
+    "knowledge",
+    "agents",
+    "clusters",
 ];
 
 impl Settings {

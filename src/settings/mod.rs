@@ -22,8 +22,8 @@ pub use agents::{
     AgentSettings, AgentsSettings, AssessSettings, McpSettings, McpTransport, ModelSettings, ProviderKind,
     ProviderSettings, RunLimits,
 };
-use jiff::Timestamp;
 pub use egress::EgressSettings;
+use jiff::Timestamp;
 pub use knowledge::{EmbeddingModel, KnowledgeSettings, cache_home};
 pub use load::Environment;
 pub use problem::{Problem, Problems};

@@ -68,6 +68,7 @@ fn good(texts: &[String]) -> Response {
 
 async fn connected(url: &Url, deadline: Duration) -> Result<Embedder, EmbedError> {
     let settings = RemoteSettings {
+        scrub: None,
         url: url.clone(),
         model: "text-small".to_owned(),
         key: KEY.to_owned(),

@@ -7,7 +7,8 @@ use crate::settings::AssessSettings;
 pub(super) fn good_enough(groundwork: &Groundwork, settings: &AssessSettings) -> Option<String> {
     let mut ranked = groundwork.hypotheses.iter();
     let Some(best) = ranked.next() else {
-        let healthy = "No model was asked: everything that was read is healthy, and nothing was out of sight.";
+        let healthy =
+            "No model was asked: everything that was read is healthy, and nothing was out of sight.";
         return groundwork.healthy.then(|| healthy.to_owned());
     };
     let confidence = best.confidence.value();

@@ -90,8 +90,7 @@ fn accept(suspicion: &Suspicion, ledger: &Ledger, groundwork: &Groundwork) -> Re
     if evidence_for.is_empty() {
         return Err("it cites nothing that was seen".to_owned());
     }
-    let object =
-        ObjectRef::new(&suspicion.object.kind, &suspicion.object.namespace, &suspicion.object.name);
+    let object = ObjectRef::new(&suspicion.object.kind, &suspicion.object.namespace, &suspicion.object.name);
     let known = ledger.has_seen(&object) || groundwork.hypotheses.iter().any(|known| known.object == object);
     if !known {
         return Err(format!("nobody has seen {object}"));
@@ -168,9 +167,7 @@ mod tests {
     use crate::agents::answers::{NamedObject, Suspicion};
     use crate::agents::ledger::Ledger;
     use crate::agents::orchestrator::Groundwork;
-    use crate::incident::{
-        Evidence, EvidenceId, EvidenceSource, Hypothesis, ObjectRef, Proposer, Score,
-    };
+    use crate::incident::{Evidence, EvidenceId, EvidenceSource, Hypothesis, ObjectRef, Proposer, Score};
 
     fn evidence() -> Evidence {
         Evidence {
@@ -188,7 +185,11 @@ mod tests {
     fn suspicion(name: &str, cites: &str) -> Suspicion {
         Suspicion {
             code: "made.up".to_owned(),
-            object: NamedObject { kind: "Pod".to_owned(), namespace: "shop".to_owned(), name: name.to_owned() },
+            object: NamedObject {
+                kind: "Pod".to_owned(),
+                namespace: "shop".to_owned(),
+                name: name.to_owned(),
+            },
             statement: "The disk is full.".to_owned(),
             confidence: 1.0,
             evidence_for: vec![cites.to_owned()],

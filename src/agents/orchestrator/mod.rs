@@ -82,8 +82,7 @@ impl Agents {
         }
         let shared = self.shared(incident, &groundwork.evidence, observer, cancel);
         let scene = Scene::new(incident, &groundwork, &shared.session);
-        let case =
-            Case { agents: self, shared, scene, runs: Vec::new(), reports: Vec::new(), cycles: 0 };
+        let case = Case { agents: self, shared, scene, runs: Vec::new(), reports: Vec::new(), cycles: 0 };
         Some(Box::pin(case.investigate(groundwork)).await)
     }
 
@@ -129,7 +128,8 @@ impl Case<'_> {
                 Ok(judged) => judged,
                 Err(error) => return self.fall_back(groundwork, &error),
             };
-            let again = matches!(judged.next, Next::DigDeeper | Next::Reflect) && !judged.assignments.is_empty();
+            let again =
+                matches!(judged.next, Next::DigDeeper | Next::Reflect) && !judged.assignments.is_empty();
             if !again || self.cycles >= self.agents.inner.settings.limits.cycles {
                 let end = match judged.next {
                     Next::Escalate => InvestigationEnd::Escalated,
@@ -146,12 +146,14 @@ impl Case<'_> {
     async fn plan(&mut self) -> Result<Vec<Assignment>, RunError> {
         let question = "Plan the investigation.";
         let values = self.scene.values(question, &self.reports, &self.shared);
-        let planned = self.run::<Dispatch>(ORCHESTRATOR, question, &values, |dispatch| dispatch.reason.clone());
+        let planned =
+            self.run::<Dispatch>(ORCHESTRATOR, question, &values, |dispatch| dispatch.reason.clone());
         let planned = planned.await?;
         let assignments = known(planned.assignments);
         if assignments.is_empty() {
             // Nobody was named; the one who finds causes is never wrong to ask.
-            let question = "What failed first, and why? Confirm or refute the hypotheses of the rules.".to_owned();
+            let question =
+                "What failed first, and why? Confirm or refute the hypotheses of the rules.".to_owned();
             return Ok(vec![Assignment { specialist: "diagnostic".to_owned(), question }]);
         }
         Ok(assignments)
@@ -163,7 +165,8 @@ impl Case<'_> {
             RunError::Budget(_) => InvestigationEnd::BudgetSpent,
             _ => InvestigationEnd::FellBack,
         };
-        let reason = format!("The result of the rules stands: {}", self.shared.session.restore(&error.to_string()));
+        let reason =
+            format!("The result of the rules stands: {}", self.shared.session.restore(&error.to_string()));
         let mut investigated = stands(groundwork, end, reason);
         investigated.investigation.flags = words::flags(&self.shared.session);
         investigated.investigation.runs = self.runs;

@@ -60,7 +60,8 @@ impl Agents {
         let (end, reason, recommendation) = match answer {
             Ok(remedy) => {
                 let said = people(&remedy.recommendation);
-                let reason = if draft.is_some() { "A repair was proposed." } else { "No Action of the catalog fits." };
+                let reason =
+                    if draft.is_some() { "A repair was proposed." } else { "No Action of the catalog fits." };
                 (InvestigationEnd::Concluded, reason.to_owned(), Some(said))
             }
             Err(error) => (InvestigationEnd::FellBack, people(&error.to_string()), None),

@@ -117,7 +117,7 @@ impl Agents {
         shared.progress.say(started, PATIENCE).await;
         let task = agent.prompt.fill(values);
         let mut run = Run::new(agent, chain, shared, vec![Message::user(task)]);
-        let answer = Box::pin(run.typed::<T>()).await.map(|typed| typed.answer);
+        let answer = Box::pin(run.typed::<T>()).await;
         let outcome = match &answer {
             Ok(answer) => people(&summary(answer)),
             Err(error) => people(&error.to_string()),

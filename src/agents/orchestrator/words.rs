@@ -12,7 +12,7 @@ const MOST_EVIDENCE: usize = 60;
 const MOST_SIGNALS: usize = 10;
 
 /// The incident and its alerts.
-pub(super) fn incident(incident: &Incident, session: &Session) -> String {
+pub(in crate::agents) fn incident(incident: &Incident, session: &Session) -> String {
     let mut text = format!(
         "{} in cluster {}, severity {:?}, opened {}.\n",
         incident.id, incident.cluster, incident.severity, incident.opened_at
@@ -33,7 +33,7 @@ fn signal(signal: &crate::incident::Signal) -> String {
 }
 
 /// Evidence by number, the strongest first.
-pub(super) fn evidence(evidence: &[Evidence], session: &Session) -> String {
+pub(in crate::agents) fn evidence(evidence: &[Evidence], session: &Session) -> String {
     if evidence.is_empty() {
         return "none".to_owned();
     }
@@ -42,7 +42,8 @@ pub(super) fn evidence(evidence: &[Evidence], session: &Session) -> String {
     let lines: Vec<String> = strongest.iter().take(MOST_EVIDENCE).map(|evidence| line(evidence)).collect();
     let mut text = session.untrusted("evidence", &lines.join("\n"));
     if evidence.len() > MOST_EVIDENCE {
-        text += &format!("\n[{} of {} shown; `incident_evidence` has the rest]", MOST_EVIDENCE, evidence.len());
+        text +=
+            &format!("\n[{} of {} shown; `incident_evidence` has the rest]", MOST_EVIDENCE, evidence.len());
     }
     text
 }
@@ -71,7 +72,7 @@ fn source(evidence: &Evidence) -> String {
 }
 
 /// Hypotheses, best first.
-pub(super) fn hypotheses(hypotheses: &[Hypothesis], session: &Session) -> String {
+pub(in crate::agents) fn hypotheses(hypotheses: &[Hypothesis], session: &Session) -> String {
     if hypotheses.is_empty() {
         return "none: the rules explain nothing of what was seen".to_owned();
     }
@@ -92,28 +93,27 @@ pub(super) fn hypotheses(hypotheses: &[Hypothesis], session: &Session) -> String
 }
 
 /// What could not be seen.
-pub(super) fn unseen(gaps: &[Gap], session: &Session) -> String {
+pub(in crate::agents) fn unseen(gaps: &[Gap], session: &Session) -> String {
     if gaps.is_empty() {
         return "nothing that is known of".to_owned();
     }
-    let lines: Vec<String> =
-        gaps.iter().map(|gap| format!("- {}: {}", gap.collector, gap.reason)).collect();
+    let lines: Vec<String> = gaps.iter().map(|gap| format!("- {}: {}", gap.collector, gap.reason)).collect();
     session.untrusted("gaps", &lines.join("\n"))
 }
 
 /// The specialists with what they are for.
-pub(super) fn specialists() -> String {
+pub(in crate::agents) fn specialists() -> String {
     SPECIALISTS.iter().map(|(name, what)| format!("- `{name}`: {what}")).collect::<Vec<_>>().join("\n")
 }
 
 /// The codes that playbooks and runbooks know.
-pub(super) fn codes() -> String {
+pub(in crate::agents) fn codes() -> String {
     let line = |cause: &confidence::Cause| format!("- `{}`: {}", cause.code, cause.meaning);
     confidence::ALL.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// What looked like instructions in what the agents read.
-pub(super) fn flags(session: &Session) -> Vec<String> {
+pub(in crate::agents) fn flags(session: &Session) -> Vec<String> {
     let mut flags: Vec<String> =
         session.flags().into_iter().map(|flag| format!("{} in {}", flag.rule, flag.source)).collect();
     flags.sort();

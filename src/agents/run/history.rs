@@ -50,9 +50,8 @@ impl History {
 
     /// Drops the oldest results of tools where the conversation has grown too long.
     pub(super) fn make_room(&mut self) {
-        let results: Vec<usize> = (0..self.messages.len())
-            .filter(|at| self.messages.get(*at).is_some_and(has_results))
-            .collect();
+        let results: Vec<usize> =
+            (0..self.messages.len()).filter(|at| self.messages.get(*at).is_some_and(has_results)).collect();
         let droppable = results.len().saturating_sub(KEPT);
         for at in results.into_iter().take(droppable) {
             if self.tokens() <= self.most_tokens {
@@ -85,9 +84,7 @@ fn size(message: &Message) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use rig_core::message::{
-        AssistantContent, AssistantMessage, Message, ToolCall, ToolResultContent,
-    };
+    use rig_core::message::{AssistantContent, AssistantMessage, Message, ToolCall, ToolResultContent};
     use serde_json::json;
 
     use super::{DROPPED, History};
@@ -97,10 +94,7 @@ mod tests {
         let AssistantContent::ToolCall(asked) = &call else { unreachable!() };
         let asked: ToolCall = asked.clone();
         let result = asked.result(vec![ToolResultContent::text(format!("{number} {}", "x".repeat(4_000)))]);
-        [
-            Message::Assistant(AssistantMessage::new(vec![call])),
-            Message::tool_results(vec![result]),
-        ]
+        [Message::Assistant(AssistantMessage::new(vec![call])), Message::tool_results(vec![result])]
     }
 
     #[test]

@@ -26,8 +26,6 @@ use crate::egress::Session;
 use crate::incident::AgentRun;
 use history::History;
 
-pub(crate) use typed::Typed;
-
 /// How long a watcher may keep a run waiting for one event.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 

@@ -27,13 +27,14 @@ impl Run<'_> {
             *self.record.tools.entry(call.function.name.to_string()).or_default() += 1;
         }
         let this = &*self;
-        let answered = futures::stream::iter(calls.into_iter().enumerate()).map(|(number, call)| async move {
-            if number < MOST_CALLS {
-                return this.call(call).await;
-            }
-            let excess = format!("not called: at most {MOST_CALLS} tools are called at a time");
-            call.error_result(vec![ToolResultContent::text(excess)])
-        });
+        let answered =
+            futures::stream::iter(calls.into_iter().enumerate()).map(|(number, call)| async move {
+                if number < MOST_CALLS {
+                    return this.call(call).await;
+                }
+                let excess = format!("not called: at most {MOST_CALLS} tools are called at a time");
+                call.error_result(vec![ToolResultContent::text(excess)])
+            });
         let results: Vec<ToolResult> = answered.buffered(AT_ONCE).collect().await;
         self.history.push(Message::tool_results(results));
     }
@@ -41,7 +42,8 @@ impl Run<'_> {
     async fn call(&self, call: ToolCall) -> ToolResult {
         let (id, tool) = (call.id.to_string(), call.function.name.to_string());
         if let Some(raw) = &call.function.invalid_arguments {
-            let why = format!("the arguments are no JSON object: {}", raw.chars().take(SHOWN).collect::<String>());
+            let why =
+                format!("the arguments are no JSON object: {}", raw.chars().take(SHOWN).collect::<String>());
             return call.error_result(vec![ToolResultContent::text(self.shared.session.trusted(&why))]);
         }
         let arguments = Value::Object(call.function.arguments.clone());

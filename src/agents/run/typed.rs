@@ -19,15 +19,9 @@ const SUBMIT: &str = "submit";
 /// What the model is told when it answers in prose.
 const SUBMIT_REMINDER: &str = "Give your answer by calling `submit`.";
 
-/// A typed answer.
-pub(crate) struct Typed<T> {
-    /// The answer.
-    pub(crate) answer: T,
-}
-
 impl Run<'_> {
     /// Works until the agent submits an answer of its type.
-    pub(crate) async fn typed<T: DeserializeOwned>(&mut self) -> Result<Typed<T>, RunError> {
+    pub(crate) async fn typed<T: DeserializeOwned>(&mut self) -> Result<T, RunError> {
         let mut failures = 0;
         loop {
             let last = self.is_last();
@@ -36,7 +30,7 @@ impl Run<'_> {
                 answer.calls.into_iter().partition(|call| *call.function.name == *SUBMIT);
             let why = match submitted.first() {
                 Some(call) => match read::<T>(call) {
-                    Ok(answer) => return Ok(Typed { answer }),
+                    Ok(answer) => return Ok(answer),
                     Err(why) => {
                         self.refuse(&submitted, &others, &why);
                         why
@@ -44,7 +38,7 @@ impl Run<'_> {
                 },
                 // Small models write the answer as text; it is as good if it fits.
                 None if others.is_empty() => match from_text::<T>(&answer.text) {
-                    Some(answer) => return Ok(Typed { answer }),
+                    Some(answer) => return Ok(answer),
                     None => {
                         self.history.push(Message::user(SUBMIT_REMINDER));
                         "it was not submitted".to_owned()
@@ -75,8 +69,12 @@ impl Run<'_> {
 
     /// Every call of a turn wants an answer.
     fn refuse(&mut self, submitted: &[ToolCall], others: &[ToolCall], why: &str) {
-        let why = self.shared.session.trusted(&format!("the answer does not fit: {why}. Mend it and submit again."));
-        let refused = submitted.iter().map(|call| call.error_result(vec![ToolResultContent::text(why.clone())]));
+        let why = self
+            .shared
+            .session
+            .trusted(&format!("the answer does not fit: {why}. Mend it and submit again."));
+        let refused =
+            submitted.iter().map(|call| call.error_result(vec![ToolResultContent::text(why.clone())]));
         let passed_over = others.iter().map(|call| {
             call.error_result(vec![ToolResultContent::text("not called: the answer came in the same turn")])
         });

@@ -331,6 +331,9 @@ fn happened(recorded: &Recorded, withheld: impl Fn(&ObjectRef) -> bool) -> Strin
             let best = best.map_or("none".to_owned(), |cause| format!("{} on {}", cause.code, cause.object));
             format!("{} pieces of evidence, best hypothesis {best}", evidence.len())
         }
+        Event::Investigated { investigation } => {
+            format!("{:?}, {} runs of agents", investigation.end, investigation.runs.len())
+        }
         Event::Planned { plan } => {
             let actions: Vec<String> =
                 plan.actions.iter().map(|planned| planned.action.to_string()).collect();

@@ -3,7 +3,10 @@
 
 use crate::cli::narrate;
 use crate::cli::recalled;
-use crate::incident::{Event, Evidence, ExecutionState, Hypothesis, Outcome, Plan, Verdict, Verification};
+use crate::incident::{
+    AgentRun, Event, Evidence, ExecutionState, Hypothesis, Investigation, Outcome, Plan, Verdict,
+    Verification,
+};
 
 /// How a line should look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

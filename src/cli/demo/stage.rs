@@ -14,9 +14,9 @@ use url::Url;
 
 use crate::app::App;
 use crate::settings::{
-    AgentsSettings, AutomationSettings, ClusterApi, ClusterSettings, EmbeddingModel, Endpoint, Environment,
-    EgressSettings, IntakeSettings, KnowledgeSettings, ObserveSettings, ServerSettings, Settings, StoreSettings,
-    VerifySettings,
+    AgentsSettings, AutomationSettings, ClusterApi, ClusterSettings, EgressSettings, EmbeddingModel,
+    Endpoint, Environment, IntakeSettings, KnowledgeSettings, ObserveSettings, ServerSettings, Settings,
+    StoreSettings, VerifySettings,
 };
 use crate::sim::{Scenario, Sim, SimOptions, Webhook};
 

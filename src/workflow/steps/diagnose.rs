@@ -28,7 +28,11 @@ impl Workflow {
     }
 
     /// What the rules found, and what agents make of it. Dropping the step ends the agents' run.
-    async fn investigated(&self, incident: &Incident, groundwork: Groundwork) -> (Vec<Event>, Vec<Hypothesis>) {
+    async fn investigated(
+        &self,
+        incident: &Incident,
+        groundwork: Groundwork,
+    ) -> (Vec<Event>, Vec<Hypothesis>) {
         let cancel = CancellationToken::new();
         let _ends_with_the_step = cancel.clone().drop_guard();
         let investigated = match self.clusters.named(&incident.cluster) {

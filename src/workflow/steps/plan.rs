@@ -34,16 +34,14 @@ impl Workflow {
         };
         let excluded = incident.excluded_actions();
         // What people denied, or what did not help, is not proposed again in other words.
-        let draft = remedied.draft.filter(|draft| !draft.actions.iter().any(|action| excluded.contains(&action)));
+        let draft =
+            remedied.draft.filter(|draft| !draft.actions.iter().any(|action| excluded.contains(&action)));
         let next = match (draft, &remedied.investigation.recommendation) {
             (Some(draft), _) => rehearse(cluster, draft, Some(AGENT)).await?,
             (None, Some(recommendation)) => escalated(format!("{why}. Recommended: {recommendation}")),
             (None, None) => escalated(why),
         };
-        Ok(Step::events([
-            Event::Investigated { investigation: Box::new(remedied.investigation) },
-            next,
-        ]))
+        Ok(Step::events([Event::Investigated { investigation: Box::new(remedied.investigation) }, next]))
     }
 }
 
