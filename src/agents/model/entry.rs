@@ -10,6 +10,7 @@ use rig_core::operation::Completion;
 use rig_core::providers::ollama::extension::OllamaOptions;
 use rig_core::schemars::Schema;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::Ask;
 use super::circuit::Circuit;
@@ -38,7 +39,8 @@ pub(super) struct Entry {
 impl Entry {
     /// How long it is left alone.
     pub(super) fn resting(&self) -> Option<Duration> {
-        self.circuit.open_for().max(self.provider_circuit.open_for())
+        let now = Instant::now();
+        self.circuit.open_for(now).max(self.provider_circuit.open_for(now))
     }
 
     /// The question as this model takes it, with what of it may be refused.
