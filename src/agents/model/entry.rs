@@ -54,6 +54,7 @@ impl Entry {
             schema: schema.is_some(),
             forced_tool: matches!(tool_choice, Some(ToolChoice::Required | ToolChoice::Specific { .. })),
             streamed: !self.learned.whole_only.is_known(),
+            max_tokens: !self.learned.completion_limit.is_known(),
         };
         let limit = ask.max_tokens.unwrap_or(u64::MAX).min(self.settings.answer_tokens);
         let mut request = CompletionRequest::from(ask.messages.clone())
@@ -69,10 +70,10 @@ impl Entry {
         if let Some(choice) = tool_choice {
             request = request.tool_choice(choice);
         }
-        request = if self.learned.completion_limit.is_known() {
-            request.additional_params(json!({"max_completion_tokens": limit}))
-        } else {
+        request = if sent.max_tokens {
             request.max_tokens(limit)
+        } else {
+            request.additional_params(json!({"max_completion_tokens": limit}))
         };
         if self.kind == ProviderKind::Ollama {
             // Without them Ollama reads a few thousand tokens, and silently drops the beginning of what is longer.

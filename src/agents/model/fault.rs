@@ -126,7 +126,8 @@ impl Reader<'_> {
                 None => Fault::Passing("could not be asked".to_owned()),
             },
             // A server that cannot stream answers whole.
-            HttpError::InvalidContentType(_) if self.sent.streamed && self.learned.whole_only.learn() => {
+            HttpError::InvalidContentType(_) if self.sent.streamed => {
+                self.learned.whole_only.learn();
                 Fault::AskOtherwise
             }
             HttpError::StreamEnded => Fault::Passing(BROKE_OFF.to_owned()),
