@@ -113,19 +113,19 @@ pub(crate) struct Remedy {
 /// What the learning agent returns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Lesson {
+pub struct Lesson {
     /// What the next incident of this kind has in common with this one, without names.
-    pub(crate) signature: String,
+    pub signature: String,
     /// The cause as it turned out.
-    pub(crate) cause: String,
+    pub cause: String,
     /// What helped, as the verification showed; empty if nothing did.
-    pub(crate) worked: Vec<String>,
+    pub worked: Vec<String>,
     /// What did not help.
-    pub(crate) failed: Vec<String>,
+    pub failed: Vec<String>,
     /// What to look at first next time.
-    pub(crate) advice: String,
+    pub advice: String,
     /// Numbers of the evidence that it rests on.
-    pub(crate) evidence: Vec<String>,
+    pub evidence: Vec<String>,
 }
 
 #[cfg(test)]

@@ -62,11 +62,6 @@ impl Budget {
         self.whole.lock().unwrap_or_else(PoisonError::into_inner).spent += spent;
     }
 
-    /// What all have used so far.
-    pub(crate) fn spent(&self) -> Spent {
-        self.whole.lock().unwrap_or_else(PoisonError::into_inner).spent
-    }
-
     /// Room for a call that reads and writes at most about `tokens`. Agents that work at the same time cannot go over
     /// the limit together.
     pub(crate) fn admit(&self, tokens: u64) -> Result<Reservation, Exceeded> {

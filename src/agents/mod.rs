@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
+pub use answers::Lesson;
 pub use orchestrator::{Groundwork, Investigated, Remedied};
 pub use roster::{ORCHESTRATOR, RosterProblem, SPECIALISTS, TALKERS};
 

@@ -39,13 +39,13 @@ const CHAT_SLOTS: [&str; 4] = ["fence", "incident", "now", "role"];
 pub const ORCHESTRATOR: &str = "orchestrator";
 
 /// The one who weighs what specialists say.
-pub const JUDGE: &str = "judge";
+pub(crate) const JUDGE: &str = "judge";
 
 /// The one who proposes repairs.
-pub const REMEDIATION: &str = "remediation";
+pub(crate) const REMEDIATION: &str = "remediation";
 
 /// The one who reflects on outcomes.
-pub const LEARNING: &str = "learning";
+pub(crate) const LEARNING: &str = "learning";
 
 /// Those that the orchestrator may dispatch to find a cause, with what they are for.
 pub const SPECIALISTS: [(&str, &str); 3] = [

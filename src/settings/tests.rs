@@ -1,11 +1,15 @@
 use kubewright_ingest::search::Platform;
-use kubewright_ingest::{DEFAULT_RERANKER, RerankerChoice};
+use kubewright_ingest::{DEFAULT_RERANKER, RerankerChoice, Scrub};
 
 use super::{EmbeddingModel, Environment, KnowledgeSettings, Problems, Settings};
 
 fn parse(text: &str) -> Result<Settings, Problems> {
     let environment: Environment = [("PROM_TOKEN".to_owned(), "t0ken".to_owned())].into_iter().collect();
     Settings::parse(text, "k.toml", &environment)
+}
+
+fn scrub() -> Scrub {
+    std::sync::Arc::new(|text: &str| text.to_owned())
 }
 
 #[test]
@@ -90,7 +94,7 @@ fn embeddings_come_from_a_model_an_endpoint_or_nowhere() {
 #[test]
 fn a_reranker_is_used_when_it_is_there_unless_one_is_named_or_none_is_wanted() {
     let with = |keys: &str| parse(&format!("[knowledge]\n{keys}\n[[clusters]]\nname = \"a\"\n"));
-    let reranker = |keys: &str| with(keys).unwrap().knowledge.documents().reranker;
+    let reranker = |keys: &str| with(keys).unwrap().knowledge.documents(scrub()).reranker;
     assert_eq!(reranker(""), RerankerChoice::WhenPresent(DEFAULT_RERANKER.to_owned()));
     assert_eq!(reranker("reranker = \"mine\""), RerankerChoice::Named("mine".to_owned()));
     assert_eq!(reranker("reranker = \"none\""), RerankerChoice::None);
@@ -101,8 +105,8 @@ fn a_reranker_is_used_when_it_is_there_unless_one_is_named_or_none_is_wanted() {
 #[test]
 fn the_platform_of_the_clusters_reaches_the_search() {
     let settings = parse("[knowledge]\nplatform = \"OpenShift\"\n[[clusters]]\nname = \"a\"\n").unwrap();
-    assert_eq!(settings.knowledge.documents().platform, Some(Platform::OpenShift));
-    assert_eq!(parse("[[clusters]]\nname = \"a\"\n").unwrap().knowledge.documents().platform, None);
+    assert_eq!(settings.knowledge.documents(scrub()).platform, Some(Platform::OpenShift));
+    assert_eq!(parse("[[clusters]]\nname = \"a\"\n").unwrap().knowledge.documents(scrub()).platform, None);
 }
 
 #[test]

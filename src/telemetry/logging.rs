@@ -3,8 +3,11 @@
 use std::io::IsTerminal;
 
 use clap::ValueEnum;
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::filter::{FilterFn, filter_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// What is logged unless somebody asks for more: our own steps, and only the warnings of libraries.
 pub const DEFAULT_FILTER: &str = "warn,kubewright=info";
@@ -49,15 +52,56 @@ pub fn start_logging(filter: &str, format: LogFormat, colours: bool) -> Result<(
         .with_writer(std::io::stderr)
         .with_ansi(colours && std::io::stderr().is_terminal());
     match format {
-        LogFormat::Text => lines.finish().try_init()?,
-        LogFormat::Json => lines.json().flatten_event(true).finish().try_init()?,
+        LogFormat::Text => lines.finish().with(without_conversations()).try_init()?,
+        LogFormat::Json => {
+            lines.json().flatten_event(true).finish().with(without_conversations()).try_init()?
+        }
     }
     Ok(())
 }
 
+/// At its finest level the client of language models logs whole questions, before they are scrubbed, and whole answers.
+/// No filter that somebody sets may bring those into a log.
+fn without_conversations() -> FilterFn<fn(&Metadata<'_>) -> bool> {
+    filter_fn(|metadata| *metadata.level() != Level::TRACE || !metadata.target().starts_with("rig"))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{LogFormat, start_logging};
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::{LogFormat, start_logging, without_conversations};
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn conversations_with_models_are_logged_at_no_level() {
+        let written = Written::default();
+        let writer = written.clone();
+        let lines = tracing_subscriber::fmt().with_env_filter("trace").with_writer(move || writer.clone());
+        tracing::subscriber::with_default(lines.finish().with(without_conversations()), || {
+            tracing::trace!(target: "rig::completions", "the whole question");
+            tracing::warn!(target: "rig::completions", "something is wrong");
+            tracing::trace!("a detail of ours");
+        });
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        assert!(text.contains("something is wrong") && text.contains("a detail of ours"), "{text}");
+        assert!(!text.contains("the whole question"), "{text}");
+    }
 
     #[test]
     fn a_filter_that_does_not_parse_is_refused_with_an_example() {

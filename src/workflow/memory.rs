@@ -157,6 +157,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::agents::{Agents, Parts};
+    use crate::egress::Egress;
     use crate::incident::{Event, Fingerprint, Outcome, Scope, Severity, Signal, SignalSource, SignalState};
     use crate::recall::{Places, Recall};
     use crate::remediate::Policy;
@@ -196,16 +198,26 @@ mod tests {
             folder.join("kubewright.db").display()
         );
         let settings = Settings::parse(&text, "test.toml", &Environment::new()).unwrap();
+        let egress = Egress::new(&settings.egress).unwrap();
         let places = Places {
-            documents: settings.knowledge.documents(),
-            episodes: settings.knowledge.episodes(),
+            documents: settings.knowledge.documents(egress.scrubber()),
+            episodes: settings.knowledge.episodes(egress.scrubber()),
             manifest: None,
         };
         let store = Store::open(&settings.store).await.unwrap();
         let policy = Arc::new(Policy::load(&settings.automation).unwrap());
         let clusters = Clusters::connect(&settings).await.unwrap();
         let recall = Recall::new(Some(places)).await;
-        Workflow::new(store, clusters, policy, recall, Arc::new(settings), "test")
+        let agents = Agents::new(Parts {
+            settings: settings.agents.clone(),
+            egress,
+            observers: clusters.observers(),
+            default_cluster: "prod-eu".to_owned(),
+            recall: recall.clone(),
+            store: store.clone(),
+            more_tools: Vec::new(),
+        });
+        Workflow::new(store, clusters, policy, recall, agents.unwrap(), Arc::new(settings), "test")
     }
 
     #[tokio::test]

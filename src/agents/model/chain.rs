@@ -146,10 +146,11 @@ impl Chain {
 
     /// What the failure of a whole question says about the next ones.
     fn note(&self, entry: &Entry, fault: &Fault) {
+        let now = Instant::now();
         match fault {
-            Fault::Refused(_) => entry.circuit.refused(self.patience.rest),
-            Fault::Busy(Some(wait)) => entry.circuit.refused(*wait),
-            Fault::Busy(None) | Fault::Passing(_) => entry.provider_circuit.failed(self.patience.rest),
+            Fault::Refused(_) => entry.circuit.refused(now, self.patience.rest),
+            Fault::Busy(Some(wait)) => entry.circuit.refused(now, *wait),
+            Fault::Busy(None) | Fault::Passing(_) => entry.provider_circuit.failed(now, self.patience.rest),
             _ => {}
         }
     }

@@ -20,24 +20,24 @@ struct State {
 
 impl Circuit {
     /// How long it stays open.
-    pub(super) fn open_for(&self) -> Option<Duration> {
+    pub(super) fn open_for(&self, now: Instant) -> Option<Duration> {
         let until = self.state().open_until?;
-        Some(until.saturating_duration_since(Instant::now())).filter(|rest| !rest.is_zero())
+        Some(until.saturating_duration_since(now)).filter(|rest| !rest.is_zero())
     }
 
     /// A failure that will not go away by itself: opens.
-    pub(super) fn refused(&self, rest: Duration) {
+    pub(super) fn refused(&self, now: Instant, rest: Duration) {
         let mut state = self.state();
         state.failures = PATIENCE;
-        state.open_until = Some(Instant::now() + rest);
+        state.open_until = Some(now + rest);
     }
 
     /// A failure that may pass: opens when there were several in a row.
-    pub(super) fn failed(&self, rest: Duration) {
+    pub(super) fn failed(&self, now: Instant, rest: Duration) {
         let mut state = self.state();
         state.failures = state.failures.saturating_add(1);
         if state.failures >= PATIENCE {
-            state.open_until = Some(Instant::now() + rest);
+            state.open_until = Some(now + rest);
         }
     }
 
@@ -55,36 +55,38 @@ impl Circuit {
 mod tests {
     use std::time::Duration;
 
+    use tokio::time::Instant;
+
     use super::Circuit;
 
     const REST: Duration = Duration::from_secs(60);
 
-    #[tokio::test(start_paused = true)]
-    async fn a_refusal_opens_for_its_rest_and_an_answer_closes() {
-        let circuit = Circuit::default();
-        assert_eq!(circuit.open_for(), None);
-        circuit.refused(REST);
-        assert_eq!(circuit.open_for(), Some(REST));
-        tokio::time::advance(REST).await;
-        assert_eq!(circuit.open_for(), None);
-        circuit.failed(REST);
-        assert_eq!(circuit.open_for(), Some(REST), "the first failure after the rest opens it again");
+    #[test]
+    fn a_refusal_opens_for_its_rest_and_an_answer_closes() {
+        let (circuit, now) = (Circuit::default(), Instant::now());
+        assert_eq!(circuit.open_for(now), None);
+        circuit.refused(now, REST);
+        assert_eq!(circuit.open_for(now), Some(REST));
+        let later = now + REST;
+        assert_eq!(circuit.open_for(later), None);
+        circuit.failed(later, REST);
+        assert_eq!(circuit.open_for(later), Some(REST), "the first failure after the rest opens it again");
         circuit.answered();
-        assert_eq!(circuit.open_for(), None);
+        assert_eq!(circuit.open_for(later), None);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn passing_failures_open_it_only_when_there_are_three_in_a_row() {
-        let circuit = Circuit::default();
+    #[test]
+    fn passing_failures_open_it_only_when_there_are_three_in_a_row() {
+        let (circuit, now) = (Circuit::default(), Instant::now());
         for _ in 0..2 {
-            circuit.failed(REST);
-            circuit.failed(REST);
-            assert_eq!(circuit.open_for(), None);
+            circuit.failed(now, REST);
+            circuit.failed(now, REST);
+            assert_eq!(circuit.open_for(now), None);
             circuit.answered();
         }
         for _ in 0..3 {
-            circuit.failed(REST);
+            circuit.failed(now, REST);
         }
-        assert_eq!(circuit.open_for(), Some(REST));
+        assert_eq!(circuit.open_for(now), Some(REST));
     }
 }

@@ -10,6 +10,7 @@ use rig_core::operation::Completion;
 use rig_core::providers::ollama::extension::OllamaOptions;
 use rig_core::schemars::Schema;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::Ask;
 use super::circuit::Circuit;
@@ -38,7 +39,8 @@ pub(super) struct Entry {
 impl Entry {
     /// How long it is left alone.
     pub(super) fn resting(&self) -> Option<Duration> {
-        self.circuit.open_for().max(self.provider_circuit.open_for())
+        let now = Instant::now();
+        self.circuit.open_for(now).max(self.provider_circuit.open_for(now))
     }
 
     /// The question as this model takes it, with what of it may be refused.
@@ -52,6 +54,7 @@ impl Entry {
             schema: schema.is_some(),
             forced_tool: matches!(tool_choice, Some(ToolChoice::Required | ToolChoice::Specific { .. })),
             streamed: !self.learned.whole_only.is_known(),
+            max_tokens: !self.learned.completion_limit.is_known(),
         };
         let limit = ask.max_tokens.unwrap_or(u64::MAX).min(self.settings.answer_tokens);
         let mut request = CompletionRequest::from(ask.messages.clone())
@@ -67,10 +70,10 @@ impl Entry {
         if let Some(choice) = tool_choice {
             request = request.tool_choice(choice);
         }
-        request = if self.learned.completion_limit.is_known() {
-            request.additional_params(json!({"max_completion_tokens": limit}))
-        } else {
+        request = if sent.max_tokens {
             request.max_tokens(limit)
+        } else {
+            request.additional_params(json!({"max_completion_tokens": limit}))
         };
         if self.kind == ProviderKind::Ollama {
             // Without them Ollama reads a few thousand tokens, and silently drops the beginning of what is longer.

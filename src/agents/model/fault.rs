@@ -100,6 +100,7 @@ impl Reader<'_> {
             (None, said) => format!(" ({said})"),
         };
         match status {
+            _ if response.refusal => Fault::Lasting(format!("withheld its answer{shown}")),
             _ if is_overflow(status, &text) => Fault::Overflow,
             _ if code == "insufficient_quota" => Fault::Refused(format!("has no quota left{shown}")),
             Some(401 | 403) => Fault::Refused(format!("does not accept the key{shown}")),
@@ -125,7 +126,8 @@ impl Reader<'_> {
                 None => Fault::Passing("could not be asked".to_owned()),
             },
             // A server that cannot stream answers whole.
-            HttpError::InvalidContentType(_) if self.sent.streamed && self.learned.whole_only.learn() => {
+            HttpError::InvalidContentType(_) if self.sent.streamed => {
+                self.learned.whole_only.learn();
                 Fault::AskOtherwise
             }
             HttpError::StreamEnded => Fault::Passing(BROKE_OFF.to_owned()),

@@ -27,9 +27,8 @@ impl Quirk {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Whether this was news.
-    pub(super) fn learn(&self) -> bool {
-        !self.0.swap(true, Ordering::Relaxed)
+    pub(super) fn learn(&self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -41,19 +40,24 @@ const SCHEMA: [&str; 5] =
 const STREAM: [&str; 5] = ["streaming", "`stream`", "'stream'", "\"stream\"", "stream_options"];
 
 impl Learned {
-    /// Learns from a refusal; whether the same question is worth asking again, said otherwise.
+    /// Learns from a refusal; whether the same question is worth asking again, said otherwise. Only what was sent can be
+    /// the reason, and is not sent again, so nothing is asked otherwise for ever.
     pub(super) fn from_refusal(&self, status: u16, text: &str, sent: &Sent) -> bool {
         if !matches!(status, 400 | 404 | 415 | 422 | 501) {
             return false;
         }
         let text = text.to_ascii_lowercase();
-        let named = |word: &str| text.contains(word);
+        let named = |words: &[&str]| words.iter().any(|word| text.contains(word));
         // The order matters: OpenAI's refusal of `max_tokens` is the only one that names its own remedy.
-        (named("max_completion_tokens") && self.completion_limit.learn())
-            || (sent.temperature && named("temperature") && self.no_temperature.learn())
-            || (sent.schema && SCHEMA.iter().any(|word| named(word)) && self.no_schema.learn())
-            || (sent.forced_tool && named("tool_choice") && self.no_forced_tool.learn())
-            || (sent.streamed && STREAM.iter().any(|word| named(word)) && self.whole_only.learn())
+        let reasons = [
+            (sent.max_tokens && named(&["max_completion_tokens"]), &self.completion_limit),
+            (sent.temperature && named(&["temperature"]), &self.no_temperature),
+            (sent.schema && named(&SCHEMA), &self.no_schema),
+            (sent.forced_tool && named(&["tool_choice"]), &self.no_forced_tool),
+            (sent.streamed && named(&STREAM), &self.whole_only),
+        ];
+        let reason = reasons.iter().find_map(|(fits, quirk)| fits.then_some(*quirk));
+        reason.map(Quirk::learn).is_some()
     }
 }
 
@@ -64,6 +68,8 @@ pub(super) struct Sent {
     pub(super) schema: bool,
     pub(super) forced_tool: bool,
     pub(super) streamed: bool,
+    /// The limit of the answer under its old name.
+    pub(super) max_tokens: bool,
 }
 
 #[cfg(test)]
@@ -71,25 +77,24 @@ mod tests {
     use super::{Learned, Sent};
 
     #[test]
-    fn a_refusal_that_names_a_field_is_learnt_from_once() {
+    fn a_refusal_that_names_a_field_is_believed() {
         let learned = Learned::default();
-        let sent = Sent { temperature: true, ..Sent::default() };
         let text = "Unsupported value: 'temperature' does not support 0 with this model.";
-        assert!(learned.from_refusal(400, text, &sent) && learned.no_temperature.is_known());
-        assert!(!learned.from_refusal(400, text, &sent), "the second time it is a plain refusal");
+        assert!(learned.from_refusal(400, text, &Sent { temperature: true, ..Sent::default() }));
         let limit = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.";
-        assert!(learned.from_refusal(400, limit, &Sent::default()) && learned.completion_limit.is_known());
+        assert!(learned.from_refusal(400, limit, &Sent { max_tokens: true, ..Sent::default() }));
+        assert!(learned.no_temperature.is_known() && learned.completion_limit.is_known());
+        assert!(!learned.no_schema.is_known() && !learned.whole_only.is_known());
     }
 
     #[test]
     fn what_was_not_sent_cannot_be_the_reason() {
         let learned = Learned::default();
-        assert!(!learned.from_refusal(
-            400,
-            "temperature, stream, json_schema, tool_choice",
-            &Sent::default()
-        ));
-        let all = Sent { temperature: true, schema: true, forced_tool: true, streamed: true };
-        assert!(!learned.from_refusal(401, "temperature", &all));
+        let text = "temperature, 'stream', json_schema, tool_choice, max_completion_tokens";
+        assert!(!learned.from_refusal(400, text, &Sent::default()));
+        let all =
+            Sent { temperature: true, schema: true, forced_tool: true, streamed: true, max_tokens: true };
+        assert!(!learned.from_refusal(401, text, &all));
+        assert!(!learned.from_refusal(400, "an upstream error", &all));
     }
 }

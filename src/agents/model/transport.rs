@@ -69,7 +69,8 @@ impl Bounded {
         let (parts, body) = request.into_parts();
         let body = outgoing::scrubbed(&body, self.clean.scrub())
             .ok_or_else(|| Error::instance(TransportError::NotJson))?;
-        let (url, headers) = address(&parts.uri, parts.headers)?;
+        let (url, mut headers) = address(&parts.uri, parts.headers)?;
+        mark_keys(&mut headers);
         let sent = self.client.request(parts.method, url).headers(headers).body(body).send().await;
         let response = sent.map_err(|error| failed(&error))?;
         if response.status().is_success() {
@@ -164,6 +165,18 @@ async fn beginning(mut response: reqwest::Response) -> BytesMut {
 
 fn failed(error: &reqwest::Error) -> Error {
     Error::instance(TransportError::of(error))
+}
+
+/// Headers that hold a key, by the names of all wires.
+const KEYS: [&str; 3] = ["authorization", "x-api-key", "api-key"];
+
+/// Marks the keys, so that they are shown in no log and kept in no table of compressed headers.
+fn mark_keys(headers: &mut http::HeaderMap) {
+    for key in KEYS {
+        if let Some(value) = headers.get_mut(key) {
+            value.set_sensitive(true);
+        }
+    }
 }
 
 /// The address without the key that Google's wire puts into it: addresses end up in the logs of proxies.

@@ -13,7 +13,7 @@ use crate::incident::{
 };
 
 /// The code of a cause that no playbook knows.
-pub const OTHER: &str = "agent.other";
+pub(super) const OTHER: &str = "agent.other";
 
 /// An agent is never surer than this: its certainty is that of its evidence and of the model.
 const MOST_CONFIDENCE: f64 = 0.9;

@@ -6,6 +6,7 @@
 
 mod assess;
 mod judge;
+mod lesson;
 mod remedy;
 mod scene;
 mod specialists;

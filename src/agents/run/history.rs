@@ -84,13 +84,17 @@ fn size(message: &Message) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use rig_core::message::{AssistantContent, AssistantMessage, Message, ToolCall, ToolResultContent};
+    use rig_core::message::{AssistantContent, AssistantMessage, Message, ToolCall, ToolName, ToolResultContent};
     use serde_json::json;
 
     use super::{DROPPED, History};
 
     fn exchange(number: usize) -> [Message; 2] {
-        let call = AssistantContent::tool_call(format!("c{number}"), "kubernetes_logs", json!({}));
+        let call = AssistantContent::tool_call(
+            format!("c{number}"),
+            ToolName::new("kubernetes_logs").unwrap(),
+            json!({}),
+        );
         let AssistantContent::ToolCall(asked) = &call else { unreachable!() };
         let asked: ToolCall = asked.clone();
         let result = asked.result(vec![ToolResultContent::text(format!("{number} {}", "x".repeat(4_000)))]);

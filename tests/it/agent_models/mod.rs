@@ -28,15 +28,20 @@ fn scrub() -> Scrub {
     Arc::new(|text: &str| text.replace(SECRET, "[secret]"))
 }
 
-/// Short enough for a test, long enough for two cores.
+/// Pauses short enough for a test, timeouts long enough for a busy machine.
 fn patience() -> Patience {
     Patience {
         connect: Duration::from_secs(5),
-        silence: Duration::from_millis(400),
+        silence: Duration::from_secs(10),
         first_pause: Duration::from_millis(5),
         longest_pause: Duration::from_secs(2),
         rest: Duration::from_secs(60),
     }
+}
+
+/// For servers that stall.
+fn impatience() -> Patience {
+    Patience { silence: Duration::from_millis(300), ..patience() }
 }
 
 fn provider(kind: ProviderKind, url: &str) -> ProviderSettings {
@@ -62,6 +67,10 @@ fn model(provider: &str, model: &str, context_tokens: u64) -> ModelSettings {
 
 /// Models named like their providers, in this order.
 fn models(providers: &[(&str, ProviderSettings)]) -> Models {
+    models_with(providers, patience())
+}
+
+fn models_with(providers: &[(&str, ProviderSettings)], patience: Patience) -> Models {
     let settings = AgentsSettings {
         providers: providers.iter().map(|(name, provider)| ((*name).to_owned(), provider.clone())).collect(),
         models: providers
@@ -71,7 +80,7 @@ fn models(providers: &[(&str, ProviderSettings)]) -> Models {
         model_order: providers.iter().map(|(name, _)| (*name).to_owned()).collect(),
         ..AgentsSettings::default()
     };
-    Models::with_patience(&settings, scrub(), patience()).unwrap()
+    Models::with_patience(&settings, scrub(), patience).unwrap()
 }
 
 /// A question with a system message, a history of one call, and one tool.

@@ -1,17 +1,19 @@
 //! The scripted model, asked over the real wire.
 
-use std::time::Duration;
-
 use kubewright::agents::model::{ModelError, Models};
 use kubewright::settings::ProviderKind;
 use kubewright::sim::model::{Call, Expect, Fault, Reply, Script, ScriptedModel, Step};
 use rig_core::completion::FinishReason;
 use serde_json::{Value, json};
 
-use super::{KEY, answered, ask, models, provider};
+use super::{KEY, answered, ask, impatience, models_with, patience, provider};
 
 fn asking(server: &ScriptedModel) -> Models {
-    models(&[("scripted", provider(ProviderKind::OpenAiCompatible, &server.url()))])
+    models_with(&[("scripted", provider(ProviderKind::OpenAiCompatible, &server.url()))], patience())
+}
+
+fn stalled_by(server: &ScriptedModel) -> Models {
+    models_with(&[("scripted", provider(ProviderKind::OpenAiCompatible, &server.url()))], impatience())
 }
 
 #[tokio::test]
@@ -75,7 +77,7 @@ async fn every_scripted_fault_is_survived() {
     for fault in faults {
         let script = [Reply::Fail(fault.clone()), Reply::say("fine")].into_iter().collect();
         let server = ScriptedModel::start(script).await.unwrap();
-        let (answer, pieces) = answered(&asking(&server), &ask("?")).await;
+        let (answer, pieces) = answered(&stalled_by(&server), &ask("?")).await;
         assert_eq!(answer.map(|answer| answer.text), Ok("fine".to_owned()), "{fault:?}");
         assert_eq!((pieces.concat().as_str(), server.left()), ("fine", 0), "{fault:?}");
     }
@@ -91,7 +93,7 @@ async fn a_fault_after_text_ends_the_answer() {
         Fault::Filtered { after: after.clone() },
     ] {
         let server = ScriptedModel::start([Reply::Fail(fault.clone())].into_iter().collect()).await.unwrap();
-        let (answer, pieces) = answered(&asking(&server), &ask("?")).await;
+        let (answer, pieces) = answered(&stalled_by(&server), &ask("?")).await;
         assert!(matches!(answer, Err(ModelError::Exhausted(_))), "{fault:?}");
         assert_eq!((pieces.concat(), server.requests().len()), (after.clone(), 1), "{fault:?}");
     }
@@ -138,11 +140,7 @@ async fn two_hundred_questions_at_once_are_all_answered() {
     let step = Step { repeat: true, ..Reply::say("a few words in a row").into() };
     let script = Script { steps: vec![step], pace_ms: 5, ..Script::default() };
     let server = ScriptedModel::start(script).await.unwrap();
-    let settings = provider(ProviderKind::OpenAiCompatible, &server.url());
-    let models = models(&[(
-        "scripted",
-        kubewright::settings::ProviderSettings { timeout: Duration::from_secs(60), ..settings },
-    )]);
+    let models = asking(&server);
     let questions =
         (0..200).map(|_| async { answered(&models, &ask("?")).await.0.map(|answer| answer.text) });
     for text in futures::future::join_all(questions).await {

@@ -12,7 +12,7 @@ use crate::support::provider::{Canned, FakeProvider};
 /// A secret wherever a caller could have left one.
 fn leaking() -> Ask {
     let arguments = json!({"note": format!("it is {SECRET}")});
-    let call = AssistantContent::tool_call("call_1", "weather", arguments);
+    let call = AssistantContent::tool_call("call_1", ToolName::new("weather").unwrap(), arguments);
     let result = match &call {
         AssistantContent::ToolCall(call) => call.result(vec![
             ToolResultContent::text(format!("password={SECRET}")),

@@ -218,7 +218,7 @@ fn diagnosed() -> Event {
 
 fn plan() -> Plan {
     Plan {
-        hypothesis: "deploy.crash_loop".to_owned(),
+        agent: None, hypothesis: "deploy.crash_loop".to_owned(),
         rationale: "Revision 4 ran without restarts.".to_owned(),
         actions: vec![PlannedAction {
             action: Action::RollBack { workload: checkout(), to_revision: 4 },
