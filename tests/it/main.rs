@@ -8,6 +8,7 @@
     reason = "tests fail loudly"
 )]
 
+mod agent_tools;
 mod alertmanager;
 mod cli;
 mod crash;
