@@ -10,6 +10,7 @@
 
 mod agent_models;
 mod agent_sources;
+mod agent_tools;
 mod alertmanager;
 mod cli;
 mod crash;

@@ -175,7 +175,7 @@ async fn legacy(reader: &ClusterReader, catalog: &mut Catalog, core: &[String], 
     for (path, list) in lists {
         match list {
             Ok(list) => {
-                list.resources.into_iter().for_each(|resource| add(catalog, of_legacy(&path, resource)))
+                list.resources.into_iter().for_each(|resource| add(catalog, of_legacy(&path, resource)));
             }
             Err(error) => catalog.unread.push(format!("{path}: {error}")),
         }

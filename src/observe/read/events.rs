@@ -57,7 +57,7 @@ impl ClusterReader {
             error => error.map(|error| error.to_string()),
         };
         let mut events: Vec<ObjectEvent> = read.items.into_iter().map(of_event).collect();
-        events.sort_by(|left, right| right.at.cmp(&left.at));
+        events.sort_by_key(|event| std::cmp::Reverse(event.at));
         Ok((events, missing))
     }
 }

@@ -148,7 +148,7 @@ pub(super) async fn read(
             event.object.namespace.is_empty() || context.access.check(&event.object.namespace).is_ok();
         fits && permitted && oldest.is_none_or(|oldest| event.at.is_none_or(|at| at >= oldest))
     });
-    events.sort_by(|left, right| right.at.cmp(&left.at));
+    events.sort_by_key(|event| std::cmp::Reverse(event.at));
     Ok((events, missing))
 }
 

@@ -65,8 +65,11 @@ async fn get(arguments: Arguments, context: &ToolContext) -> Result<ToolOutput, 
     Ok(page(&yaml(shown), arguments.skip_lines, more).with([state::observation(&found, context.now)]))
 }
 
-/// An object as YAML.
+/// An object as YAML; a text as it is.
 pub(super) fn yaml(value: &Value) -> String {
+    if let Value::String(text) = value {
+        return text.clone();
+    }
     serde_saphyr::to_string(value).unwrap_or_else(|error| format!("(cannot be shown as YAML: {error})"))
 }
 

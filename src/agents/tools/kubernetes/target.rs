@@ -37,7 +37,6 @@ pub(super) struct Found {
 }
 
 /// What a failed read means for the caller.
-#[expect(clippy::needless_pass_by_value, reason = "stands in map_err")]
 pub(super) fn unread(error: ReadError) -> ToolError {
     match error {
         ReadError::Status { code: 400 | 422, message } => ToolError::Arguments(message),
@@ -199,12 +198,13 @@ fn told(kind: &ResourceKind, place: &str, name: &str, names: &[String]) -> Strin
     if !near.is_empty() {
         text = format!("{text}; did you mean {}?", near.join(", "));
     }
+    let then = if near.is_empty() { ";" } else { "" };
     let some: Vec<&str> = names.iter().take(MAX_TOLD).map(String::as_str).collect();
     let rest = names.len().saturating_sub(some.len());
     match (some.is_empty(), rest) {
         (true, _) => format!("{text}; there are no {} there", kind.plural),
-        (false, 0) => format!("{text} {} there: {}", kind.plural, some.join(", ")),
-        (false, rest) => format!("{text} {} there: {} and {rest} more", kind.plural, some.join(", ")),
+        (false, 0) => format!("{text}{then} {} there: {}", kind.plural, some.join(", ")),
+        (false, rest) => format!("{text}{then} {} there: {} and {rest} more", kind.plural, some.join(", ")),
     }
 }
 

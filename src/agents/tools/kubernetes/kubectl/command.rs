@@ -85,10 +85,22 @@ pub(super) fn parse(line: &str) -> Result<(Command, Vec<Filter>), ToolError> {
             return Err(ToolError::Denied("only kubectl runs here; the line begins with kubectl".to_owned()));
         }
     };
-    let mut parsed = flags(words)?;
+    // A refused verb says more than a flag of it that is not known.
+    let mut parsed = flags(words).map_err(|error| verb_refusal(words).unwrap_or(error))?;
     let command = command(&mut parsed)?;
     let filters = pipes.iter().map(|words| Filter::parse(words)).collect::<Result<_, _>>()?;
     Ok((command, filters))
+}
+
+/// Why the verb of a line is refused, where it is.
+fn verb_refusal(words: &[String]) -> Option<ToolError> {
+    let mut bare = words.iter().filter(|word| !word.starts_with('-'));
+    match (bare.next()?.as_str(), bare.next()) {
+        ("rollout", Some(verb)) if !matches!(verb.as_str(), "history" | "status") => {
+            Some(refused::rollout(verb))
+        }
+        (verb, _) => refused::verb(verb),
+    }
 }
 
 fn nothing() -> ToolError {

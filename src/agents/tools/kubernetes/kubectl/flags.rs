@@ -200,6 +200,9 @@ fn parse_short(
     Ok(())
 }
 
+/// The word after a flag. One that looks like a flag was meant as one, unless it is a number.
 fn next(words: &mut Words<'_>, flag: &str) -> Result<String, ToolError> {
-    words.next().cloned().ok_or_else(|| ToolError::Arguments(format!("{flag} needs a value")))
+    let is_value = |word: &&String| !word.starts_with('-') || word.parse::<i64>().is_ok();
+    let value = words.next().filter(is_value).cloned();
+    value.ok_or_else(|| ToolError::Arguments(format!("{flag} needs a value")))
 }
