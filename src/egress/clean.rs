@@ -89,7 +89,8 @@ mod tests {
 
     #[test]
     fn terminal_escapes_and_controls_are_taken_out() {
-        let text = "\u{1b}[31mred\u{1b}[0m \u{1b}]8;;http://evil\u{7}link\u{1b}]8;;\u{7}\u{0}\u{8}!\r\nnext\rover";
+        let text =
+            "\u{1b}[31mred\u{1b}[0m \u{1b}]8;;http://evil\u{7}link\u{1b}]8;;\u{7}\u{0}\u{8}!\r\nnext\rover";
         assert_eq!(clean(text).text, "red link!\nnext\nover");
     }
 
@@ -100,7 +101,10 @@ mod tests {
         assert!(cleaned);
         let text = format!("ok{tags} \u{202e}dne");
         let cleaned = clean(&text);
-        assert_eq!((cleaned.text.as_ref(), cleaned.tagged.as_str(), cleaned.turned), ("ok dne", "obey", true));
+        assert_eq!(
+            (cleaned.text.as_ref(), cleaned.tagged.as_str(), cleaned.turned),
+            ("ok dne", "obey", true)
+        );
     }
 
     #[test]

@@ -85,7 +85,11 @@ impl Detector {
         }
         for rule in self.rules.called_for(&view.text) {
             for range in self.matches(rule, &view.text) {
-                found.push(Found { range: view.original(range), rule: rule.id.clone(), restore: rule.restore });
+                found.push(Found {
+                    range: view.original(range),
+                    rule: rule.id.clone(),
+                    restore: rule.restore,
+                });
                 if found.len() > MOST_FINDINGS {
                     return Err(Refusal::TooManyFindings);
                 }
@@ -160,7 +164,11 @@ impl Detector {
     fn random(&self, base: &View, found: &mut Vec<Found>) {
         for range in random_words(&base.text) {
             if !self.rules.allows(base.text.get(range.clone()).unwrap_or_default()) {
-                found.push(Found { range: base.original(range), rule: "high-entropy".into(), restore: false });
+                found.push(Found {
+                    range: base.original(range),
+                    rule: "high-entropy".into(),
+                    restore: false,
+                });
             }
         }
     }
@@ -179,13 +187,17 @@ fn block_end(text: &str, start: usize) -> usize {
         let close = tail.find("-----").filter(|close| *close < 80).map_or(0, |close| close + 5);
         return start + end + 8 + close;
     }
-    let of_a_block = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '\\' | '"' | ' ' | '\t' | '\n' | ',' | ':' | '-');
+    let of_a_block = |c: char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, '+' | '/' | '=' | '\\' | '"' | ' ' | '\t' | '\n' | ',' | ':' | '-')
+    };
     start + rest.find(|c: char| !of_a_block(c)).unwrap_or(rest.len())
 }
 
 /// In order; where findings overlap, one that covers all, named after the one found first.
 pub(super) fn apart(found: Vec<Found>) -> Vec<Found> {
-    let mut numbered: Vec<(usize, Found)> = found.into_iter().enumerate().filter(|(_, one)| !one.range.is_empty()).collect();
+    let mut numbered: Vec<(usize, Found)> =
+        found.into_iter().enumerate().filter(|(_, one)| !one.range.is_empty()).collect();
     numbered.sort_by_key(|(order, one)| (one.range.start, *order));
     let mut kept: Vec<(usize, Found)> = Vec::with_capacity(numbered.len());
     for (order, one) in numbered {

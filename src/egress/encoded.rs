@@ -82,7 +82,9 @@ fn wide(bytes: &[u8]) -> Option<String> {
     if bytes.len() < 8 || zeros * 4 < bytes.len() {
         return None;
     }
-    let units = bytes.chunks_exact(2).map(|pair| pair.iter().rev().fold(0_u16, |sum, byte| sum << 8 | u16::from(*byte)));
+    let units = bytes
+        .chunks_exact(2)
+        .map(|pair| pair.iter().rev().fold(0_u16, |sum, byte| sum << 8 | u16::from(*byte)));
     String::from_utf16(&units.collect::<Vec<_>>()).ok()
 }
 
@@ -123,7 +125,10 @@ mod tests {
 
     #[test]
     fn digests_and_words_are_no_text() {
-        for text in ["4c0fdaa8b6341bfdeca5f18f7837462c80cff90527ee35ef185571e1c327beac", "kube-prometheus-stack-grafana"] {
+        for text in [
+            "4c0fdaa8b6341bfdeca5f18f7837462c80cff90527ee35ef185571e1c327beac",
+            "kube-prometheus-stack-grafana",
+        ] {
             assert!(texts(text).is_empty(), "{text}");
         }
     }

@@ -71,7 +71,8 @@ static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
     Some(Patterns { fence: Regex::new(LIKE_A_FENCE).ok()?, template: Regex::new(CHAT_TEMPLATES).ok()? })
 });
 
-const LIKE_A_FENCE: &str = r"(?i)[<‹«〈《⟨]{1,6}\s{0,8}/?\s{0,8}(?:end[\s_-]{0,4}(?:of[\s_-]{0,4})?)?untrusted[^<>\n]{0,200}>{0,6}";
+const LIKE_A_FENCE: &str =
+    r"(?i)[<‹«〈《⟨]{1,6}\s{0,8}/?\s{0,8}(?:end[\s_-]{0,4}(?:of[\s_-]{0,4})?)?untrusted[^<>\n]{0,200}>{0,6}";
 
 /// The words by which the chat templates of the usual model families divide roles and calls.
 const CHAT_TEMPLATES: &str = concat!(

@@ -54,5 +54,6 @@ fn address(text: &str, word: Range<usize>) -> Option<Range<usize>> {
     }
     let v6 = bare.parse::<Ipv6Addr>().ok().filter(|v6| !v6.is_loopback() && !v6.is_unspecified())?;
     let numbered = bare.bytes().any(|byte| byte.is_ascii_digit());
-    (numbered && v6.segments().iter().filter(|part| **part != 0).count() > 1).then(|| word.start..word.start + bare.len())
+    (numbered && v6.segments().iter().filter(|part| **part != 0).count() > 1)
+        .then(|| word.start..word.start + bare.len())
 }

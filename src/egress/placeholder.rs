@@ -123,7 +123,10 @@ static PLACEHOLDER: LazyLock<Option<Regex>> =
 
 /// Whether what follows is the path or the query of a link: a viewer that loads the link would send it away.
 fn would_be_sent(before: &str) -> bool {
-    let word = before.rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '"' | '\'')).next().unwrap_or_default();
+    let word = before
+        .rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '"' | '\''))
+        .next()
+        .unwrap_or_default();
     word.split_once("//").is_some_and(|(_, address)| address.contains(['/', '?', '#', '&', '=', '@']))
 }
 

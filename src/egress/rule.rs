@@ -169,7 +169,8 @@ impl Rule {
 }
 
 fn parse(text: &str, place: &str) -> Result<RuleFile, EgressError> {
-    toml::from_str(text).map_err(|source| EgressError::Form { place: place.to_owned(), source: Box::new(source) })
+    toml::from_str(text)
+        .map_err(|source| EgressError::Form { place: place.to_owned(), source: Box::new(source) })
 }
 
 fn read(path: &Path) -> Result<String, EgressError> {
@@ -185,9 +186,40 @@ fn whole(patterns: &[String], rule: &str) -> Result<Vec<Regex>, EgressError> {
     patterns.iter().map(|pattern| compile(&format!(r"^(?:{pattern})$"), rule)).collect()
 }
 
+/// The pattern with `\w`, `\d`, `\s` and `\b` meant in ASCII: texts are folded before they are read, and the tables of
+/// Unicode would make counted repetitions a hundred times as large.
+fn in_ascii(pattern: &str) -> String {
+    let (mut ascii, mut class, mut letters) =
+        (String::with_capacity(pattern.len() * 2), 0_u32, pattern.chars());
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => {
+                let escaped = letters.next().unwrap_or('\\');
+                match (escaped, class > 0) {
+                    ('w', false) => ascii.push_str("[0-9A-Za-z_]"),
+                    ('w', true) => ascii.push_str("0-9A-Za-z_"),
+                    ('W', false) => ascii.push_str("[^0-9A-Za-z_]"),
+                    ('d', false) => ascii.push_str("[0-9]"),
+                    ('d', true) => ascii.push_str("0-9"),
+                    ('s', false) => ascii.push_str(r"[ \t\n\r]"),
+                    ('s', true) => ascii.push_str(r" \t\n\r"),
+                    ('b', false) => ascii.push_str(r"(?-u:\b)"),
+                    (other, _) => ascii.extend(['\\', other]),
+                }
+                continue;
+            }
+            '[' => class += 1,
+            ']' => class = class.saturating_sub(1),
+            _ => {}
+        }
+        ascii.push(letter);
+    }
+    ascii
+}
+
 /// Compiles a pattern within the limits of size.
 pub(super) fn compile(pattern: &str, rule: &str) -> Result<Regex, EgressError> {
-    RegexBuilder::new(pattern)
+    RegexBuilder::new(&in_ascii(pattern))
         .size_limit(MOST_PATTERN_BYTES)
         .build()
         .map_err(|source| EgressError::Pattern { rule: rule.to_owned(), source: Box::new(source) })

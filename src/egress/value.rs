@@ -89,7 +89,8 @@ fn closes(after: &str) -> bool {
         return true;
     }
     // `a=b,c=d`: the next name.
-    let name = after.len() - after.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')).len();
+    let name = after.len()
+        - after.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.')).len();
     name > 0 && after.get(name..).is_some_and(|rest| rest.starts_with(['=', ':']))
 }
 
@@ -100,8 +101,10 @@ fn bound(text: &str) -> usize {
 /// Whether a value is more than an ordinary word: it holds a digit, a sign, or a capital within.
 pub(super) fn is_unlike_a_word(value: &str) -> bool {
     let trimmed = value.trim_end_matches(['.', ',', ':', ';', '!', '?', ')', '"', '\'']);
-    let inner_capital = trimmed.chars().skip(1).any(char::is_uppercase) && trimmed.chars().any(char::is_lowercase);
-    let sign = trimmed.chars().any(|c| c.is_ascii_punctuation() && !matches!(c, '-' | '.' | '\'' | '/' | '_' | '('));
+    let inner_capital =
+        trimmed.chars().skip(1).any(char::is_uppercase) && trimmed.chars().any(char::is_lowercase);
+    let sign =
+        trimmed.chars().any(|c| c.is_ascii_punctuation() && !matches!(c, '-' | '.' | '\'' | '/' | '_' | '('));
     trimmed.chars().count() >= 4 && (trimmed.chars().any(|c| c.is_ascii_digit()) || inner_capital || sign)
 }
 
@@ -146,13 +149,14 @@ impl<'a> Name<'a> {
         let like_a_name = pieces.len() > 1 && pieces.iter().all(word);
         let upper = self.name.bytes().all(|byte| !byte.is_ascii_lowercase());
         (names_one && !upper && like_a_name)
-            || (name.ends_with("pwd") && (name == "pwd" || name == "oldpwd"))
+            || (matches!(name, "pwd" | "oldpwd") && value.starts_with(['/', '~']))
     }
 
     /// `max_token=100`, `password:  8 bytes`.
     fn is_a_count(&self, name: &str, value: &str) -> bool {
         let digits = value.bytes().all(|byte| byte.is_ascii_digit());
-        digits && (name.ends_with("token") && value.len() < 6 || (self.sign.contains("  ") && value.len() < 4))
+        digits
+            && (name.ends_with("token") && value.len() < 6 || (self.sign.contains("  ") && value.len() < 4))
     }
 
     /// `invalid token: unexpected end of input`.

@@ -74,7 +74,9 @@ impl View {
     }
 
     fn decoded_once(&self) -> Option<Self> {
-        ESCAPE.is_match(&self.text).then(|| self.replaced(&ESCAPE, |escape| escaped(escape).unwrap_or('\u{fffd}')))
+        ESCAPE
+            .is_match(&self.text)
+            .then(|| self.replaced(&ESCAPE, |escape| escaped(escape).unwrap_or('\u{fffd}')))
     }
 
     /// With strings that were split over lines, list items or additions read as one.
@@ -113,7 +115,8 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     fn of(parent: &'a View) -> Self {
-        let (text, origin) = (String::with_capacity(parent.text.len()), Vec::with_capacity(parent.text.len()));
+        let (text, origin) =
+            (String::with_capacity(parent.text.len()), Vec::with_capacity(parent.text.len()));
         Self { parent, text, origin }
     }
 

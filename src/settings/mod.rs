@@ -17,8 +17,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jiff::Timestamp;
 pub use egress::EgressSettings;
+use jiff::Timestamp;
 pub use knowledge::{EmbeddingModel, KnowledgeSettings, cache_home};
 pub use load::Environment;
 pub use problem::{Problem, Problems};

@@ -11,8 +11,8 @@ use super::load::Sections;
 use super::secret::SecretRef;
 use super::{
     AutomationSettings, ClusterApi, ClusterSettings, EgressSettings, Endpoint, Environment, FreezeWindow,
-    IntakeSettings, KnowledgeSettings, ObserveSettings, Problems, ServerSettings, Settings, StoreSettings, VerifySettings,
-    duration, raw,
+    IntakeSettings, KnowledgeSettings, ObserveSettings, Problems, ServerSettings, Settings, StoreSettings,
+    VerifySettings, duration, raw,
 };
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";

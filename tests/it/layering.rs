@@ -31,7 +31,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "workflow",
-        &["incident", "observe", "recall", "diagnose", "remediate", "agents", "store", "settings", "telemetry"],
+        &[
+            "incident",
+            "observe",
+            "recall",
+            "diagnose",
+            "remediate",
+            "agents",
+            "store",
+            "settings",
+            "telemetry",
+        ],
     ),
     (
         "http",

@@ -9,6 +9,7 @@
 )]
 
 mod alertmanager;
+mod attacks;
 mod cli;
 mod crash;
 mod http;

@@ -47,7 +47,8 @@ impl RemoteModel {
         let model = config.client().embedding(settings.model.clone(), settings.dimension);
         // The host is part of the name: two servers may serve different models under one name.
         let host = settings.url.host_str().unwrap_or_default();
-        let mut remote = Self { name: format!("{}@{host}", settings.model), dimension: 0, model, scrub: settings.scrub };
+        let mut remote =
+            Self { name: format!("{}@{host}", settings.model), dimension: 0, model, scrub: settings.scrub };
         let vectors = remote.embed(vec!["ready?".to_owned()]).await?;
         remote.dimension = vectors.first().map_or(0, Vec::len);
         if remote.dimension == 0 {

@@ -14,8 +14,9 @@ use url::Url;
 
 use crate::app::App;
 use crate::settings::{
-    AutomationSettings, ClusterApi, ClusterSettings, EmbeddingModel, Endpoint, Environment, IntakeSettings,
-    EgressSettings, KnowledgeSettings, ObserveSettings, ServerSettings, Settings, StoreSettings, VerifySettings,
+    AutomationSettings, ClusterApi, ClusterSettings, EgressSettings, EmbeddingModel, Endpoint, Environment,
+    IntakeSettings, KnowledgeSettings, ObserveSettings, ServerSettings, Settings, StoreSettings,
+    VerifySettings,
 };
 use crate::sim::{Scenario, Sim, SimOptions, Webhook};
 
