@@ -7,7 +7,7 @@ use super::encoded::decoded;
 use super::entropy::{bits, random_words};
 use super::manifest::secret_values;
 use super::personal::Personal;
-use super::rule::{Reads, Rule, Rules};
+use super::rule::{Reads, Rule, Rules, allows};
 use super::value::{Name, is_unlike_a_word, value};
 use super::view::View;
 
@@ -51,7 +51,7 @@ impl Detector {
         let plain = View::plain(text);
         let base = plain.folded().unwrap_or(plain);
         // Addresses last: a password within an address is more than the address.
-        for (rule, range) in self.personal.find(&base.text) {
+        for (rule, range) in self.personal.find(&base.text).ok_or(Refusal::Incomplete)? {
             found.push(Found { range: base.original(range), rule: rule.into(), restore: true });
         }
         Ok(apart(found))
@@ -67,7 +67,7 @@ impl Detector {
             self.in_view(view, found)?;
         }
         if let Some(view) = unescaped.as_ref().unwrap_or(&base).joined() {
-            self.split(&view, found);
+            self.split(&view, found)?;
         }
         if depth < DEEPEST {
             self.wrapped(&base, depth, found)?;
@@ -85,6 +85,7 @@ impl Detector {
         }
         for rule in self.rules.called_for(&view.text) {
             for range in self.matches(rule, &view.text) {
+            for range in self.matches(rule, &view.text)? {
                 found.push(Found {
                     range: view.original(range),
                     rule: rule.id.clone(),
@@ -105,10 +106,11 @@ impl Detector {
     }
 
     /// What one rule replaces.
-    fn matches(&self, rule: &Rule, text: &str) -> Vec<Range<usize>> {
+    fn matches(&self, rule: &Rule, text: &str) -> Result<Vec<Range<usize>>, Refusal> {
+        let pattern = rule.pattern.get().ok_or(Refusal::Incomplete)?;
         let mut found = Vec::new();
         let mut at = 0;
-        while let Some(captures) = rule.pattern.captures_at(text, at) {
+        while let Some(captures) = pattern.captures_at(text, at) {
             let Some(whole) = captures.get(0) else { break };
             let range = match rule.reads {
                 Reads::Match => captures.name("secret").map(|secret| secret.range()).or(Some(whole.range())),
@@ -121,7 +123,7 @@ impl Detector {
                 break;
             }
         }
-        found
+        Ok(found)
     }
 
     fn is_secret(&self, rule: &Rule, text: &str, range: &Range<usize>) -> bool {
@@ -131,15 +133,15 @@ impl Detector {
             Reads::Prose => !is_unlike_a_word(secret),
             Reads::Match | Reads::Block => false,
         };
-        let allowed = self.rules.allows(secret) || rule.allow.iter().any(|pattern| pattern.is_match(secret));
+        let allowed = self.rules.allows(secret) || allows(&rule.allow, secret);
         !secret.is_empty() && !excused && !allowed && (rule.entropy <= 0.0 || bits(secret) >= rule.entropy)
     }
 
     /// In strings put together again only what is unmistakable, and only where it was not whole before.
-    fn split(&self, view: &View, found: &mut Vec<Found>) {
+    fn split(&self, view: &View, found: &mut Vec<Found>) -> Result<(), Refusal> {
         let known: Vec<Range<usize>> = apart(found.clone()).into_iter().map(|one| one.range).collect();
         for rule in self.rules.called_for(&view.text).into_iter().filter(|rule| rule.split) {
-            for range in self.matches(rule, &view.text) {
+            for range in self.matches(rule, &view.text)? {
                 let range = view.original(range);
                 let next = known.partition_point(|one| one.end <= range.start);
                 if known.get(next).is_none_or(|one| one.start >= range.end) {
@@ -147,6 +149,7 @@ impl Detector {
                 }
             }
         }
+        Ok(())
     }
 
     /// Encoded text that holds a secret is replaced whole.

@@ -11,9 +11,11 @@ const SHORTEST: usize = 20;
 const SHORTEST_OF_ONE_CASE: usize = 28;
 /// Least Shannon entropy, bits a character. Twenty random letters and digits have about 4.
 const LEAST_BITS: f64 = 3.5;
-/// Least share of neighbours of different kinds (small, capital, digit, sign). Random letters and digits have about 0.62,
+/// Least share of neighbours of different kinds (small, capital, digit). Random letters and digits have about 0.62,
 /// `CamelCase2Names` about 0.3.
 const LEAST_CHANGES: f64 = 0.36;
+/// Least letters and digits for each sign among them.
+const LETTERS_A_SIGN: usize = 12;
 
 /// Bits a character of the distribution of a text's characters.
 pub(super) fn bits(text: &str) -> f64 {
@@ -33,10 +35,10 @@ pub(super) fn random_words(text: &str) -> Vec<Range<usize>> {
             continue;
         }
         if is_random(text.get(word.clone()).unwrap_or_default()) {
-            found.push(word);
+            found.push(word.start..word.end + padding(text, word.end));
             continue;
         }
-        let paths = pieces(text, word, |byte| byte == b'/' || byte == b'=');
+        let paths = pieces(text, word, |byte| byte == b'/');
         for path in paths.into_iter().filter(|path| path.len() >= SHORTEST) {
             if is_random(text.get(path.clone()).unwrap_or_default()) {
                 found.push(path);
@@ -51,8 +53,13 @@ pub(super) fn random_words(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// The signs that fill up base64.
+fn padding(text: &str, at: usize) -> usize {
+    text.get(at..).map_or(0, |rest| rest.bytes().take(2).take_while(|byte| *byte == b'=').count())
+}
+
 fn part_of_a_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'_' | b'-')
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'_' | b'-')
 }
 
 fn pieces(text: &str, within: Range<usize>, ends: impl Fn(u8) -> bool) -> Vec<Range<usize>> {
@@ -81,15 +88,23 @@ fn is_named_digest(text: &str, start: usize) -> bool {
 }
 
 fn is_random(word: &str) -> bool {
-    let word = word.trim_end_matches('=');
     let has = |kind: fn(&u8) -> bool| word.bytes().any(|byte| kind(&byte));
     let (small, capital, digit) =
         (has(u8::is_ascii_lowercase), has(u8::is_ascii_uppercase), has(u8::is_ascii_digit));
-    if word.len() < SHORTEST || bits(word) < LEAST_BITS || is_hexadecimal(word) {
+    // Base64 has a sign in 32 letters, names and paths one in five.
+    let signs = word.bytes().filter(|byte| !byte.is_ascii_alphanumeric()).count();
+    if signs * LETTERS_A_SIGN > word.len()
+        || word.len() < SHORTEST
+        || bits(word) < LEAST_BITS
+        || is_hexadecimal(word)
+    {
+        return false;
+    }
+    if is_a_name(word) {
         return false;
     }
     if small && capital && (digit || word.len() >= 32) {
-        return changes(word) >= LEAST_CHANGES;
+        return changes(word) >= LEAST_CHANGES && (digit || capitals_in_a_row(word) * 8 >= word.len());
     }
     let one_case = digit && (small != capital) && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
     one_case && word.len() >= SHORTEST_OF_ONE_CASE && changes(word) >= LEAST_CHANGES / 2.0
@@ -100,14 +115,27 @@ fn is_hexadecimal(word: &str) -> bool {
     word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
+/// `eks-prod-NodeInstanceRole-1A2B3C4D5E6F`: words between the signs.
+fn is_a_name(word: &str) -> bool {
+    let is_a_word = |piece: &&str| piece.len() >= 3 && piece.bytes().all(|byte| byte.is_ascii_lowercase());
+    word.split(['-', '_', '/', '+']).filter(is_a_word).count() >= 2
+}
+
+/// Without digits only this tells chance from `RetryUpToMaximumCountWithFixedSleep`.
+fn capitals_in_a_row(word: &str) -> usize {
+    let capital = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_uppercase);
+    word.as_bytes().windows(2).filter(|pair| capital(pair.first()) && capital(pair.last())).count()
+}
+
 fn changes(word: &str) -> f64 {
+    // Dashes and slashes divide names and paths as well as chance does.
     let kind = |byte: u8| match byte {
-        b'a'..=b'z' => 0,
-        b'A'..=b'Z' => 1,
-        b'0'..=b'9' => 2,
-        _ => 3,
+        b'a'..=b'z' => Some(0),
+        b'A'..=b'Z' => Some(1),
+        b'0'..=b'9' => Some(2),
+        _ => None,
     };
-    let kinds: Vec<u8> = word.bytes().map(kind).collect();
+    let kinds: Vec<u8> = word.bytes().filter_map(kind).collect();
     let changed = kinds.windows(2).filter(|pair| pair.first() != pair.last()).count();
     #[expect(clippy::cast_precision_loss, reason = "words are short")]
     let share = changed as f64 / (kinds.len().max(2) - 1) as f64;
@@ -138,6 +166,7 @@ mod tests {
             "SHA256:uNiVztksCsDhcc0u9e8BgrJXVGDfsDDtCr9qY8xN2A4",
             "arn:aws:iam::123456789012:role/eks-prod-NodeInstanceRole-1A2B3C4D5E6F",
             "ip-10-0-12-34.eu-central-1.compute.internal",
+            "policy is RetryUpToMaximumCountWithFixedSleep",
             "resourceVersion: \"184467440737\" generation 12",
         ];
         for line in lines {

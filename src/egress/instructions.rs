@@ -70,7 +70,10 @@ impl Instructions {
     fn matches(&self, text: &str, disguised: bool, found: &mut Vec<Suspicion>) {
         for rule in self.0.called_for(text).into_iter().filter(|rule| rule.split || !disguised) {
             let known = found.iter().any(|one| *one.rule == *rule.id);
-            if !known && let Some(start) = rule.pattern.find(text).map(|found| found.start()) {
+            if !known
+                && let Some(start) =
+                    rule.pattern.get().and_then(|pattern| pattern.find(text)).map(|found| found.start())
+            {
                 note(&rule.id, text, start, found);
             }
         }

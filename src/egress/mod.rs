@@ -13,6 +13,7 @@ mod entropy;
 mod fence;
 mod instructions;
 mod manifest;
+mod pattern;
 mod personal;
 mod placeholder;
 mod rule;
@@ -105,7 +106,7 @@ impl Egress {
     /// When the rule file cannot be read, is not of the right form, or a pattern does not compile.
     pub fn new(settings: &EgressSettings) -> Result<Self, EgressError> {
         let rules = Rules::load(settings.rules.as_deref())?;
-        let detector = Detector::new(rules, Personal::new(settings)?);
+        let detector = Detector::new(rules, Personal::new(settings));
         let instructions = Instructions::new(Rules::instructions()?);
         Ok(Self(Arc::new(Guard { detector, instructions })))
     }

@@ -3,10 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
-use regex::Regex;
-
-use super::EgressError;
-use super::rule::compile;
+use super::pattern::Pattern;
 use crate::settings::EgressSettings;
 
 /// A rule name and where it matched.
@@ -15,27 +12,33 @@ pub(super) type Address = (&'static str, Range<usize>);
 /// What finds addresses.
 #[derive(Debug)]
 pub(super) struct Personal {
-    emails: Option<Regex>,
-    addresses: Option<Regex>,
+    emails: Option<Pattern>,
+    addresses: Option<Pattern>,
 }
 
 impl Personal {
-    pub(super) fn new(settings: &EgressSettings) -> Result<Self, EgressError> {
+    pub(super) fn new(settings: &EgressSettings) -> Self {
         let email = r"(?i)\b[a-z0-9._%+'-]{1,64}@(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}\b";
         let address = r"(?i)[0-9a-f:.]{2,64}";
-        Ok(Self {
-            emails: settings.emails.then(|| compile(email, "email")).transpose()?,
-            addresses: settings.ip_addresses.then(|| compile(address, "ip")).transpose()?,
-        })
+        Self {
+            emails: settings.emails.then(|| Pattern::new(email)),
+            addresses: settings.ip_addresses.then(|| Pattern::new(address)),
+        }
     }
 
-    pub(super) fn find(&self, text: &str) -> Vec<Address> {
-        let emails = self.emails.iter().flat_map(|pattern| pattern.find_iter(text));
+    /// Every address. Without its patterns there is no answer, and the text is not to be passed on.
+    pub(super) fn find(&self, text: &str) -> Option<Vec<Address>> {
+        let compiled = |pattern: &'_ Option<Pattern>| pattern.as_ref().map(|pattern| pattern.get().is_some());
+        if [&self.emails, &self.addresses].into_iter().filter_map(compiled).any(|compiled| !compiled) {
+            return None;
+        }
+        let emails = self.emails.iter().filter_map(Pattern::get).flat_map(|pattern| pattern.find_iter(text));
         let mut found: Vec<Address> = emails.map(|email| ("email", email.range())).collect();
-        for word in self.addresses.iter().flat_map(|pattern| pattern.find_iter(text)) {
+        for word in self.addresses.iter().filter_map(Pattern::get).flat_map(|pattern| pattern.find_iter(text))
+        {
             found.extend(address(text, word.range()).map(|range| ("ip", range)));
         }
-        found
+        Some(found)
     }
 }
 

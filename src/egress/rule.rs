@@ -7,15 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, MatchKind};
-use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 
 use super::EgressError;
+use super::pattern::Pattern;
 
 /// Largest rule file that is read, bytes.
 const MOST_FILE_BYTES: u64 = 1 << 20;
-/// Largest compiled pattern, bytes.
-const MOST_PATTERN_BYTES: usize = 8 << 20;
 /// Longest name of a rule.
 const LONGEST_ID: usize = 40;
 
@@ -71,9 +69,9 @@ pub(super) enum Reads {
 #[derive(Debug)]
 pub(super) struct Rule {
     pub(super) id: Arc<str>,
-    pub(super) pattern: Regex,
+    pub(super) pattern: Pattern,
     pub(super) entropy: f64,
-    pub(super) allow: Vec<Regex>,
+    pub(super) allow: Vec<Pattern>,
     pub(super) reads: Reads,
     pub(super) split: bool,
     pub(super) restore: bool,
@@ -84,7 +82,7 @@ pub(super) struct Rule {
 pub(super) struct Rules {
     rules: Vec<Rule>,
     /// Values that are no secrets whatever found them.
-    pub(super) allow: Vec<Regex>,
+    pub(super) allow: Vec<Pattern>,
     keywords: AhoCorasick,
     /// The rules of each keyword.
     behind: Vec<usize>,
@@ -93,17 +91,39 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// The built-in rules and those of a file.
+    /// The built-in rules and those of a file. Those of the file are compiled at once, to tell what is wrong with them.
     pub(super) fn load(extra: Option<&Path>) -> Result<Self, EgressError> {
         let mut raw = parse(SECRETS, "the built-in rules")?;
         if let Some(path) = extra {
             let place = path.display().to_string();
-            let more = parse(&read(path)?, &place)?;
+            let text = read(path)?;
+            Self::compile(parse(&text, &place)?)?.prove()?;
+            let more = parse(&text, &place)?;
             // First: what an operator names is to be called by that name.
             raw.rules.splice(0..0, more.rules);
             raw.allow.extend(more.allow);
         }
         Self::compile(raw)
+    }
+
+    /// Compiles every pattern.
+    fn prove(&self) -> Result<(), EgressError> {
+        let failed =
+            |rule: &str, source| EgressError::Pattern { rule: rule.to_owned(), source: Box::new(source) };
+        for pattern in &self.allow {
+            pattern.compile().map_err(|source| failed("allow", source))?;
+        }
+        for rule in &self.rules {
+            let pattern = rule.pattern.compile().map_err(|source| failed(&rule.id, source))?;
+            // A pattern that matches nothing at all would put a placeholder between all letters.
+            if pattern.is_match("") {
+                return Err(EgressError::Empty(rule.id.to_string()));
+            }
+            for allowed in &rule.allow {
+                allowed.compile().map_err(|source| failed(&rule.id, source))?;
+            }
+        }
+        Ok(())
     }
 
     /// The rules for text that speaks to a model.
@@ -126,7 +146,7 @@ impl Rules {
             .match_kind(MatchKind::Standard)
             .build(&words)
             .map_err(EgressError::Keywords)?;
-        let allow = whole(&raw.allow, "allow")?;
+        let allow = whole(&raw.allow);
         Ok(Self { rules, allow, keywords, behind, always })
     }
 
@@ -145,8 +165,13 @@ impl Rules {
 
     /// Whether a value is no secret whatever found it.
     pub(super) fn allows(&self, value: &str) -> bool {
-        self.allow.iter().any(|pattern| pattern.is_match(value))
+        allows(&self.allow, value)
     }
+}
+
+/// Whether one of the patterns matches. One that does not compile allows nothing.
+pub(super) fn allows(patterns: &[Pattern], value: &str) -> bool {
+    patterns.iter().filter_map(Pattern::get).any(|pattern| pattern.is_match(value))
 }
 
 impl Rule {
@@ -157,12 +182,8 @@ impl Rule {
         if !named {
             return Err(EgressError::Name(raw.id));
         }
-        let pattern = compile(&raw.regex, &raw.id)?;
-        // A pattern that matches nothing at all would put a placeholder between all letters.
-        if pattern.is_match("") {
-            return Err(EgressError::Empty(raw.id));
-        }
-        let allow = whole(&raw.allow, &raw.id)?;
+        let pattern = Pattern::new(&raw.regex);
+        let allow = whole(&raw.allow);
         let RawRule { id, entropy, reads, split, restore, .. } = raw;
         Ok(Self { id: id.into(), pattern, entropy, allow, reads, split, restore })
     }
@@ -182,14 +203,18 @@ fn read(path: &Path) -> Result<String, EgressError> {
     std::fs::read_to_string(path).map_err(failed)
 }
 
-fn whole(patterns: &[String], rule: &str) -> Result<Vec<Regex>, EgressError> {
-    patterns.iter().map(|pattern| compile(&format!(r"^(?:{pattern})$"), rule)).collect()
+fn whole(patterns: &[String]) -> Vec<Pattern> {
+    patterns.iter().map(|pattern| Pattern::whole(pattern)).collect()
 }
 
-/// Compiles a pattern within the limits of size.
-pub(super) fn compile(pattern: &str, rule: &str) -> Result<Regex, EgressError> {
-    RegexBuilder::new(pattern)
-        .size_limit(MOST_PATTERN_BYTES)
-        .build()
-        .map_err(|source| EgressError::Pattern { rule: rule.to_owned(), source: Box::new(source) })
+#[cfg(test)]
+mod tests {
+    use super::Rules;
+
+    #[test]
+    fn every_built_in_pattern_compiles() {
+        for rules in [Rules::load(None).unwrap(), Rules::instructions().unwrap()] {
+            rules.prove().unwrap();
+        }
+    }
 }

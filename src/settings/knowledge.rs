@@ -310,6 +310,7 @@ mod tests {
         settings.location = Some("s3://bucket/prefix/".to_owned());
         let scrub = || -> kubewright_ingest::Scrub { std::sync::Arc::new(str::to_owned) };
         assert!(settings.documents(scrub()).folder.ends_with("knowledge/documents"));
+        assert!(settings.documents(scrub()).scrub.is_some() && settings.episodes(scrub()).scrub.is_some());
         assert_eq!(settings.documents(scrub()).location.as_deref(), Some("s3://bucket/prefix/documents"));
         assert_eq!(settings.episodes(scrub()).location.as_deref(), Some("s3://bucket/prefix/episodes"));
     }

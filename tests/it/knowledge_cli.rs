@@ -253,6 +253,24 @@ async fn a_search_is_measured_on_questions_with_known_answers() {
 }
 
 #[tokio::test]
+async fn without_its_rules_the_guard_lets_nothing_be_ingested_and_a_check_says_why() {
+    let place = Place::new();
+    let rules = "[[rules]]\nid = \"badge\"\nregex = \"(\"\n";
+    std::fs::write(place.path("rules.toml"), rules).unwrap();
+    let settings = "[knowledge]\nmodel = \"none\"\nfolder = \"base\"\n[egress]\nrules = \"rules.toml\"\n";
+    let cluster = "[[clusters]]\nname = \"a\"\nurl = \"http://127.0.0.1:1\"\n";
+    std::fs::write(place.path("kubewright.toml"), format!("{settings}{cluster}")).unwrap();
+    let refused = place.bad(&["ingest", "docs"]).await;
+    assert!(refused.contains("could not set up the egress guard"), "{refused}");
+    let output = place.run(&["check", "-o", "json"]).await;
+    assert!(!output.status.success());
+    let tried: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let guard = tried.iter().find(|tried| tried["area"] == "egress").unwrap();
+    assert_eq!(guard["ok"], false);
+    assert!(guard["detail"].as_str().unwrap().contains("rule badge does not compile"), "{guard}");
+}
+
+#[tokio::test]
 async fn a_check_says_that_search_is_by_words_only_without_failing_for_it() {
     let place = Place::new();
     let knowledge = "[knowledge]\nmodel = \"none\"\nfolder = \"base\"\n";

@@ -12,6 +12,7 @@ mod agent_models;
 mod agent_sources;
 mod agent_tools;
 mod alertmanager;
+mod attacks;
 mod cli;
 mod crash;
 mod http;

@@ -1,5 +1,6 @@
 //! What integration tests share.
 
+pub(crate) mod attacks;
 pub(crate) mod gate;
 pub(crate) mod postgres;
 pub(crate) mod provider;
