@@ -8,3 +8,10 @@
 pub mod chat;
 pub mod progress;
 pub mod tools;
+
+/// Everybody who can be asked: the orchestrator, which dispatches, and the specialists.
+pub const NAMES: [&str; 6] =
+    [ORCHESTRATOR, "diagnostic", "remediation", "security", "performance", "learning"];
+
+/// Who is asked where nobody is named.
+pub const ORCHESTRATOR: &str = "orchestrator";

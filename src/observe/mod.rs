@@ -8,6 +8,7 @@ mod changes;
 mod cluster;
 mod collect;
 mod dependencies;
+mod directory;
 mod error;
 mod gaps;
 mod http;
@@ -28,6 +29,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub use directory::Directory;
 pub use error::ObserveError;
 pub use loki::Loki;
 pub use observer::Observer;
