@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::agents::chat::Chat;
 use crate::http::{self, HttpState};
 use crate::incident::IncidentId;
 use crate::recall::{Places, Recall};
@@ -28,6 +29,7 @@ pub struct App {
     store: Store,
     workflow: Workflow,
     recall: Recall,
+    chat: Chat,
     settings: Arc<Settings>,
     metrics: PrometheusHandle,
 }
@@ -45,12 +47,13 @@ impl App {
         let clusters = Clusters::connect(&settings).await?;
         let recall = Recall::new(places(&settings.knowledge)).await;
         let settings = Arc::new(settings);
+        let chat = Chat::new(store.clone(), recall.clone(), clusters.observers(), &settings, None);
         // Random, not the host's name: two processes on one host must not take each other's leases for their own.
         let owner = format!("kubewright-{}", IncidentId::random());
         let policy = Arc::new(policy);
         let workflow =
             Workflow::new(store.clone(), clusters, policy, recall.clone(), settings.clone(), &owner);
-        Ok(Self { store, workflow, recall, settings, metrics })
+        Ok(Self { store, workflow, recall, chat, settings, metrics })
     }
 
     /// The store, for callers that share the process with the server (the demo, tests).
@@ -83,6 +86,8 @@ impl App {
         let state = HttpState {
             store: self.store.clone(),
             recall: self.recall,
+            chat: self.chat,
+            tasks: tasks.clone(),
             settings: self.settings,
             metrics: self.metrics,
             runner_alive,

@@ -32,6 +32,12 @@ impl Clusters {
         Ok(Self(Arc::new(clusters)))
     }
 
+    /// The means to read each cluster, by its name, for whoever only reads.
+    #[must_use]
+    pub fn observers(&self) -> BTreeMap<String, Observer> {
+        self.0.iter().map(|(name, cluster)| (name.clone(), cluster.observer.clone())).collect()
+    }
+
     /// The cluster that an incident is about.
     ///
     /// # Errors

@@ -48,7 +48,7 @@ impl Draft {
             return known.mark.clone();
         }
         let mark = format!("[{}]", self.cited.len() + 1);
-        self.cited.push(Cited { mark: mark.clone(), title: prose(title), uri: uri.to_owned() });
+        self.cited.push(Cited { mark: mark.clone(), title: line(title), uri: uri.to_owned() });
         mark
     }
 
@@ -121,11 +121,15 @@ pub(super) fn tokens(text: &str) -> u64 {
     u64::try_from(text.len()).unwrap_or(u64::MAX).div_ceil(BYTES_PER_TOKEN)
 }
 
+/// Text of the outside world as one line, without secrets and control characters.
+fn line(text: &str) -> String {
+    mask::clean(text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Text of the outside world as one line of prose: without secrets and control characters, and nothing in it is a link,
 /// an image or HTML to whoever renders Markdown.
 pub(super) fn prose(text: &str) -> String {
-    let clean = mask::clean(text);
-    let words = clean.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = line(text);
     let mut escaped = String::with_capacity(words.len());
     for (place, letter) in words.chars().enumerate() {
         if place >= LONGEST {
