@@ -9,6 +9,7 @@
 )]
 
 mod alertmanager;
+mod chat;
 mod cli;
 mod crash;
 mod http;

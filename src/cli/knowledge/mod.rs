@@ -9,7 +9,7 @@ use kubewright_ingest::{Happened, KnowledgeBase, Version};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::ask::confirmed;
+use super::confirm::confirmed;
 use super::base::{BaseArgs, Collection, emptiness};
 use super::output::{Format, print, render};
 use super::text::line;
