@@ -44,9 +44,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use approvals::{Answer, ApprovalList, OpenApproval};
-pub use chat::{
-    AnswerDone, AnswerFailed, ChatRequest, ConversationDetail, ModelCard, ModelList, UsageShown,
-};
+pub use chat::{AnswerDone, AnswerFailed, ChatRequest, ConversationDetail, ModelCard, ModelList, UsageShown};
 pub use error::{ErrorBody, ErrorDetail};
 pub use events::EventList;
 pub use feed::FeedEvent;

@@ -60,7 +60,9 @@ impl Observer {
     pub async fn directory(&self, only: Option<&BTreeSet<String>>) -> Directory {
         let mut directory = Directory::default();
         let mut gaps = Gaps::default();
-        for (kind, listed) in KINDS.iter().zip(join_all(KINDS.iter().map(|kind| self.names(kind, only))).await) {
+        for (kind, listed) in
+            KINDS.iter().zip(join_all(KINDS.iter().map(|kind| self.names(kind, only))).await)
+        {
             let (objects, error) = listed;
             directory.objects.extend(objects);
             if let Some(error) = error {
@@ -71,7 +73,11 @@ impl Observer {
         directory
     }
 
-    async fn names(&self, kind: &Kind, only: Option<&BTreeSet<String>>) -> (Vec<ObjectRef>, Option<ReadError>) {
+    async fn names(
+        &self,
+        kind: &Kind,
+        only: Option<&BTreeSet<String>>,
+    ) -> (Vec<ObjectRef>, Option<ReadError>) {
         match (only, kind.namespaced) {
             (None, _) => self.list_names(kind, None).await,
             (Some(namespaces), true) => {
@@ -93,7 +99,8 @@ impl Observer {
     async fn list_names(&self, kind: &Kind, namespace: Option<&str>) -> (Vec<ObjectRef>, Option<ReadError>) {
         let settings = self.settings();
         let limits = Limits { objects: settings.max_objects_per_kind, deadline: settings.collector_deadline };
-        let root = if kind.group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{}/v1", kind.group) };
+        let root =
+            if kind.group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{}/v1", kind.group) };
         let within = namespace.map(|name| format!("/namespaces/{name}")).unwrap_or_default();
         let path = format!("{root}{within}/{}", kind.plural);
         let group = if kind.group.is_empty() { String::new() } else { format!(".{}", kind.group) };

@@ -77,9 +77,12 @@ mod tests {
     #[test]
     fn a_conversation_must_end_with_a_question() {
         assert!(check(&turn(&[(Role::System, "be brief"), (Role::User, "why?")])).is_ok());
-        for messages in
-            [&[][..], &[(Role::User, "a"), (Role::Assistant, "b")], &[(Role::System, "a")], &[(Role::User, " \n")]]
-        {
+        for messages in [
+            &[][..],
+            &[(Role::User, "a"), (Role::Assistant, "b")],
+            &[(Role::System, "a")],
+            &[(Role::User, " \n")],
+        ] {
             assert!(refusal(&turn(messages)).contains("last message"), "{messages:?}");
         }
     }

@@ -5,10 +5,10 @@ use std::io::Write;
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, bail};
 
+use super::super::Client;
 use super::super::output::{Format, heading, print};
 use super::super::sse::{Decoder, ServerEvent};
 use super::super::text;
-use super::super::Client;
 use crate::agents::progress::RunEvent;
 use crate::http::{AnswerDone, AnswerFailed, ChatRequest};
 use crate::store::Link;
@@ -31,7 +31,9 @@ pub(in crate::cli) async fn ask(
     let mut response = client.post_stream(&["api", "v1", "chat"], request).await?;
     let mut decoder = Decoder::default();
     let shows = format == Format::Table;
-    while let Some(piece) = response.chunk().await.context("the server broke off before the answer was complete")? {
+    while let Some(piece) =
+        response.chunk().await.context("the server broke off before the answer was complete")?
+    {
         for event in decoder.push(&piece)? {
             if let Some(done) = take(&event, shows)? {
                 return Ok(done);
@@ -52,7 +54,8 @@ fn take(event: &ServerEvent, shows: bool) -> anyhow::Result<Option<AnswerDone>> 
             Ok(Some(serde_json::from_str(&event.data).context(UNREADABLE)?))
         }
         "failed" => {
-            let AnswerFailed { conversation, error } = serde_json::from_str(&event.data).context(UNREADABLE)?;
+            let AnswerFailed { conversation, error } =
+                serde_json::from_str(&event.data).context(UNREADABLE)?;
             let (message, conversation) = (text::line(&error.message), text::line(&conversation));
             bail!("{message} (conversation {conversation}, request {})", text::line(&error.request_id))
         }
@@ -106,7 +109,8 @@ pub(in crate::cli) fn sources(citations: &[Link]) -> String {
     if citations.is_empty() {
         return String::new();
     }
-    let line = |link: &Link| format!("  {}\n", text::line(&format!("{} {}  {}", link.mark, link.title, link.uri)));
+    let line =
+        |link: &Link| format!("  {}\n", text::line(&format!("{} {}  {}", link.mark, link.title, link.uri)));
     format!("\n{}{}", heading("Sources"), citations.iter().map(line).collect::<String>())
 }
 
@@ -154,7 +158,8 @@ mod tests {
 
     #[test]
     fn sources_are_listed_with_their_links() {
-        let link = Link { mark: "[1]".to_owned(), title: "A\ntitle".to_owned(), uri: "https://x/".to_owned() };
+        let link =
+            Link { mark: "[1]".to_owned(), title: "A\ntitle".to_owned(), uri: "https://x/".to_owned() };
         let shown = anstream::adapter::strip_str(&sources(&[link])).to_string();
         assert_eq!(shown, "\nSources\n  [1] A title  https://x/\n");
         assert_eq!(sources(&[]), "");

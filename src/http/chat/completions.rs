@@ -65,7 +65,11 @@ pub(super) async fn complete(
 }
 
 /// What is asked, in our words.
-async fn turn(state: &HttpState, request: CompletionRequest, headers: &HeaderMap) -> Result<ChatTurn, ApiError> {
+async fn turn(
+    state: &HttpState,
+    request: CompletionRequest,
+    headers: &HeaderMap,
+) -> Result<ChatTurn, ApiError> {
     let (agent, suffix) = agent(&request.model).ok_or_else(|| models::unknown(&request.model))?;
     let metadata = request.metadata.unwrap_or_default();
     let messages = messages(request.messages)?;

@@ -147,7 +147,9 @@ mod tests {
     use super::*;
 
     fn read(messages_sent: Value) -> Result<Vec<ChatMessage>, ApiError> {
-        messages(CompletionRequest::read(json!({ "model": "kubewright", "messages": messages_sent }))?.messages)
+        messages(
+            CompletionRequest::read(json!({ "model": "kubewright", "messages": messages_sent }))?.messages,
+        )
     }
 
     fn message(role: Role, text: &str) -> ChatMessage {
@@ -172,7 +174,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
-        let image = json!([{ "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "x" } }] }]);
+        let image =
+            json!([{ "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "x" } }] }]);
         for (sent, param) in [
             (json!([{ "role": "wizard", "content": "x" }]), "messages[0].role"),
             (image, "messages[0].content"),
@@ -187,7 +190,8 @@ mod tests {
     #[test]
     fn unknown_fields_are_passed_over_and_known_ones_must_fit() {
         let body = |more: Value| {
-            let mut body = json!({ "model": "kubewright", "messages": [], "top_p": 1, "seed": 7, "tools": [] });
+            let mut body =
+                json!({ "model": "kubewright", "messages": [], "top_p": 1, "seed": 7, "tools": [] });
             body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             CompletionRequest::read(body)
         };

@@ -47,7 +47,8 @@ pub(super) async fn in_texts<'a>(
 
 fn in_text(text: &str) -> Option<&str> {
     let after = text.get(text.rfind(MARK)? + MARK.len()..)?.trim_start();
-    let end = after.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-').unwrap_or(after.len());
+    let end =
+        after.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-').unwrap_or(after.len());
     after.get(..end).filter(|name| !name.is_empty() && name.len() <= 64)
 }
 

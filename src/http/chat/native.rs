@@ -125,7 +125,11 @@ pub(super) async fn chat(
     let request_id = request_id.and_then(|Extension(id)| id.header_value().to_str().map(str::to_owned).ok());
     let Asked { turn, conversation, left_out, .. } = asked;
     let record = Record { store: state.store.clone(), conversation: conversation.id.clone() };
-    let tell = Tell { state: state.clone(), conversation: conversation.id, request_id: request_id.unwrap_or_default() };
+    let tell = Tell {
+        state: state.clone(),
+        conversation: conversation.id,
+        request_id: request_id.unwrap_or_default(),
+    };
     let header = [(CONVERSATION, tell.conversation.to_string())];
     let running = Turn::start(&state, seat, turn, Some(record));
     Ok((header, Sse::new(tell.events(running, left_out)).keep_alive(KeepAlive::default())))
@@ -143,7 +147,8 @@ struct Asked {
 
 async fn ask(state: &HttpState, request: ChatRequest) -> Result<Asked, ApiError> {
     if request.namespaces.len() > MOST_NAMESPACES {
-        let text = format!("\"namespaces\" has {}; at most {MOST_NAMESPACES} are taken", request.namespaces.len());
+        let text =
+            format!("\"namespaces\" has {}; at most {MOST_NAMESPACES} are taken", request.namespaces.len());
         return Err(ApiError::unprocessable("too_many_namespaces", text));
     }
     let known = match &request.conversation {

@@ -207,7 +207,9 @@ mod tests {
 
     #[test]
     fn other_models_are_none() {
-        for other in ["", "gpt-4o", "kubewrightx", "kubewright-", "kubewright-nobody", "Kubewright", "orchestrator"] {
+        for other in
+            ["", "gpt-4o", "kubewrightx", "kubewright-", "kubewright-nobody", "Kubewright", "orchestrator"]
+        {
             assert_eq!(agent(other), None, "{other}");
         }
     }

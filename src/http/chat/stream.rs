@@ -39,7 +39,7 @@ pub(super) fn chunks(
     // `null` in every chunk but the last, where usage was asked for.
     let usage = with_usage.then_some(None);
     async_stream::stream! {
-        let chunk = |choice| Ok(data(&Chunk { head: &head, choices: vec![choice], usage }));
+        let chunk = |choice: ChunkChoice<'_>| chunk(&head, choice, usage);
         yield chunk(ChunkChoice::role());
         while let Some(news) = turn.next().await {
             match news {
@@ -64,6 +64,10 @@ pub(super) fn chunks(
             }
         }
     }
+}
+
+fn chunk(head: &Head, choice: ChunkChoice<'_>, usage: Option<Option<Usage>>) -> Result<Sent, Infallible> {
+    Ok(data(&Chunk { head, choices: vec![choice], usage }))
 }
 
 fn data(value: &impl Serialize) -> Sent {
@@ -113,7 +117,10 @@ mod tests {
     fn citations_are_links_of_this_server_or_of_the_web() {
         let base = Url::parse("https://kubewright.example/").unwrap();
         let linked = |uri: &str| linked(&cited("A title", uri), Some(&base));
-        assert_eq!(linked("/api/v1/incidents/inc-a"), "[A title](https://kubewright.example/api/v1/incidents/inc-a)");
+        assert_eq!(
+            linked("/api/v1/incidents/inc-a"),
+            "[A title](https://kubewright.example/api/v1/incidents/inc-a)"
+        );
         assert_eq!(linked("https://k8s.example/a_(b)"), "[A title](https://k8s.example/a_%28b%29)");
         assert_eq!(linked("javascript:alert(1)"), "A title (javascript:alert(1))");
     }

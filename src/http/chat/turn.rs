@@ -86,7 +86,9 @@ impl Turn {
         if self.over {
             return None;
         }
-        let lost = || News::Failed(ApiError::internal(anyhow::anyhow!("the task of a chat ended without an answer")));
+        let lost = || {
+            News::Failed(ApiError::internal(anyhow::anyhow!("the task of a chat ended without an answer")))
+        };
         let news = self.news.recv().await.unwrap_or_else(lost);
         self.over = !matches!(news, News::Event(_));
         Some(news)

@@ -56,12 +56,14 @@ impl Store {
             seq += 1;
             insert(&mut transaction, id, seq, now, one).await?;
         }
-        sqlx::query::<sqlx::Any>("UPDATE conversations SET message_count = $1, updated_at = $2 WHERE id = $3")
-            .bind(seq)
-            .bind(micros(now))
-            .bind(key(id.as_str()))
-            .execute(&mut *transaction)
-            .await?;
+        sqlx::query::<sqlx::Any>(
+            "UPDATE conversations SET message_count = $1, updated_at = $2 WHERE id = $3",
+        )
+        .bind(seq)
+        .bind(micros(now))
+        .bind(key(id.as_str()))
+        .execute(&mut *transaction)
+        .await?;
         transaction.commit().await?;
         Ok(true)
     }

@@ -62,7 +62,10 @@ async fn the_openai_client_raises_its_own_errors() {
     assert_eq!(python("broken_stream", server, "any").await, json!(["APIError", "model_unavailable"]));
     let guarded = Stage::with_token("s3cret").await;
     let server = serve(&guarded).await;
-    assert_eq!(python("wrong_key", server, "broken").await, json!(["AuthenticationError", "invalid_api_key"]));
+    assert_eq!(
+        python("wrong_key", server, "broken").await,
+        json!(["AuthenticationError", "invalid_api_key"])
+    );
     assert_eq!(python("models", server, "s3cret").await[0], "kubewright");
 }
 
@@ -100,7 +103,10 @@ async fn ask_prints_the_answer_and_its_sources_and_tools_aside() {
     let output = run(server, home.path(), &["ask", "why", "is", "it", "down?"], "").await;
     assert!(output.status.success(), "{}", text(&output.stderr));
     let (shown, aside) = (text(&output.stdout), text(&output.stderr));
-    assert!(shown.starts_with("It crashes [1]. Roll it back.\n\nSources\n  [1] A runbook  http://"), "{shown}");
+    assert!(
+        shown.starts_with("It crashes [1]. Roll it back.\n\nSources\n  [1] A runbook  http://"),
+        "{shown}"
+    );
     assert_eq!(aside, "· kubernetes_get {}\n");
     let json = run(server, home.path(), &["ask", "-o", "json", "why?"], "").await;
     let done: Value = serde_json::from_slice(&json.stdout).unwrap();
@@ -124,7 +130,9 @@ async fn a_chat_obeys_its_commands_and_goes_on_with_its_conversation() {
     let stage = Stage::with_talk(script.clone()).await;
     let id = stage.crash().await;
     let (server, home) = (serve(&stage).await, tempfile::tempdir().unwrap());
-    let typed = format!("/incidents\n/incident {id}\nwhy?\n/agent security\nand now?\n/sing\n/conversations\n/new\nagain?\n/quit\nnever\n");
+    let typed = format!(
+        "/incidents\n/incident {id}\nwhy?\n/agent security\nand now?\n/sing\n/conversations\n/new\nagain?\n/quit\nnever\n"
+    );
     let output = run(server, home.path(), &["chat"], &typed).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
     let shown = text(&output.stdout);

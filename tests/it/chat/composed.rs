@@ -32,7 +32,11 @@ async fn what_is_going_on_is_answered_from_incidents_with_links() {
     assert!(ask(&stage, "what is going on?").await.text.contains("There is no open incident."));
     let id = stage.crash().await;
     let done = ask(&stage, "list incidents").await;
-    assert!(done.text.contains("There is one open incident:") && done.text.contains(id.as_str()), "{}", done.text);
+    assert!(
+        done.text.contains("There is one open incident:") && done.text.contains(id.as_str()),
+        "{}",
+        done.text
+    );
     assert!(done.citations[0].uri.ends_with(&format!("/api/v1/incidents/{id}")), "{:?}", done.citations);
     let status = ask(&stage, &format!("status of {id}")).await;
     assert!(status.text.contains(&format!("{id} triage")), "{}", status.text);
@@ -73,7 +77,11 @@ async fn documents_answer_how_something_is_fixed_and_what_an_alert_means() {
     assert!(done.text.contains("The documents say about it:") && done.text.contains("[1]"), "{}", done.text);
     assert!(done.citations.iter().any(|link| link.uri.contains("image-pull-failed")), "{:?}", done.citations);
     let alert = ask(&stage, "what does KubePodCrashLooping mean?").await;
-    assert!(alert.text.contains("Container keeps ending") && alert.text.contains("again and again"), "{}", alert.text);
+    assert!(
+        alert.text.contains("Container keeps ending") && alert.text.contains("again and again"),
+        "{}",
+        alert.text
+    );
     assert!(alert.citations[0].uri.ends_with("/api/v1/knowledge/documents/builtin/crash-loop.md"));
 }
 
@@ -96,7 +104,10 @@ async fn why_a_workload_crashes_is_answered_from_a_fresh_look_at_the_cluster() {
     assert_eq!(answer.status(), 200);
     let answer: Value = answer.json().await.unwrap();
     let text = answer["choices"][0]["message"]["content"].as_str().unwrap();
-    assert!(text.contains("The most likely cause of what is wrong with Deployment") && text.contains("checkout"), "{text}");
+    assert!(
+        text.contains("The most likely cause of what is wrong with Deployment") && text.contains("checkout"),
+        "{text}"
+    );
     assert!(text.contains("What shows it:\n\n- E1") || text.contains("What shows it:\n\n- E"), "{text}");
     let missing = json!({ "model": "kubewright", "messages": [{ "role": "user", "content": "why does deployment/chekout crash?" }] });
     let (_, answer) = server.post("/v1/chat/completions", &missing).await;

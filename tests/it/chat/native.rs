@@ -37,7 +37,11 @@ async fn everything_that_happens_is_told_and_the_end_has_it_all() {
     assert_eq!((done.conversation, done.text.as_str()), (named, "It crashes [1]. Roll it back."));
     assert_eq!((done.finish.as_str(), done.model.as_deref()), ("stop", Some("scripted")));
     assert_eq!((done.usage.input_tokens, done.usage.output_tokens), (12, 5));
-    assert!(done.citations[0].uri.starts_with("http://127.0.0.1:8080/api/v1/knowledge/"), "{:?}", done.citations);
+    assert!(
+        done.citations[0].uri.starts_with("http://127.0.0.1:8080/api/v1/knowledge/"),
+        "{:?}",
+        done.citations
+    );
 }
 
 #[tokio::test]

@@ -62,13 +62,18 @@ async fn a_stream_begins_with_the_role_and_ends_with_usage_and_done() {
     let events = Reader::open(&stage, PATH, &asked).await.rest().await;
     assert_eq!(events.last().unwrap().1, "[DONE]");
     let chunks = chunks(&events);
-    assert!(chunks.iter().all(|chunk| chunk["object"] == "chat.completion.chunk" && chunk["id"] == chunks[0]["id"]));
+    assert!(
+        chunks
+            .iter()
+            .all(|chunk| chunk["object"] == "chat.completion.chunk" && chunk["id"] == chunks[0]["id"])
+    );
     assert_eq!(chunks[0]["choices"][0]["delta"], json!({ "role": "assistant", "content": "" }));
     let (last, said) = chunks.split_last().unwrap();
     assert_eq!(last["choices"], json!([]));
     assert_eq!(last["usage"]["total_tokens"], 17);
     assert!(said.iter().all(|chunk| chunk["usage"].is_null() && chunk.get("usage").is_some()));
-    let text: String = said.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
+    let text: String =
+        said.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
     // What the model did not say in pieces is not lost, and nothing is said twice.
     assert!(text.starts_with("It crashes [1]. Roll it back.\n\nSources:\n- [1] [A runbook]("), "{text}");
     assert_eq!(said.last().unwrap()["choices"][0]["finish_reason"], "stop");
@@ -78,7 +83,9 @@ async fn a_stream_begins_with_the_role_and_ends_with_usage_and_done() {
 async fn without_being_asked_for_usage_is_not_in_a_stream() {
     let stage = Stage::with_talk(Script::new(Then::Ends)).await;
     let events = Reader::open(&stage, PATH, &question(&json!({ "stream": true }))).await.rest().await;
-    assert!(chunks(&events).iter().all(|chunk| chunk.get("usage").is_none() && chunk["choices"] != json!([])));
+    assert!(
+        chunks(&events).iter().all(|chunk| chunk.get("usage").is_none() && chunk["choices"] != json!([]))
+    );
 }
 
 #[tokio::test]
@@ -86,7 +93,10 @@ async fn a_failure_in_the_middle_is_an_error_event_and_no_done() {
     let stage = Stage::with_talk(Script::new(Then::Fails)).await;
     let events = Reader::open(&stage, PATH, &question(&json!({ "stream": true }))).await.rest().await;
     let last: Value = serde_json::from_str(&events.last().unwrap().1).unwrap();
-    assert_eq!((&last["error"]["type"], &last["error"]["code"]), (&json!("server_error"), &json!("model_unavailable")));
+    assert_eq!(
+        (&last["error"]["type"], &last["error"]["code"]),
+        (&json!("server_error"), &json!("model_unavailable"))
+    );
     assert!(events.iter().any(|(_, data)| data.contains("crashes")), "{events:?}");
     let whole = stage.post(PATH, &question(&json!({}))).await;
     assert_eq!(error(&whole).0, 503);
@@ -145,7 +155,10 @@ async fn what_a_client_wants_reaches_the_turn() {
     });
     assert_eq!(stage.post(PATH, &asked).await.status, 200);
     let turn = script.asked.lock().unwrap().pop().unwrap();
-    assert_eq!((turn.agent.as_str(), turn.about, turn.cluster.as_deref()), ("security", Some(id), Some("prod-eu")));
+    assert_eq!(
+        (turn.agent.as_str(), turn.about, turn.cluster.as_deref()),
+        ("security", Some(id), Some("prod-eu"))
+    );
     assert_eq!((turn.stop, turn.max_tokens, turn.temperature), (vec!["END".to_owned()], Some(7), Some(0.5)));
     let roles: Vec<Role> = turn.messages.iter().map(|message| message.role).collect();
     assert_eq!(roles, [Role::System, Role::User]);
@@ -159,7 +172,8 @@ async fn an_incident_is_named_in_any_of_four_places() {
     let stage = Stage::with_talk(script.clone()).await;
     let id = stage.crash().await;
     let said = json!({ "messages": [{ "role": "user", "content": format!("incident:{id} why?") }] });
-    let places = [json!({ "model": format!("kubewright:{id}") }), json!({ "metadata": { "incident": id } }), said];
+    let places =
+        [json!({ "model": format!("kubewright:{id}") }), json!({ "metadata": { "incident": id } }), said];
     for place in places {
         assert_eq!(stage.post(PATH, &question(&place)).await.status, 200);
         assert_eq!(script.asked.lock().unwrap().pop().unwrap().about, Some(id.clone()), "{place}");
@@ -172,7 +186,10 @@ async fn an_incident_is_named_in_any_of_four_places() {
     assert_eq!(stage.send(request(id.as_str())).await.status, 200);
     assert_eq!(script.asked.lock().unwrap().pop().unwrap().about, Some(id));
     let missing = stage.send(request("inc-zzzz")).await;
-    assert_eq!(error(&missing), (404, "invalid_request_error".into(), "not_found".into(), json!("X-Kubewright-Incident")));
+    assert_eq!(
+        error(&missing),
+        (404, "invalid_request_error".into(), "not_found".into(), json!("X-Kubewright-Incident"))
+    );
 }
 
 #[tokio::test]
@@ -184,8 +201,18 @@ async fn what_cannot_be_meant_is_refused_in_openais_shape() {
         (json!({ "model": "gpt-4o" }), 404, "model_not_found", json!("model")),
         (json!({ "model": 7 }), 400, "invalid_type", json!("model")),
         (json!({ "messages": [] }), 400, "bad_chat", json!("messages")),
-        (json!({ "messages": [{ "role": "assistant", "content": "x" }] }), 400, "bad_chat", json!("messages")),
-        (json!({ "messages": [{ "role": "wizard", "content": "x" }] }), 400, "invalid_value", json!("messages[0].role")),
+        (
+            json!({ "messages": [{ "role": "assistant", "content": "x" }] }),
+            400,
+            "bad_chat",
+            json!("messages"),
+        ),
+        (
+            json!({ "messages": [{ "role": "wizard", "content": "x" }] }),
+            400,
+            "invalid_value",
+            json!("messages[0].role"),
+        ),
         (json!({ "messages": many }), 400, "bad_chat", json!("messages")),
         (json!({ "messages": [{ "role": "user", "content": huge }] }), 400, "bad_chat", json!("messages")),
         (json!({ "n": 3 }), 400, "unsupported_value", json!("n")),
@@ -217,7 +244,8 @@ async fn garbage_bodies_are_refused_in_openais_shape() {
         let shown = String::from_utf8_lossy(&body[..body.len().min(20)]).into_owned();
         assert_eq!((seen, kind.as_str()), (status, "invalid_request_error"), "{shown}");
     }
-    let untyped = stage.send(Request::post(PATH).body(Body::from(question(&json!({})).to_string())).unwrap()).await;
+    let untyped =
+        stage.send(Request::post(PATH).body(Body::from(question(&json!({})).to_string())).unwrap()).await;
     assert_eq!(error(&untyped).0, 415);
     assert_eq!(error(&stage.get("/v1/nothing").await).0, 404);
     assert_eq!(error(&stage.get(PATH).await).0, 405);
@@ -227,7 +255,10 @@ async fn garbage_bodies_are_refused_in_openais_shape() {
 async fn a_missing_key_is_refused_in_openais_shape() {
     let stage = Stage::with_token("s3cret").await;
     for answer in [stage.get("/v1/models").await, stage.post(PATH, &question(&json!({}))).await] {
-        assert_eq!(error(&answer), (401, "invalid_request_error".into(), "invalid_api_key".into(), Value::Null));
+        assert_eq!(
+            error(&answer),
+            (401, "invalid_request_error".into(), "invalid_api_key".into(), Value::Null)
+        );
     }
 }
 

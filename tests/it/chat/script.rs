@@ -35,12 +35,7 @@ pub(crate) struct Script {
 
 impl Script {
     pub(crate) fn new(then: Then) -> Arc<Self> {
-        Arc::new(Self {
-            then,
-            asked: Mutex::default(),
-            cancelled: Arc::default(),
-            began: Notify::new(),
-        })
+        Arc::new(Self { then, asked: Mutex::default(), cancelled: Arc::default(), began: Notify::new() })
     }
 
     async fn play(&self, turn: ChatTurn) -> Result<ChatAnswer, ChatError> {

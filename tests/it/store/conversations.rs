@@ -1,7 +1,9 @@
 //! Conversations are kept as they were, and gone when they are removed.
 
 use jiff::{Timestamp, ToSpan};
-use kubewright::store::{About, Conversation, ConversationId, Link, Message, Saying, Speaker, Store, StoreError};
+use kubewright::store::{
+    About, Conversation, ConversationId, Link, Message, Saying, Speaker, Store, StoreError,
+};
 
 use super::site::{Site, alert, opened};
 

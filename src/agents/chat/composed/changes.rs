@@ -23,7 +23,8 @@ impl Composer<'_> {
         let subject = named.subjects.first().cloned().or_else(about);
         let Some(subject) = subject.filter(|subject| self.permits_object(subject)) else {
             if !self.unknown_names(named) {
-                self.draft.say("Say of which workload or namespace, for instance: what changed in namespace shop?");
+                self.draft
+                    .say("Say of which workload or namespace, for instance: what changed in namespace shop?");
             }
             return Ok(());
         };
@@ -32,7 +33,9 @@ impl Composer<'_> {
         let lines: Vec<String> = changes.take(MOST).map(told).collect();
         let name = prose(&subject.to_string());
         if lines.is_empty() {
-            self.draft.say(format!("No recent rollout and no recently written ConfigMap or Secret was found around {name}."));
+            self.draft.say(format!(
+                "No recent rollout and no recently written ConfigMap or Secret was found around {name}."
+            ));
         }
         self.draft.list(&format!("What changed lately around {name}:"), lines);
         self.draft.not_seen(&look.snapshot.gaps);
@@ -44,7 +47,9 @@ fn told(change: &Change) -> String {
     let object = prose(&change.object.to_string());
     let at = change.at.strftime("%F %T UTC");
     let what = match (change.kind, change.revision) {
-        (ChangeKind::Rollout, Some(revision)) => format!("{object} was rolled out to revision {revision} at {at}"),
+        (ChangeKind::Rollout, Some(revision)) => {
+            format!("{object} was rolled out to revision {revision} at {at}")
+        }
         (ChangeKind::Rollout, None) => format!("{object} was rolled out at {at}"),
         (ChangeKind::Configuration, _) => format!("{object} was written at {at}"),
     };

@@ -209,7 +209,8 @@ mod tests {
 
     #[test]
     fn pieces_are_the_whole_text() {
-        for text in ["", "a", "one two three", "äöüäöüäöüäöü", "no-space-anywhere-in-this-text \n x"] {
+        for text in ["", "a", "one two three", "äöüäöüäöüäöü", "no-space-anywhere-in-this-text \n x"]
+        {
             let all: Vec<&str> = pieces(text, 5).collect();
             assert_eq!(all.concat(), text);
             assert!(all.iter().all(|piece| !piece.is_empty() && piece.len() <= 5), "{all:?}");

@@ -54,7 +54,11 @@ impl Composer<'_> {
         let summary = |look: &Look| {
             let Diagnosis { evidence, hypotheses, .. } = &look.diagnosis;
             let objects = look.snapshot.objects.count();
-            format!("{objects} objects read, {} findings, {} possible causes", evidence.len(), hypotheses.len())
+            format!(
+                "{objects} objects read, {} findings, {} possible causes",
+                evidence.len(),
+                hypotheses.len()
+            )
         };
         match self.reading("run_analyzers", arguments, work, summary).await {
             Ok(look) => {

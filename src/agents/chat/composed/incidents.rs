@@ -28,7 +28,8 @@ impl Composer<'_> {
         if open.is_empty() {
             self.draft.say("There is no open incident.");
             let closed = self.incidents(false).await?;
-            let lines: Vec<String> = closed.iter().take(CLOSED).map(|incident| self.incident_line(incident)).collect();
+            let lines: Vec<String> =
+                closed.iter().take(CLOSED).map(|incident| self.incident_line(incident)).collect();
             self.draft.list("The last ones that were closed:", lines);
             return Ok(());
         }
@@ -38,7 +39,8 @@ impl Composer<'_> {
             count if count > MOST => format!("There are {count} open incidents, the newest of them:"),
             count => format!("There are {count} open incidents:"),
         };
-        let lines: Vec<String> = open.iter().take(MOST).map(|incident| self.incident_line(incident)).collect();
+        let lines: Vec<String> =
+            open.iter().take(MOST).map(|incident| self.incident_line(incident)).collect();
         self.draft.list(&counted, lines);
         Ok(())
     }
@@ -54,10 +56,14 @@ impl Composer<'_> {
 
     /// Incidents that the caller may see.
     async fn incidents(&mut self, open: bool) -> anyhow::Result<Vec<IncidentSummary>> {
-        let filter =
-            IncidentFilter { open: Some(open), cluster: self.turn.cluster.clone(), ..IncidentFilter::default() };
+        let filter = IncidentFilter {
+            open: Some(open),
+            cluster: self.turn.cluster.clone(),
+            ..IncidentFilter::default()
+        };
         let store = self.store;
-        let read = async { store.incidents(&filter, None, MAX_PAGE).await.map_err(|error| error.to_string()) };
+        let read =
+            async { store.incidents(&filter, None, MAX_PAGE).await.map_err(|error| error.to_string()) };
         let read = self.reading("list_incidents", json!({ "open": open }), read, |page| {
             format!("{} incidents", page.incidents.len())
         });
@@ -74,8 +80,10 @@ impl Composer<'_> {
     /// One incident in one line, cited.
     pub(super) fn incident_line(&mut self, incident: &IncidentSummary) -> String {
         let mark = self.draft.cite(&incident.title, &format!("/api/v1/incidents/{}", incident.id));
-        let state = incident.outcome.map_or_else(|| incident.phase.to_string(), |outcome| outcome.to_string());
-        let cause = incident.cause.as_deref().map(|cause| format!(", cause {}", prose(cause))).unwrap_or_default();
+        let state =
+            incident.outcome.map_or_else(|| incident.phase.to_string(), |outcome| outcome.to_string());
+        let cause =
+            incident.cause.as_deref().map(|cause| format!(", cause {}", prose(cause))).unwrap_or_default();
         format!(
             "{} ({}, {}{cause}): {} {mark}",
             incident.id,
@@ -98,7 +106,8 @@ impl Composer<'_> {
             },
             None => self.about.clone(),
         };
-        let Some(incident) = incident.filter(|incident| self.permits_incident(incident.namespace.as_deref())) else {
+        let Some(incident) = incident.filter(|incident| self.permits_incident(incident.namespace.as_deref()))
+        else {
             self.draft.say("There is no such incident that may be read in this conversation.");
             return Ok(());
         };
@@ -109,7 +118,8 @@ impl Composer<'_> {
     async fn tell_story(&mut self, incident: &Incident) {
         let read = async { Ok(Story::of(incident)) };
         let summary = |story: &Story| prose(&story.headline);
-        let told = self.reading("incident_evidence", json!({ "incident": incident.id.as_str() }), read, summary);
+        let told =
+            self.reading("incident_evidence", json!({ "incident": incident.id.as_str() }), read, summary);
         let Ok(story) = told.await else { return };
         let mark = self.draft.cite(&incident.title, &format!("/api/v1/incidents/{}", incident.id));
         self.draft.say(format!("{} {mark}", prose(&story.headline)));
@@ -175,7 +185,8 @@ impl Composer<'_> {
             recall.similar(&incident, PAST, Filter::default()).await.map_err(|error| error.to_string())
         };
         let arguments = json!({ "incident": incident.id.as_str(), "k": PAST });
-        let read = self.reading("similar_incidents", arguments, read, |past| format!("{} past incidents", past.len()));
+        let read = self
+            .reading("similar_incidents", arguments, read, |past| format!("{} past incidents", past.len()));
         let past = match read.await {
             Ok(past) => past,
             Err(error) => return self.draft.blind([format!("past incidents: {error}")]),
@@ -189,7 +200,8 @@ impl Composer<'_> {
         let lines: Vec<String> = permitted
             .iter()
             .map(|past| {
-                let mark = self.draft.cite(&past.found.title, &format!("/api/v1/incidents/{}", past.incident));
+                let mark =
+                    self.draft.cite(&past.found.title, &format!("/api/v1/incidents/{}", past.incident));
                 let outcome = past.found.attributes.labels.get("outcome").map_or("closed", String::as_str);
                 let text = prose(&past.found.snippet.text);
                 format!("{} ({}): {text} {mark}", past.incident, prose(&outcome.replace('_', " ")))

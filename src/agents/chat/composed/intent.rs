@@ -28,8 +28,10 @@ impl Intent {
     /// Reads a question; `about`: whether the conversation is about an incident.
     pub(super) fn of(question: &str, about: bool) -> Self {
         let lower = question.to_lowercase();
-        let words: Vec<&str> =
-            lower.split(|letter: char| !letter.is_alphanumeric() && letter != '-').filter(|word| !word.is_empty()).collect();
+        let words: Vec<&str> = lower
+            .split(|letter: char| !letter.is_alphanumeric() && letter != '-')
+            .filter(|word| !word.is_empty())
+            .collect();
         let has = |any: &[&str]| words.iter().any(|word| any.contains(word));
         let says = |any: &[&str]| any.iter().any(|phrase| lower.contains(phrase));
         let incident = words.iter().find(|word| word.starts_with(PREFIX) && word.len() > PREFIX.len());
@@ -39,15 +41,22 @@ impl Intent {
         if let Some(alert) = alert(question).filter(|_| has(&["mean", "means", "alert", "explain"])) {
             return Self::Alert(alert);
         }
-        if words.is_empty() || (words.len() <= 3 && has(&["help", "hi", "hello", "hey"])) || says(&["what can you do"])
+        if words.is_empty()
+            || (words.len() <= 3 && has(&["help", "hi", "hello", "hey"]))
+            || says(&["what can you do"])
         {
             return Self::Help;
         }
         if says(&["similar", "seen this before", "happened before", "past incidents", "like this one"]) {
             return Self::Similar;
         }
-        if says(&["what is going on", "what's going on", "what is happening", "anything wrong", "everything ok"])
-            || has(&["incidents"])
+        if says(&[
+            "what is going on",
+            "what's going on",
+            "what is happening",
+            "anything wrong",
+            "everything ok",
+        ]) || has(&["incidents"])
             || (has(&["alerts"]) && has(&["firing", "open", "active", "list", "any"]))
         {
             return Self::Incidents;
@@ -55,7 +64,9 @@ impl Intent {
         if has(&["changed", "changes", "change", "deployed", "rollout", "rollouts", "rolled"]) {
             return Self::Changes;
         }
-        if says(&["how do i", "how can i", "how to ", "how should"]) || has(&["fix", "repair", "remediate", "resolve"]) {
+        if says(&["how do i", "how can i", "how to ", "how should"])
+            || has(&["fix", "repair", "remediate", "resolve"])
+        {
             return Self::Repair;
         }
         if about && (has(&["incident", "status", "story", "summary", "summarise", "summarize"])) {

@@ -49,7 +49,8 @@ impl Composer<'_> {
         };
         let uri = document_href(BUILT_IN, &runbook.path);
         let mark = self.draft.cite(&runbook.title, &uri);
-        let (title, meaning) = (prose(&runbook.title), prose(section(&runbook.text, "Meaning").unwrap_or_default()));
+        let (title, meaning) =
+            (prose(&runbook.title), prose(section(&runbook.text, "Meaning").unwrap_or_default()));
         self.draft.say(format!("Alert {} is about \"{title}\": {meaning} {mark}", prose(alert)));
         let asked = format!("{alert} {}", runbook.title);
         self.search(&asked).await;

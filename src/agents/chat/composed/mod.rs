@@ -121,7 +121,7 @@ pub(super) async fn compose(mut composer: Composer<'_>, models_file: &str) -> Re
         composer.say(RunEvent::Citation { cited }).await;
     }
     let limits = draft::Limits { stop: &composer.turn.stop, max_tokens: composer.turn.max_tokens };
-    let (text, finish) = composer.draft.finish(models_file, &limits);
+    let (text, finish) = std::mem::take(&mut composer.draft).finish(models_file, &limits);
     for piece in draft::pieces(&text, PIECE) {
         composer.say(RunEvent::Text { text: piece.to_owned() }).await;
     }

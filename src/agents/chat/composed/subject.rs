@@ -18,11 +18,66 @@ const NAMESPACE: &str = "Namespace";
 
 /// Words of questions that are names only when they are marked as such (`deployment/status`).
 const ORDINARY: [&str; 60] = [
-    "a", "about", "an", "and", "any", "app", "are", "be", "broken", "can", "cluster", "crashing", "default", "do",
-    "does", "down", "error", "errors", "failing", "fix", "for", "going", "happened", "has", "have", "healthy", "how",
-    "i", "in", "incident", "incidents", "is", "it", "list", "log", "logs", "me", "my", "namespace", "node", "not", "of",
-    "on", "pod", "pods", "running", "service", "show", "slow", "status", "the", "there", "this", "to", "up", "what",
-    "when", "why", "with", "wrong",
+    "a",
+    "about",
+    "an",
+    "and",
+    "any",
+    "app",
+    "are",
+    "be",
+    "broken",
+    "can",
+    "cluster",
+    "crashing",
+    "default",
+    "do",
+    "does",
+    "down",
+    "error",
+    "errors",
+    "failing",
+    "fix",
+    "for",
+    "going",
+    "happened",
+    "has",
+    "have",
+    "healthy",
+    "how",
+    "i",
+    "in",
+    "incident",
+    "incidents",
+    "is",
+    "it",
+    "list",
+    "log",
+    "logs",
+    "me",
+    "my",
+    "namespace",
+    "node",
+    "not",
+    "of",
+    "on",
+    "pod",
+    "pods",
+    "running",
+    "service",
+    "show",
+    "slow",
+    "status",
+    "the",
+    "there",
+    "this",
+    "to",
+    "up",
+    "what",
+    "when",
+    "why",
+    "with",
+    "wrong",
 ];
 
 /// What a question names.
@@ -100,7 +155,11 @@ fn words<'q>(lower: &'q str, directory: &Directory) -> Vec<Word<'q>> {
 }
 
 /// The objects that a word may mean: of its exact name, else workloads that begin with it.
-fn matching<'d>(word: &Word<'_>, directory: &'d Directory, namespaces: &BTreeSet<&str>) -> Vec<&'d ObjectRef> {
+fn matching<'d>(
+    word: &Word<'_>,
+    directory: &'d Directory,
+    namespaces: &BTreeSet<&str>,
+) -> Vec<&'d ObjectRef> {
     if ORDINARY.contains(&word.name) && !word.marked {
         return Vec::new();
     }
@@ -134,7 +193,14 @@ fn is_workload(kind: &str) -> bool {
 
 /// `deploy`, `deployments`, `po` are kinds too.
 fn is_kind(kind: &str, word: &str) -> bool {
-    let short = [("Deployment", "deploy"), ("StatefulSet", "sts"), ("DaemonSet", "ds"), ("Pod", "po"), ("Service", "svc"), ("Node", "no")];
+    let short = [
+        ("Deployment", "deploy"),
+        ("StatefulSet", "sts"),
+        ("DaemonSet", "ds"),
+        ("Pod", "po"),
+        ("Service", "svc"),
+        ("Node", "no"),
+    ];
     let singular = word.strip_suffix('s').unwrap_or(word);
     kind.eq_ignore_ascii_case(word)
         || kind.eq_ignore_ascii_case(singular)
