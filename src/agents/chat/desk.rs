@@ -74,14 +74,20 @@ impl Chat {
     /// [`ChatError::Invalid`] and [`ChatError::UnknownAgent`].
     pub fn check(&self, turn: &ChatTurn) -> Result<(), ChatError> {
         check::check(turn)?;
-        match &turn.cluster {
-            Some(name) if !self.inner.observers.contains_key(name) => {
-                let known = self.inner.observers.keys().cloned().collect::<Vec<_>>().join(", ");
-                let name: String = name.chars().take(80).collect();
-                Err(ChatError::Invalid(format!("there is no cluster {name}; configured: {known}")))
-            }
-            _ => Ok(()),
+        turn.cluster.as_deref().map_or(Ok(()), |name| self.check_cluster(name))
+    }
+
+    /// Checks that there is a cluster of that name.
+    ///
+    /// # Errors
+    /// [`ChatError::Invalid`] names those that there are.
+    pub fn check_cluster(&self, name: &str) -> Result<(), ChatError> {
+        if self.inner.observers.contains_key(name) {
+            return Ok(());
         }
+        let known = self.inner.observers.keys().cloned().collect::<Vec<_>>().join(", ");
+        let name: String = name.chars().take(80).collect();
+        Err(ChatError::Invalid(format!("there is no cluster {name}; configured: {known}")))
     }
 
     /// Answers a turn; says what happens, pieces of the answer among it, through its progress.

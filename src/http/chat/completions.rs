@@ -72,6 +72,11 @@ async fn turn(
 ) -> Result<ChatTurn, ApiError> {
     let (agent, suffix) = agent(&request.model).ok_or_else(|| models::unknown(&request.model))?;
     let metadata = request.metadata.unwrap_or_default();
+    let cluster = metadata.get("cluster").cloned();
+    if let Some(name) = &cluster {
+        let known = state.chat.check_cluster(name);
+        known.map_err(|error| ApiError::from(error).with_param("metadata.cluster"))?;
+    }
     let messages = messages(request.messages)?;
     let named = [
         (incident::in_header(headers)?, "X-Kubewright-Incident"),
@@ -93,7 +98,7 @@ async fn turn(
         agent: agent.to_owned(),
         messages,
         about,
-        cluster: metadata.get("cluster").cloned(),
+        cluster,
         access: access(metadata.get("namespaces").into_iter().flat_map(|names| names.split(','))),
         stop: request.stop.map(Stop::texts).unwrap_or_default(),
         max_tokens: request.max_completion_tokens.or(request.max_tokens),

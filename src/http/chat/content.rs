@@ -79,12 +79,28 @@ impl CompletionRequest {
             let text = format!("{place}: {}", error.inner());
             ApiError::bad_request("invalid_type", text).with_param(place)
         })?;
-        match request.n {
-            None | Some(1) => Ok(request),
-            Some(n) => {
-                let text = format!("n is {n}; one answer is given to a question");
-                Err(ApiError::bad_request("unsupported_value", text).with_param("n"))
+        request.check()?;
+        Ok(request)
+    }
+
+    /// Refuses values that no answer can be made with.
+    fn check(&self) -> Result<(), ApiError> {
+        let refuse = |param: &str, text: String| {
+            Err(ApiError::bad_request("unsupported_value", format!("{param} {text}")).with_param(param))
+        };
+        match (self.n, self.temperature) {
+            (Some(n), _) if n != 1 => {
+                return refuse("n", format!("is {n}; one answer is given to a question"));
             }
+            (_, Some(value)) if !(0.0..=2.0).contains(&value) => {
+                return refuse("temperature", format!("is {value}; it must be from 0 to 2"));
+            }
+            _ => {}
+        }
+        let limits = [("max_completion_tokens", self.max_completion_tokens), ("max_tokens", self.max_tokens)];
+        match limits.into_iter().find(|(_, limit)| *limit == Some(0)) {
+            Some((param, _)) => refuse(param, "is 0; an answer has at least one token".to_owned()),
+            None => Ok(()),
         }
     }
 }
@@ -200,6 +216,8 @@ mod tests {
         assert_eq!(body(json!({ "stop": ["a", "b"] })).unwrap().stop.unwrap().texts(), ["a", "b"]);
         for (more, param) in [
             (json!({ "n": 2 }), "n"),
+            (json!({ "temperature": 2.5 }), "temperature"),
+            (json!({ "max_tokens": 0 }), "max_tokens"),
             (json!({ "stop": 7 }), "stop"),
             (json!({ "temperature": "hot" }), "temperature"),
             (json!({ "max_tokens": -1 }), "max_tokens"),

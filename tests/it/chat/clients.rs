@@ -30,7 +30,13 @@ async fn serve(stage: &Stage) -> SocketAddr {
 async fn python(case: &str, server: SocketAddr, key: &str) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/chat/clients/openai_client.py");
     let mut command = Command::new(PYTHON);
-    command.arg(script).arg(case).arg(format!("http://{server}/v1")).arg(key).kill_on_drop(true);
+    command
+        .arg(script)
+        .arg(case)
+        .arg(format!("http://{server}/v1"))
+        .arg(key)
+        .env("NO_PROXY", "127.0.0.1")
+        .kill_on_drop(true);
     let ran = tokio::time::timeout(LIMIT, command.output()).await.expect("the client ends");
     let output = ran.unwrap_or_else(|error| panic!("{PYTHON}: {error}; run scripts/setup.sh test TOOLS_DIR"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -143,6 +143,26 @@ async fn a_stopping_server_ends_its_chats() {
 }
 
 #[tokio::test]
+async fn a_chat_too_many_is_told_to_come_back() {
+    let stage = Stage::with_talk(Script::new(Then::Hangs)).await;
+    let mut open = Vec::new();
+    for _ in 0..256 {
+        open.push(Reader::open(&stage, PATH, &question(&json!({ "stream": true }))).await);
+    }
+    let answer = stage.post(PATH, &question(&json!({}))).await;
+    assert_eq!(error(&answer), (429, "rate_limit_error".into(), "rate_limit_exceeded".into(), Value::Null));
+    assert_eq!(answer.headers[header::RETRY_AFTER], "5");
+    assert_eq!(stage.get("/v1/models").await.status, 200);
+    open.truncate(255);
+    let seated = async || {
+        let mut request = question(&json!({ "stream": true }));
+        request["model"] = json!("gpt-4o");
+        (stage.post(PATH, &request).await.status == 404).then_some(())
+    };
+    eventually("the seat of a chat that has ended is free again", Duration::from_secs(10), seated).await;
+}
+
+#[tokio::test]
 async fn what_a_client_wants_reaches_the_turn() {
     let script = Script::new(Then::Ends);
     let stage = Stage::with_talk(script.clone()).await;
@@ -216,8 +236,8 @@ async fn what_cannot_be_meant_is_refused_in_openais_shape() {
         (json!({ "messages": many }), 400, "bad_chat", json!("messages")),
         (json!({ "messages": [{ "role": "user", "content": huge }] }), 400, "bad_chat", json!("messages")),
         (json!({ "n": 3 }), 400, "unsupported_value", json!("n")),
-        (json!({ "temperature": 3 }), 400, "bad_chat", json!("messages")),
-        (json!({ "metadata": { "cluster": "nowhere" } }), 400, "bad_chat", json!("messages")),
+        (json!({ "temperature": 3 }), 400, "unsupported_value", json!("temperature")),
+        (json!({ "metadata": { "cluster": "nowhere" } }), 400, "bad_chat", json!("metadata.cluster")),
         (json!({ "metadata": { "incident": "inc-zzzz" } }), 404, "not_found", json!("metadata.incident")),
     ] {
         let answer = stage.post(PATH, &question(&more)).await;

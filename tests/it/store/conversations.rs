@@ -8,7 +8,8 @@ use kubewright::store::{
 use super::site::{Site, alert, opened};
 
 fn conversation(title: &str, minutes: i64) -> Conversation {
-    let at: Timestamp = "2026-11-21T03:00:00.123456Z".parse().unwrap();
+    // As exact as it is stored.
+    let at = Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap() - 1.hour();
     Conversation {
         id: ConversationId::random(),
         title: title.to_owned(),
