@@ -98,6 +98,21 @@ model() {
   fetch_model
 }
 
+# Python with OpenAI's client, in a folder of its own, as the command kubewright-openai-python: the tests let it chat.
+openai_client() {
+  local wanted=openai==3.54.0
+  if [ "$(cat "$tools/openai/installed" 2>/dev/null)" = "$wanted" ]; then return; fi
+  say "installing $wanted into $tools"
+  python3 -c 'import ensurepip' >/dev/null 2>&1 || add_package python3-venv
+  rm -rf "$tools/openai"
+  mkdir -p "$tools/usr/bin"
+  python3 -m venv "$tools/openai"
+  "$tools/openai/bin/pip" install --quiet --disable-pip-version-check --only-binary=:all: "$wanted"
+  printf '#!/bin/sh\nexec "%s/openai/bin/python" "$@"\n' "$tools" >"$tools/usr/bin/kubewright-openai-python"
+  chmod +x "$tools/usr/bin/kubewright-openai-python"
+  printf '%s' "$wanted" >"$tools/openai/installed"
+}
+
 test_tools() {
   tools=$1
   have kubectl || fail 'kubectl is missing (the tests drive the simulated cluster with it); install 1.30 or newer: https://kubernetes.io/docs/tasks/tools/'
@@ -106,6 +121,7 @@ test_tools() {
   if ! have postgres && ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then
     install pg_ctlcluster postgresql
   fi
+  openai_client
   cargo nextest --version >/dev/null 2>&1 || { say 'installing cargo-nextest'; cargo install cargo-nextest --locked; }
 }
 

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use crate::agents::{Agents, Parts};
 use crate::egress::Egress;
+use crate::agents::chat::Chat;
 use crate::http::{self, HttpState};
 use crate::incident::IncidentId;
 use crate::recall::{Places, Recall};
@@ -30,6 +31,7 @@ pub struct App {
     store: Store,
     workflow: Workflow,
     recall: Recall,
+    chat: Chat,
     settings: Arc<Settings>,
     metrics: PrometheusHandle,
 }
@@ -48,6 +50,7 @@ impl App {
         let egress = Egress::new(&settings.egress).context("could not set up the egress guard")?;
         let recall = Recall::new(places(&settings.knowledge, &egress)).await;
         let settings = Arc::new(settings);
+        let chat = Chat::new(store.clone(), recall.clone(), clusters.observers(), &settings, None);
         // Random, not the host's name: two processes on one host must not take each other's leases for their own.
         let owner = format!("kubewright-{}", IncidentId::random());
         let policy = Arc::new(policy);
@@ -67,6 +70,8 @@ impl App {
         let workflow =
             Workflow::new(store.clone(), clusters, policy, recall.clone(), agents, settings.clone(), &owner);
         Ok(Self { store, workflow, recall, settings, metrics })
+            Workflow::new(store.clone(), clusters, policy, recall.clone(), settings.clone(), &owner);
+        Ok(Self { store, workflow, recall, chat, settings, metrics })
     }
 
     /// The store, for callers that share the process with the server (the demo, tests).
@@ -99,6 +104,8 @@ impl App {
         let state = HttpState {
             store: self.store.clone(),
             recall: self.recall,
+            chat: self.chat,
+            tasks: tasks.clone(),
             settings: self.settings,
             metrics: self.metrics,
             runner_alive,

@@ -155,3 +155,9 @@ impl Agents {
         self.inner.observers.get(name.unwrap_or(&self.inner.default_cluster))
     }
 }
+/// Everybody who can be asked: the orchestrator, which dispatches, and the specialists.
+pub const NAMES: [&str; 6] =
+    [ORCHESTRATOR, "diagnostic", "remediation", "security", "performance", "learning"];
+
+/// Who is asked where nobody is named.
+pub const ORCHESTRATOR: &str = "orchestrator";

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::Client;
-use super::ask::confirmed;
+use super::confirm::confirmed;
 use super::incidents::person;
 use super::output::{Format, age, diff, heading, print, render, story, table};
 use super::text::{line, shorten};

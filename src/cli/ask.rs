@@ -1,37 +1,63 @@
-//! Asking a person on the terminal before something is done.
+//! `kubewright ask`: one question to a running server, the answer as it is made.
 
-use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
 
-use anyhow::{Context, bail};
-use tokio::sync::oneshot;
+use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-/// Asks a question. Anything but yes is no.
-///
-/// # Errors
-/// `otherwise`, what to do where nobody can be asked; a terminal that cannot be read.
-pub(super) async fn confirmed(
-    question: String,
-    otherwise: &str,
-    shutdown: &CancellationToken,
-) -> anyhow::Result<bool> {
-    if !std::io::stdin().is_terminal() {
-        bail!("nobody can be asked here: {otherwise}");
-    }
-    let (sender, asked) = oneshot::channel();
-    // A thread of its own, because reading a terminal cannot be interrupted: the program must be able to end without it.
-    std::thread::spawn(move || sender.send(ask(&question)));
-    match shutdown.run_until_cancelled(asked).await {
-        Some(answer) => Ok(answer.context("the question was not asked")??),
-        None => Ok(false),
-    }
+use super::Client;
+use super::chat::turn::{ask, sources};
+use super::output::{Format, print, render};
+use crate::http::ChatRequest;
+
+/// A question.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubewright ask \"why is checkout crashing?\"
+  kubewright ask --incident inc-7h2k what was done, and did it help
+  kubewright ask -n shop what changed in namespace shop
+  kubewright ask -o json what is going on")]
+pub struct AskArgs {
+    /// The question, in words
+    #[arg(required = true, num_args = 1.., value_name = "QUESTION")]
+    question: Vec<String>,
+    /// The incident that it is about: its identifier, or its beginning
+    #[arg(long, value_name = "ID")]
+    incident: Option<String>,
+    /// Who is asked (orchestrator, diagnostic, remediation, security, performance, learning)
+    #[arg(long, value_name = "NAME")]
+    agent: Option<String>,
+    /// The cluster that it is about
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+    /// Read only this namespace for the answer; may come several times
+    #[arg(short, long, value_name = "NAMESPACE")]
+    namespace: Vec<String>,
+    /// Go on with this conversation
+    #[arg(long, value_name = "ID")]
+    conversation: Option<String>,
 }
 
-fn ask(question: &str) -> std::io::Result<bool> {
-    let mut stderr = std::io::stderr();
-    write!(stderr, "\n{question} [y/N] ")?;
-    stderr.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+pub(super) async fn run(
+    args: AskArgs,
+    client: &Client,
+    format: Format,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<ExitCode> {
+    let request = ChatRequest {
+        message: args.question.join(" "),
+        conversation: args.conversation,
+        incident: args.incident,
+        agent: args.agent,
+        cluster: args.cluster,
+        namespaces: args.namespace,
+    };
+    let Some(done) = shutdown.run_until_cancelled(ask(client, &request, format)).await else {
+        return Ok(ExitCode::FAILURE);
+    };
+    let done = done?;
+    // For people the text was printed while it came.
+    print(&render(format, &done, |done| sources(&done.citations))?)?;
+    Ok(ExitCode::SUCCESS)
 }

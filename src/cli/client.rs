@@ -108,6 +108,16 @@ impl Client {
         self.send(request).await
     }
 
+    /// Sends something and opens the event stream that answers it.
+    pub(super) async fn post_stream(
+        &self,
+        path: &[&str],
+        body: &(impl Serialize + Sync),
+    ) -> anyhow::Result<Response> {
+        let request = self.request(Method::POST, path).json(body).header("accept", "text/event-stream");
+        self.send(request).await
+    }
+
     fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
         let mut url = self.server.clone();
         if let Ok(mut segments) = url.path_segments_mut() {

@@ -1,15 +1,17 @@
 //! The command line, one file a subcommand.
 //!
 //! Owns arguments, how results look in a terminal, and the client of our own HTTP interface. It holds no logic about
-//! incidents: `incidents` and `approvals` ask a running server, `serve`, `demo` and `sim` build the program and run it,
+//! incidents: `incidents`, `approvals`, `ask` and `chat` talk to a running server, `serve`, `demo` and `sim` build the program and run it,
 //! `ingest`, `search`, `knowledge` and `eval` open the knowledge base themselves.
 
 mod approvals;
 mod ask;
 mod base;
+mod chat;
 mod check;
 mod client;
 mod completions;
+mod confirm;
 pub mod demo;
 mod eval;
 mod incidents;
@@ -47,11 +49,12 @@ Examples:
   kubewright incidents list --open
   kubewright incidents watch inc-7h2k     the beginning of an identifier is enough
   kubewright approvals approve inc-7h2k   shows the plan and its diff, then asks
+  kubewright ask \"why is checkout crashing?\"
   kubewright ingest ./runbooks            make documents searchable
   kubewright search exit code 137 -k 3
 
 Environment:
-  KUBEWRIGHT_SERVER   the server that incidents and approvals talk to, like --server
+  KUBEWRIGHT_SERVER   the server that incidents, approvals, ask and chat talk to, like --server
   KUBEWRIGHT_TOKEN    its bearer token, like --token-file
   KUBEWRIGHT_LOG      what is logged, for instance warn,kubewright=debug
 
@@ -108,6 +111,10 @@ pub enum Command {
     /// List and answer repairs that wait for a person
     #[command(subcommand)]
     Approvals(approvals::ApprovalsCommand),
+    /// Ask a running server one question
+    Ask(ask::AskArgs),
+    /// Talk to a running server
+    Chat(chat::ChatArgs),
     /// Bring the knowledge base up to date with its sources
     Ingest(ingest::IngestArgs),
     /// Search the knowledge base
@@ -147,6 +154,14 @@ pub async fn run(
         Command::Approvals(command) => {
             let client = Client::connect(&connection, &environment)?;
             approvals::run(command, &client, format, &environment, &shutdown).await
+        }
+        Command::Ask(args) => {
+            let client = Client::connect(&connection, &environment)?;
+            ask::run(args, &client, format, &shutdown).await
+        }
+        Command::Chat(args) => {
+            let client = Client::connect(&connection, &environment)?;
+            chat::run(args, &client, &environment, &shutdown).await
         }
         Command::Ingest(args) => ingest::run(args, format, &environment, &shutdown).await,
         Command::Search(args) => search::run(args, format, &environment).await,

@@ -2,7 +2,7 @@
 //!
 //! A handler returns an [`ApiError`]; it travels to the outermost layer as an extension of the response, where
 //! [`shape`] logs it once and writes the body. Whatever fails without an [`ApiError`] (no such route, a deadline, a
-//! panic) gets its body there as well, so that clients see one shape only.
+//! panic) gets its body there as well, so that clients see one shape only: ours, and OpenAI's below `/v1`.
 
 use axum::Json;
 use axum::extract::Request;
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tower_http::request_id::RequestId;
 use utoipa::ToSchema;
 
+use super::chat;
 use crate::store::{ActError, StoreError};
 
 /// How long a client should wait before it repeats what met a busy server.
@@ -46,13 +47,43 @@ pub(super) struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: String,
+    /// The part of the request that is wrong, where one is.
+    param: Option<String>,
     source: Option<std::sync::Arc<anyhow::Error>>,
 }
 
 impl ApiError {
     /// An error that is the client's to mend; see [`ApiError::internal`] for the others.
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), source: None }
+        Self { status, code, message: message.into(), param: None, source: None }
+    }
+
+    /// Names the part of the request that is wrong.
+    pub(super) fn with_param(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(super) fn param(&self) -> Option<&str> {
+        self.param.as_deref()
+    }
+
+    /// The error inside a stream that has begun already; it is logged here, because no layer sees it.
+    pub(super) fn into_detail(self, request_id: String) -> ErrorDetail {
+        log(&self);
+        ErrorDetail { code: self.code.to_owned(), message: self.message, request_id }
     }
 
     /// 400 with a stable code.
@@ -118,6 +149,7 @@ pub(super) async fn shape(request: Request, next: Next) -> Response {
         .and_then(|id| id.header_value().to_str().ok())
         .unwrap_or_default()
         .to_owned();
+    let for_openai = chat::is_openai(request.uri().path());
     let mut response = next.run(request).await;
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -126,8 +158,12 @@ pub(super) async fn shape(request: Request, next: Next) -> Response {
     let error = response.extensions_mut().remove::<ApiError>().unwrap_or_else(|| ApiError::of_status(status));
     log(&error);
     let later = is_passing(status) || error.code == BUSY;
-    let detail = ErrorDetail { code: error.code.to_owned(), message: error.message, request_id };
-    let mut shaped = (status, Json(ErrorBody { error: detail })).into_response();
+    let mut shaped = if for_openai {
+        (status, Json(chat::openai_error(&error))).into_response()
+    } else {
+        let detail = ErrorDetail { code: error.code.to_owned(), message: error.message, request_id };
+        (status, Json(ErrorBody { error: detail })).into_response()
+    };
     keep_headers(response.headers(), shaped.headers_mut());
     if later {
         shaped.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
@@ -149,8 +185,9 @@ fn keep_headers(from: &HeaderMap, to: &mut HeaderMap) {
     }
 }
 
-fn log(error: &ApiError) {
-    let ApiError { status, code, message, source } = error;
+/// Logs an error, once, where it is answered.
+pub(super) fn log(error: &ApiError) {
+    let ApiError { status, code, message, source, .. } = error;
     if status.is_server_error() {
         let cause = source.as_ref().map(|source| format!("{source:#}"));
         tracing::error!(status = status.as_u16(), code, cause, "{message}");

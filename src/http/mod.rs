@@ -6,6 +6,7 @@
 
 mod approvals;
 mod auth;
+mod chat;
 mod error;
 mod events;
 mod extract;
@@ -31,16 +32,19 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceBuilder;
 use tower_http::ServiceBuilderExt;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::MakeRequestUuid;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
+use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use approvals::{Answer, ApprovalList, OpenApproval};
+pub use chat::{AnswerDone, AnswerFailed, ChatRequest, ConversationDetail, ModelCard, ModelList, UsageShown};
 pub use error::{ErrorBody, ErrorDetail};
 pub use events::EventList;
 pub use feed::FeedEvent;
@@ -53,6 +57,7 @@ pub use manual::IncidentOpened;
 pub use openapi::openapi;
 pub use webhooks::{Accepted, Rejected};
 
+use crate::agents::chat::Chat;
 use crate::recall::Recall;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -65,6 +70,10 @@ pub struct HttpState {
     pub store: Store,
     /// Documents and past incidents.
     pub recall: Recall,
+    /// Who answers in chat.
+    pub chat: Chat,
+    /// Keeps count of turns under way, so that a shutdown lets them end.
+    pub tasks: TaskTracker,
     /// The configuration.
     pub settings: Arc<Settings>,
     /// The metrics page.
@@ -73,6 +82,15 @@ pub struct HttpState {
     pub runner_alive: watch::Receiver<bool>,
     /// Ends event streams.
     pub shutdown: CancellationToken,
+}
+
+impl HttpState {
+    /// Where people reach this server, for links.
+    fn base(&self) -> Option<Url> {
+        let server = &self.settings.server;
+        let listening = || Url::parse(&format!("http://{}/", server.listen)).ok();
+        server.external_url.clone().or_else(listening)
+    }
 }
 
 /// The state with what the router itself adds.
@@ -88,12 +106,14 @@ pub fn router(state: HttpState) -> Router {
     let sites = origin::Sites::new(server.external_url.as_ref(), server.token.is_none());
     let gate = auth::Gate::new(server.token.as_ref());
     let seats = Seats::default();
-    let guards = ServiceBuilder::new()
+    let doors = ServiceBuilder::new()
         .layer(from_fn_with_state(sites, origin::refuse_other_sites))
-        .layer(from_fn_with_state(gate, auth::require_token))
+        .layer(from_fn_with_state(gate, auth::require_token));
+    let guards = ServiceBuilder::new()
         .layer(from_fn_with_state(seats.clone(), limits::admit))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits::DEADLINE));
-    let guarded = guarded(state.settings.intake.max_body_bytes).layer(guards);
+    let chats = chat::turns().layer(from_fn_with_state(seats.clone(), limits::admit_chat));
+    let guarded = guarded(state.settings.intake.max_body_bytes).layer(guards).merge(chats).layer(doors);
     let (router, _document) = open().merge(guarded).split_for_parts();
     let surroundings = ServiceBuilder::new()
         .map_request(frame::drop_unfit_id)
@@ -138,6 +158,7 @@ fn guarded(max_webhook_bytes: usize) -> OpenApiRouter<Inner> {
         .routes(routes!(health::metrics))
         .routes(routes!(openapi::document))
         .routes(routes!(openapi::document_v1))
+        .merge(chat::routes())
         .merge(knowledge::routes())
         .layer(DefaultBodyLimit::max(limits::MAX_BODY_BYTES))
         .merge(webhooks)

@@ -10,7 +10,7 @@ use super::ErrorBody;
 /// The OpenAPI document of everything that [`super::router`] serves.
 #[must_use]
 pub fn openapi() -> OpenApi {
-    let mut document = super::open().merge(super::guarded(0)).into_openapi();
+    let mut document = super::open().merge(super::guarded(0)).merge(super::chat::turns()).into_openapi();
     // The router's mark for "and everything below" is none of OpenAPI's.
     let paths = std::mem::take(&mut document.paths.paths).into_iter();
     document.paths.paths = paths.map(|(path, item)| (path.replace("{*", "{"), item)).collect();
@@ -27,13 +27,14 @@ pub(super) fn frame() -> OpenApi {
     info(
         title = "kubewright",
         description = "An incident responder for Kubernetes: from an alert to a verified repair. Every error has the \
-                       shape of ErrorBody.",
+                       shape of ErrorBody; below /v1 it has OpenAI's.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     tags(
         (name = "webhooks", description = "Where alerts are sent."),
         (name = "incidents", description = "What is and was going on."),
         (name = "approvals", description = "Repairs that wait for a person."),
+        (name = "chat", description = "Questions in words; below /v1 as OpenAI's clients ask them."),
         (name = "knowledge", description = "Documents and past incidents to search."),
         (name = "operations", description = "Health, metrics, this document."),
     ),

@@ -8,6 +8,7 @@ mod changes;
 mod cluster;
 mod collect;
 mod dependencies;
+mod directory;
 mod error;
 mod gaps;
 mod http;
@@ -32,6 +33,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub use directory::Directory;
 pub use error::ObserveError;
 pub use log_query::{LogAnswer, LogLine};
 pub use loki::Loki;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use url::Url;
 
 use super::question::line;
 use super::{Category, Citation, SearchResult};
@@ -79,4 +80,27 @@ fn fields(found: &SearchResult, headings: String) -> BTreeMap<String, String> {
 /// `Container killed for memory › How to tell`.
 fn headings(citation: &Citation) -> String {
     line(&citation.headings.join(" › "), LONGEST_STATEMENT / 2)
+}
+
+/// Where a document's text is on this server. Slashes in the source's name are encoded, those in the path stay.
+#[must_use]
+pub fn document_href(source: &str, path: &str) -> String {
+    let Ok(mut url) = Url::parse("http://localhost/api/v1/knowledge/documents") else { return String::new() };
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.push(source).extend(path.split('/'));
+    }
+    url.path().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::document_href;
+
+    #[test]
+    fn a_link_keeps_the_slashes_of_the_path_and_encodes_those_of_the_source() {
+        assert_eq!(
+            document_href("https://wiki.example/a b", "node/what? is #this.md"),
+            "/api/v1/knowledge/documents/https:%2F%2Fwiki.example%2Fa%20b/node/what%3F%20is%20%23this.md"
+        );
+    }
 }

@@ -33,7 +33,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-pub use cite::{EPISODE, PASSAGE};
+pub use cite::{EPISODE, PASSAGE, document_href};
 pub use jobs::{Job, JobState, Slot, Upload};
 pub use past::PastIncident;
 pub use question::Symptoms;
@@ -198,5 +198,11 @@ impl Recall {
     #[must_use]
     pub fn runbook_for(&self, code: &str) -> Option<&Runbook> {
         self.inner.runbooks.for_code(code)
+    }
+
+    /// The built-in runbook that is about an alert; where several are, the one that names it first.
+    #[must_use]
+    pub fn runbook_for_alert(&self, alert: &str) -> Option<&Runbook> {
+        self.inner.runbooks.for_alert(alert)
     }
 }

@@ -200,11 +200,11 @@ fn outcome(name: &str) -> Option<Outcome> {
     serde_json::from_value(serde_json::Value::String(name.to_owned())).ok()
 }
 
-fn write_cursor(opened_at: i64, id: &str) -> String {
+pub(super) fn write_cursor(opened_at: i64, id: &str) -> String {
     hex::encode(format!("{opened_at} {id}"))
 }
 
-fn read_cursor(cursor: &str) -> Result<(i64, String), StoreError> {
+pub(super) fn read_cursor(cursor: &str) -> Result<(i64, String), StoreError> {
     let read = || {
         let text = String::from_utf8(hex::decode(cursor).ok()?).ok()?;
         let (opened_at, id) = text.split_once(' ')?;

@@ -1,4 +1,4 @@
-//! The durable truth: incidents, their events, the alerts behind them, and the latest Snapshot of each.
+//! The durable truth: incidents, their events, the alerts behind them, the latest Snapshot of each, and conversations.
 //!
 //! Owns every SQL statement, the transaction boundaries and the row leases that let several replicas share work. It
 //! decides nothing: incidents move by [`crate::incident::Incident::apply`], alerts are routed by
@@ -7,6 +7,7 @@
 
 mod claim;
 mod commit;
+mod conversations;
 mod engine;
 mod episodes;
 mod error;
@@ -26,6 +27,9 @@ use std::time::Duration;
 
 pub use claim::Rest;
 pub use commit::Commit;
+pub use conversations::{
+    About, Conversation, ConversationId, ConversationPage, Link, Message, Saying, Speaker,
+};
 pub use error::{ActError, CommitError, FindError, StoreError};
 pub use list::{IncidentFilter, IncidentSummary, MAX_PAGE, Page};
 pub use received::Received;

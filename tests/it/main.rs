@@ -13,6 +13,7 @@ mod agent_sources;
 mod agent_tools;
 mod alertmanager;
 mod attacks;
+mod chat;
 mod cli;
 mod crash;
 mod http;

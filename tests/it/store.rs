@@ -2,6 +2,7 @@
 
 mod alerts;
 mod concurrency;
+mod conversations;
 mod leases;
 mod reading;
 mod site;
@@ -49,6 +50,10 @@ on_both_engines! {
     concurrency::two_workers_never_hold_the_same_incident,
     concurrency::alerts_that_arrive_while_a_step_commits_are_not_lost,
     concurrency::closing_stores_what_was_waiting,
+    conversations::a_conversation_is_there_after_a_restart_as_it_was_said,
+    conversations::conversations_are_listed_by_what_was_said_last,
+    conversations::a_removed_conversation_takes_its_messages_with_it,
+    conversations::answers_of_two_turns_at_once_are_both_kept,
     leases::the_worst_and_longest_waiting_is_claimed_first,
     leases::the_lease_of_a_dead_worker_is_taken_over_once_it_has_run_out,
     leases::a_commit_saves_state_events_and_snapshot_together,

@@ -3,7 +3,15 @@
 //! Owns one turn of a conversation: who is asked, with which tools, about what, and the answer in words. It keeps no
 //! conversation (that is the store's) and knows no wire format (that is `http`'s).
 
+mod check;
+mod composed;
+mod desk;
+
+use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
+
+pub use check::{MOST_BYTES, MOST_MESSAGES};
+pub use desk::Chat;
 
 use super::progress::Progress;
 use super::tools::Access;
@@ -96,4 +104,11 @@ pub enum ChatError {
     /// Something of ours failed.
     #[error(transparent)]
     Failed(#[from] anyhow::Error),
+}
+
+/// Answers with a language model.
+pub trait Talk: Send + Sync {
+    /// Answers a turn that was checked. It says what happens through the turn's [`Progress`], pieces of the answer among
+    /// it, and ends soon after the turn is cancelled.
+    fn talk(&self, turn: ChatTurn) -> BoxFuture<'_, Result<ChatAnswer, ChatError>>;
 }

@@ -9,8 +9,8 @@ use kubewright_ingest::{Happened, KnowledgeBase, Version};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::ask::confirmed;
 use super::base::{BaseArgs, Collection, emptiness};
+use super::confirm::confirmed;
 use super::output::{Format, print, render};
 use super::text::line;
 use crate::settings::Environment;

@@ -4,13 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use serde::{Deserialize, Serialize};
-use url::Url;
 use utoipa::ToSchema;
 
 use crate::http::error::ApiError;
 use crate::http::extract::{PathOf, QueryOf};
 use crate::http::{ErrorBody, HttpState};
-use crate::recall::DocumentInfo;
+use crate::recall::{DocumentInfo, document_href};
 use utoipa::IntoParams;
 
 /// Documents of one answer unless the client says otherwise, and at most.
@@ -66,15 +65,6 @@ pub(super) struct ListQuery {
     /// How many at most, 1 to 2000; 200 unless set.
     #[param(minimum = 1, maximum = 2000)]
     limit: Option<usize>,
-}
-
-/// Where a document's text is on this server. Slashes in the source's name are encoded, those in the path stay.
-pub(crate) fn document_href(source: &str, path: &str) -> String {
-    let Ok(mut url) = Url::parse("http://localhost/api/v1/knowledge/documents") else { return String::new() };
-    if let Ok(mut segments) = url.path_segments_mut() {
-        segments.push(source).extend(path.split('/'));
-    }
-    url.path().to_owned()
 }
 
 /// The documents of the knowledge base.
@@ -166,17 +156,4 @@ fn checked((source, path): (String, String)) -> Result<(String, String), ApiErro
         return Err(ApiError::bad_request("bad_path", "no document has such a long name"));
     }
     Ok((source, path))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::document_href;
-
-    #[test]
-    fn a_link_keeps_the_slashes_of_the_path_and_encodes_those_of_the_source() {
-        assert_eq!(
-            document_href("https://wiki.example/a b", "node/what? is #this.md"),
-            "/api/v1/knowledge/documents/https:%2F%2Fwiki.example%2Fa%20b/node/what%3F%20is%20%23this.md"
-        );
-    }
 }

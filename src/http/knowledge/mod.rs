@@ -24,10 +24,9 @@ pub use similar::{SimilarIncident, SimilarIncidents};
 pub use stats::Collections;
 pub use upload::UploadRequest;
 
-pub(super) use documents::document_href;
-
 use super::error::{ApiError, BUSY};
 use super::{Inner, limits};
+pub(super) use crate::recall::document_href;
 use crate::recall::{KnowledgeError, RecallError};
 
 /// What has small bodies or none.

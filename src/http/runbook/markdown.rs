@@ -1,7 +1,7 @@
 //! Text of the outside world inside Markdown: it must stay text.
 
 /// One line of prose: line breaks become spaces, control characters go, and nothing in it is markup.
-pub(super) fn prose(text: &str) -> String {
+pub(in crate::http) fn prose(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

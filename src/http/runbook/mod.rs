@@ -5,10 +5,11 @@ mod document;
 mod markdown;
 mod queries;
 
+pub(super) use markdown::prose;
+
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use url::Url;
 
 use super::error::ApiError;
 use super::extract::PathOf;
@@ -35,9 +36,7 @@ pub(super) async fn show(
     let incident = find(&state.store, &id).await?;
     let snapshot = state.store.snapshot(&incident.id).await?;
     let readings = snapshot.map(|snapshot| snapshot.readings).unwrap_or_default();
-    let server = &state.settings.server;
-    let listening = || Url::parse(&format!("http://{}/", server.listen)).ok();
-    let base = server.external_url.clone().or_else(listening);
+    let base = state.base();
     let runbooks = state.recall.runbooks_of(&incident).into_iter().map(RunbookLink::from).collect();
     let material = Material { incident: &incident, readings: &readings, base: base.as_ref(), runbooks };
     let text = material.markdown();

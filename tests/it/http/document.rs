@@ -6,9 +6,12 @@ use serde_json::Value;
 
 use super::stage::Stage;
 
-const ROUTES: [&str; 28] = [
+const ROUTES: [&str; 35] = [
+    "DELETE /api/v1/chat/conversations/{id}",
     "DELETE /api/v1/knowledge/documents/{source}/{path}",
     "GET /api/v1/approvals",
+    "GET /api/v1/chat/conversations",
+    "GET /api/v1/chat/conversations/{id}",
     "GET /api/v1/events/stream",
     "GET /api/v1/incidents",
     "GET /api/v1/incidents/{id}",
@@ -27,14 +30,18 @@ const ROUTES: [&str; 28] = [
     "GET /metrics",
     "GET /openapi.json",
     "GET /readyz",
+    "GET /v1/models",
+    "GET /v1/models/{id}",
     "POST /api/v1/approvals/{id}/approve",
     "POST /api/v1/approvals/{id}/deny",
+    "POST /api/v1/chat",
     "POST /api/v1/incidents",
     "POST /api/v1/incidents/{id}/close",
     "POST /api/v1/knowledge/documents",
     "POST /api/v1/knowledge/passages/{id}/feedback",
     "POST /api/v1/webhooks/alertmanager",
     "POST /api/v1/webhooks/grafana",
+    "POST /v1/chat/completions",
 ];
 
 fn operations(document: &Value) -> Vec<(String, &Value)> {

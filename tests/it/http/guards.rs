@@ -6,7 +6,8 @@ use axum::http::{Method, Request, header};
 use super::payload::crash;
 use super::stage::{Answer, Stage};
 
-const PROTECTED: [&str; 9] = [
+const PROTECTED: [&str; 10] = [
+    "/api/v1/chat/conversations",
     "/api/v1/knowledge/search?q=oom",
     "/api/v1/knowledge/documents/builtin/crash-loop.md",
     "/api/v1/incidents/inc-a/similar",

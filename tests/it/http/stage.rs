@@ -8,12 +8,13 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use kubewright::egress::Egress;
+use kubewright::agents::chat::{Chat, Talk};
 use kubewright::http::{HttpState, router};
 use kubewright::incident::{
     Action, Approval, Check, Decision, Event, Evidence, EvidenceId, EvidenceSource, Hypothesis, Incident,
     IncidentId, ObjectRef, Plan, PlannedAction, Proposer, Score, Verdict,
 };
-use kubewright::observe::Snapshot;
+use kubewright::observe::{Observer, Snapshot};
 use kubewright::recall::{Places, Recall};
 use kubewright::settings::{Environment, Settings};
 use kubewright::store::{Commit, Store};
@@ -22,6 +23,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::payload::crash;
@@ -33,6 +35,7 @@ pub(crate) struct Stage {
     pub(crate) recall: Recall,
     pub(crate) runner: watch::Sender<bool>,
     pub(crate) shutdown: CancellationToken,
+    pub(crate) tasks: TaskTracker,
     pub(crate) router: Router,
 }
 
@@ -65,11 +68,16 @@ impl Stage {
         let mut environment = Environment::new();
         environment.insert("TOKEN".to_owned(), token.to_owned());
         let server = "[server]\ntoken = { env = \"TOKEN\" }\n";
-        Self::build(server, &environment, metrics::recorder().unwrap().handle()).await
+        Self::build(server, &environment, metrics::recorder().unwrap().handle(), None).await
     }
 
     pub(crate) async fn with(server: &str, metrics: metrics_exporter_prometheus::PrometheusHandle) -> Self {
-        Self::build(server, &Environment::new(), metrics).await
+        Self::build(server, &Environment::new(), metrics, None).await
+    }
+
+    /// With a model that answers in chat.
+    pub(crate) async fn with_talk(talk: Arc<dyn Talk>) -> Self {
+        Self::build("", &Environment::new(), metrics::recorder().unwrap().handle(), Some(talk)).await
     }
 
     /// With a knowledge base of the built-in runbooks, searched by words.
@@ -86,6 +94,7 @@ impl Stage {
         server: &str,
         environment: &Environment,
         metrics: metrics_exporter_prometheus::PrometheusHandle,
+        talk: Option<Arc<dyn Talk>>,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kubewright.db");
@@ -104,15 +113,24 @@ impl Stage {
         let recall = Recall::new(knowledge).await;
         let (runner, runner_alive) = watch::channel(true);
         let shutdown = CancellationToken::new();
+        let mut observers = std::collections::BTreeMap::new();
+        for cluster in &settings.clusters {
+            let observer = Observer::connect(cluster, &settings.observe).await.unwrap();
+            observers.insert(cluster.name.clone(), observer);
+        }
+        let chat = Chat::new(store.clone(), recall.clone(), observers, &settings, talk);
+        let tasks = TaskTracker::new();
         let state = HttpState {
             store: store.clone(),
             recall: recall.clone(),
+            chat,
+            tasks: tasks.clone(),
             settings: Arc::new(settings),
             metrics,
             runner_alive,
             shutdown: shutdown.clone(),
         };
-        Self { _folder: folder, store, recall, runner, shutdown, router: router(state) }
+        Self { _folder: folder, store, recall, runner, shutdown, tasks, router: router(state) }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -1,0 +1,174 @@
+//! What is wrong with an object: a fresh look at it, diagnosed.
+
+use serde_json::json;
+
+use super::Composer;
+use super::draft::prose;
+use crate::agents::progress::RunEvent;
+use crate::diagnose::{Diagnosis, diagnose};
+use crate::incident::{Evidence, Hypothesis, ObjectRef, Scope};
+use crate::observe::Snapshot;
+use crate::store::IncidentFilter;
+
+/// Objects that are looked at for one question; further ones are named.
+const MOST: usize = 2;
+
+/// Pieces of evidence that are told of one object.
+const EVIDENCE: usize = 6;
+
+/// Open incidents among which those about the object are looked for.
+const INCIDENTS: usize = 50;
+
+/// What was seen of one object.
+pub(super) struct Look {
+    pub(super) snapshot: Snapshot,
+    diagnosis: Diagnosis,
+}
+
+impl Composer<'_> {
+    /// Says what is wrong with each of `subjects`.
+    pub(super) async fn diagnose(&mut self, subjects: &[ObjectRef]) -> anyhow::Result<()> {
+        for subject in subjects.iter().take(MOST) {
+            let Some(look) = self.look(subject).await else { continue };
+            self.tell(subject, &look).await;
+            self.tell_open_incidents(subject).await?;
+        }
+        let further = subjects.iter().skip(MOST).map(|object| prose(&object.to_string()));
+        self.draft.list("Also called so, and not looked at; name the namespace to choose:", further);
+        Ok(())
+    }
+
+    /// Reads what can be seen of an object now and diagnoses it.
+    pub(super) async fn look(&mut self, subject: &ObjectRef) -> Option<Look> {
+        let observer = self.observer?;
+        let scope = scope(observer.name(), subject);
+        let arguments = json!({ "cluster": observer.name(), "object": subject.to_string() });
+        let work = async {
+            let snapshot = observer.snapshot(&scope, &[]).await;
+            let looked = tokio::task::spawn_blocking(move || {
+                let diagnosis = diagnose(&snapshot, &[]);
+                Look { snapshot, diagnosis }
+            });
+            looked.await.map_err(|_| "the analyzers failed; the server's log says more".to_owned())
+        };
+        let summary = |look: &Look| {
+            let Diagnosis { evidence, hypotheses, .. } = &look.diagnosis;
+            let objects = look.snapshot.objects.count();
+            format!(
+                "{objects} objects read, {} findings, {} possible causes",
+                evidence.len(),
+                hypotheses.len()
+            )
+        };
+        match self.reading("run_analyzers", arguments, work, summary).await {
+            Ok(look) => {
+                let objects = look.snapshot.objects.count();
+                self.draft.looked_at(format!("{objects} objects around {}", prose(&subject.to_string())));
+                Some(look)
+            }
+            Err(error) => {
+                self.draft.blind([error]);
+                None
+            }
+        }
+    }
+
+    async fn tell(&mut self, subject: &ObjectRef, look: &Look) {
+        let Look { snapshot, diagnosis } = look;
+        // What belongs to namespaces that the caller may not see is not told, though it may be a dependency.
+        let seen: Vec<&Evidence> =
+            diagnosis.evidence.iter().filter(|seen| self.permits_object(&seen.object)).collect();
+        let causes: Vec<&Hypothesis> =
+            diagnosis.hypotheses.iter().filter(|cause| self.permits_object(&cause.object)).collect();
+        for seen in seen.iter().take(EVIDENCE) {
+            let (object, statement) = (seen.object.clone(), prose(&seen.statement));
+            self.say(RunEvent::Evidence { id: None, object, statement }).await;
+        }
+        let name = prose(&subject.to_string());
+        let objects = snapshot.objects.count();
+        match causes.split_first() {
+            Some((best, others)) => self.tell_cause(&name, best, others, &seen),
+            None if diagnosis.healthy => self.draft.say(format!(
+                "{name} looks healthy: {objects} objects, their events, logs and metrics were read, and no analyzer \
+                 found anything abnormal."
+            )),
+            None if seen.is_empty() => {
+                self.draft.say(format!("Nothing abnormal was found about {name} in the {objects} objects that were read."));
+            }
+            None => {
+                let heading = format!("No rule explains what is wrong with {name}, but this was seen:");
+                self.draft.list(&heading, seen.iter().take(EVIDENCE).map(|seen| told(seen)));
+            }
+        }
+        if self.turn.access.namespaces().is_none() {
+            self.draft.blind(diagnosis.blind.iter().cloned());
+        }
+        self.draft.not_seen(&snapshot.gaps);
+    }
+
+    fn tell_cause(&mut self, name: &str, best: &Hypothesis, others: &[&Hypothesis], seen: &[&Evidence]) {
+        let runbook = self.recall.runbook_for(&best.code).cloned();
+        let advice = runbook.map(|runbook| {
+            let uri = crate::recall::document_href(crate::recall::BUILT_IN, &runbook.path);
+            let mark = self.draft.cite(&runbook.title, &uri);
+            format!(" What to do about it is in the runbook \"{}\" {mark}.", prose(&runbook.title))
+        });
+        self.draft.say(format!(
+            "The most likely cause of what is wrong with {name}: {} ({}, {}, {:.0} % confident).{}",
+            prose(&best.statement),
+            prose(&best.object.to_string()),
+            best.code,
+            best.confidence.value() * 100.0,
+            advice.unwrap_or_default()
+        ));
+        let cited = seen.iter().filter(|seen| best.evidence_for.contains(&seen.id)).take(EVIDENCE);
+        self.draft.list("What shows it:", cited.map(|seen| told(seen)));
+        let others = others.iter().take(3).map(|other| {
+            let (statement, sure) = (prose(&other.statement), other.confidence.value() * 100.0);
+            format!("{statement} ({}, {sure:.0} %)", other.code)
+        });
+        self.draft.list("Also considered:", others);
+    }
+
+    /// Open incidents about an object, or about anything in a namespace.
+    async fn tell_open_incidents(&mut self, subject: &ObjectRef) -> anyhow::Result<()> {
+        let whole = subject.kind == "Namespace";
+        let namespace = if whole { &subject.name } else { &subject.namespace };
+        let filter = IncidentFilter {
+            open: Some(true),
+            cluster: self.observer.map(|observer| observer.name().to_owned()),
+            namespace: Some(namespace.clone()).filter(|namespace| !namespace.is_empty()),
+            ..IncidentFilter::default()
+        };
+        let open = self.store.incidents(&filter, None, INCIDENTS).await?.incidents;
+        let about = open.into_iter().filter(|incident| {
+            whole || incident.subject.as_ref().is_some_and(|about| about.name == subject.name)
+        });
+        let lines: Vec<String> = about.take(5).map(|incident| self.incident_line(&incident)).collect();
+        self.draft.list("Open incidents about it:", lines);
+        Ok(())
+    }
+}
+
+/// A piece of evidence as it is told.
+fn told(seen: &Evidence) -> String {
+    format!("{}: {} ({})", seen.id, prose(&seen.statement), prose(&seen.object.to_string()))
+}
+
+/// Where to look for an object.
+fn scope(cluster: &str, subject: &ObjectRef) -> Scope {
+    let mut scope = Scope { cluster: cluster.to_owned(), ..Scope::default() };
+    match subject.kind.as_str() {
+        "Namespace" => scope.namespace = Some(subject.name.clone()),
+        "Node" => scope.node = Some(subject.name.clone()),
+        kind => {
+            scope.namespace = Some(subject.namespace.clone());
+            if kind == "Pod" {
+                scope.pod = Some(subject.name.clone());
+            } else {
+                scope.workload = Some(subject.clone());
+            }
+        }
+    }
+    scope
+}

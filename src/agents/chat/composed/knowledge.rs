@@ -1,0 +1,78 @@
+//! What documents say: passages for a question, and the runbook of an alert.
+
+use serde_json::json;
+
+use super::Composer;
+use super::draft::prose;
+use crate::recall::{BUILT_IN, SearchRequest, SearchResult, document_href};
+
+/// Passages that are told.
+const PASSAGES: usize = 3;
+
+/// Longest question that is searched for, bytes.
+const LONGEST: usize = 2_000;
+
+impl Composer<'_> {
+    /// Tells the best passages for a question.
+    pub(super) async fn search(&mut self, question: &str) {
+        let query = question.get(..question.floor_char_boundary(LONGEST)).unwrap_or_default();
+        let request = SearchRequest { k: PASSAGES, per_document: 1, ..SearchRequest::new(query) };
+        let recall = self.recall;
+        let read = async { recall.search(&request).await.map_err(|error| error.to_string()) };
+        let arguments = json!({ "query": query, "k": PASSAGES });
+        let found = self.reading("search_knowledge", arguments, read, |found| {
+            format!("{} passages", found.results.len())
+        });
+        let found = match found.await {
+            Ok(found) => found,
+            Err(error) => return self.draft.blind([format!("documents: {error}")]),
+        };
+        self.draft.looked_at("the documents of the knowledge base");
+        let lines: Vec<String> = found.results.iter().map(|passage| self.passage(passage)).collect();
+        self.draft.list("The documents say about it:", lines);
+    }
+
+    fn passage(&mut self, found: &SearchResult) -> String {
+        let citation = &found.citation;
+        let on_the_web = citation.uri.starts_with("https://") || citation.uri.starts_with("http://");
+        let uri =
+            if on_the_web { citation.uri.clone() } else { document_href(&citation.source, &citation.path) };
+        let mark = self.draft.cite(&found.title, &uri);
+        format!("{}: {} {mark}", prose(&citation.headings.join(" › ")), prose(&found.snippet.text))
+    }
+
+    /// Tells what an alert means: its runbook, else what documents say about it.
+    pub(super) async fn explain_alert(&mut self, alert: &str) {
+        let Some(runbook) = self.recall.runbook_for_alert(alert).cloned() else {
+            self.draft.looked_at(format!("the built-in runbooks, of which none is about {}", prose(alert)));
+            return self.search(&format!("alert {alert}")).await;
+        };
+        let uri = document_href(BUILT_IN, &runbook.path);
+        let mark = self.draft.cite(&runbook.title, &uri);
+        let (title, meaning) =
+            (prose(&runbook.title), prose(section(&runbook.text, "Meaning").unwrap_or_default()));
+        self.draft.say(format!("Alert {} is about \"{title}\": {meaning} {mark}", prose(alert)));
+        let asked = format!("{alert} {}", runbook.title);
+        self.search(&asked).await;
+    }
+}
+
+/// The first paragraph below a heading of a Markdown text.
+fn section<'a>(text: &'a str, heading: &str) -> Option<&'a str> {
+    let mark = format!("\n## {heading}\n");
+    let after = text.get(text.find(&mark)? + mark.len()..)?.trim_start();
+    after.split("\n\n").next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::section;
+
+    #[test]
+    fn the_first_paragraph_below_a_heading_is_found() {
+        let text = "# A\n\n## Meaning\nIt ends\nagain.\n\nMore.\n\n## How to tell\n- x\n";
+        assert_eq!(section(text, "Meaning"), Some("It ends\nagain."));
+        assert_eq!(section(text, "How to tell"), Some("- x\n"));
+        assert_eq!(section(text, "What to do"), None);
+    }
+}

@@ -1,0 +1,226 @@
+//! Answers without a language model: composed from analyzers, incidents, documents and past incidents.
+//!
+//! Owns what a question asks for (simple rules on its words), what of the cluster it names (matched with live objects),
+//! and the sentences. It guesses nothing: where nothing is found it says what was looked at.
+
+mod changes;
+mod draft;
+mod health;
+mod incidents;
+mod intent;
+mod knowledge;
+mod subject;
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{ChatAnswer, ChatError, ChatTurn, Role};
+use crate::agents::progress::RunEvent;
+use crate::incident::{Incident, ObjectRef};
+use crate::observe::Observer;
+use crate::recall::Recall;
+use crate::store::Store;
+use draft::Draft;
+use intent::Intent;
+use subject::Named;
+
+/// How long a piece of the answer waits for whoever reads it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How far back a question without names is completed from those before it.
+const LOOK_BACK: usize = 4;
+
+/// Longest piece in which the answer is sent, bytes.
+const PIECE: usize = 200;
+
+/// What answers are composed from.
+pub(super) struct Composer<'a> {
+    store: &'a Store,
+    recall: &'a Recall,
+    observer: Option<&'a Observer>,
+    turn: &'a ChatTurn,
+    /// The incident that the conversation is about.
+    about: Option<Incident>,
+    /// How many reads were told.
+    calls: u32,
+    draft: Draft,
+}
+
+impl<'a> Composer<'a> {
+    pub(super) fn new(
+        store: &'a Store,
+        recall: &'a Recall,
+        observer: Option<&'a Observer>,
+        turn: &'a ChatTurn,
+        about: Option<Incident>,
+    ) -> Self {
+        Self { store, recall, observer, turn, about, calls: 0, draft: Draft::default() }
+    }
+
+    fn question(&self) -> &'a str {
+        self.turn.messages.last().map_or("", |last| last.text.as_str())
+    }
+
+    /// The questions so far, the newest first.
+    fn questions(&self) -> impl Iterator<Item = &'a str> {
+        let asked = self.turn.messages.iter().rev().filter(|message| message.role == Role::User);
+        asked.map(|message| message.text.as_str()).take(LOOK_BACK)
+    }
+
+    async fn say(&self, event: RunEvent) {
+        self.turn.progress.say(event, PATIENCE).await;
+    }
+
+    /// Reads something and says so.
+    async fn reading<T>(
+        &mut self,
+        tool: &str,
+        arguments: Value,
+        work: impl Future<Output = Result<T, String>>,
+        summary: impl FnOnce(&T) -> String,
+    ) -> Result<T, String> {
+        self.calls += 1;
+        let (call, tool) = (format!("call-{}", self.calls), tool.to_owned());
+        self.say(RunEvent::ToolStarted {
+            call: call.clone(),
+            agent: self.turn.agent.clone(),
+            tool: tool.clone(),
+            arguments: arguments.to_string(),
+        })
+        .await;
+        let began = Instant::now();
+        let result = work.await;
+        let said = match &result {
+            Ok(found) => summary(found),
+            Err(error) => error.clone(),
+        };
+        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let ok = result.is_ok();
+        self.say(RunEvent::ToolFinished { call, tool, ok, summary: said, took_ms }).await;
+        result
+    }
+
+    /// Whether something in a namespace may be told; cluster-wide things may.
+    fn permits(&self, namespace: &str) -> bool {
+        namespace.is_empty() || self.turn.access.check(namespace).is_ok()
+    }
+
+    fn permits_object(&self, object: &ObjectRef) -> bool {
+        self.permits(&object.namespace)
+    }
+}
+
+/// Answers the last question of the turn.
+pub(super) async fn compose(mut composer: Composer<'_>, models_file: &str) -> Result<ChatAnswer, ChatError> {
+    let intent = Intent::of(composer.question(), composer.about.is_some());
+    tracing::debug!(?intent, "composing an answer");
+    composer.answer(&intent).await.map_err(ChatError::Failed)?;
+    let cited = composer.draft.cited().to_vec();
+    for cited in cited {
+        composer.say(RunEvent::Citation { cited }).await;
+    }
+    let limits = draft::Limits { stop: &composer.turn.stop, max_tokens: composer.turn.max_tokens };
+    let (text, finish) = std::mem::take(&mut composer.draft).finish(models_file, &limits);
+    for piece in draft::pieces(&text, PIECE) {
+        composer.say(RunEvent::Text { text: piece.to_owned() }).await;
+    }
+    let read = composer.turn.messages.iter().map(|message| message.text.as_str());
+    Ok(ChatAnswer {
+        input_tokens: read.map(draft::tokens).sum(),
+        output_tokens: draft::tokens(&text),
+        finish,
+        text,
+        model: None,
+    })
+}
+
+impl Composer<'_> {
+    async fn answer(&mut self, intent: &Intent) -> anyhow::Result<()> {
+        match intent {
+            Intent::Help => self.help(),
+            Intent::Incidents => self.list_incidents().await?,
+            Intent::Incident(id) => self.tell_incident(id.as_deref()).await?,
+            Intent::Similar => self.similar_incidents().await,
+            Intent::Alert(name) => self.explain_alert(name).await,
+            Intent::Changes => {
+                let named = self.named().await;
+                self.tell_changes(&named).await?;
+            }
+            Intent::Repair => self.repair().await?,
+            Intent::Health => self.health().await?,
+        }
+        Ok(())
+    }
+
+    /// What is wrong with what the question names; where it names nothing, what the documents say about it.
+    async fn health(&mut self) -> anyhow::Result<()> {
+        let named = self.named().await;
+        if !named.subjects.is_empty() {
+            self.diagnose(&named.subjects).await?;
+        } else if self.about.is_some() {
+            self.tell_incident(None).await?;
+        } else if !self.unknown_names(&named) {
+            self.search(self.question()).await;
+            self.list_if_nothing_was_found().await?;
+        }
+        Ok(())
+    }
+
+    /// How to put right what the question names, or what the incident is about.
+    async fn repair(&mut self) -> anyhow::Result<()> {
+        let named = self.named().await;
+        if !named.subjects.is_empty() {
+            self.diagnose(&named.subjects).await?;
+        } else if self.about.is_some() {
+            self.tell_repair().await;
+        }
+        self.search(self.question()).await;
+        Ok(())
+    }
+
+    /// What the questions name, the newest first; the earlier ones count only where the newest names nothing.
+    async fn named(&mut self) -> Named {
+        let Some(observer) = self.observer else {
+            self.draft.looked_at("no cluster, because none is configured");
+            return Named::default();
+        };
+        let only = self.turn.access.namespaces();
+        let arguments = serde_json::json!({ "cluster": observer.name(), "names_only": true });
+        let read = async { Ok(observer.directory(only).await) };
+        let read = self.reading("kubernetes_list", arguments, read, |directory| {
+            format!("{} names", directory.objects.len())
+        });
+        let Ok(directory) = read.await else { return Named::default() };
+        self.draft.looked_at(format!(
+            "the names of {} objects in cluster {}",
+            directory.objects.len(),
+            observer.name()
+        ));
+        self.draft.not_seen(&directory.gaps);
+        let questions: Vec<&str> = self.questions().collect();
+        let mut found = questions.iter().map(|question| subject::named(question, &directory));
+        let newest = found.next().unwrap_or_default();
+        if !newest.subjects.is_empty() || !newest.unknown.is_empty() || self.about.is_some() {
+            return newest;
+        }
+        found.find(|earlier| !earlier.subjects.is_empty()).unwrap_or(newest)
+    }
+
+    /// Says that what was asked about does not exist; `false` where nothing was asked by name.
+    fn unknown_names(&mut self, named: &Named) -> bool {
+        let Some(name) = named.unknown.first() else { return false };
+        let cluster = self.observer.map(|observer| observer.name().to_owned()).unwrap_or_default();
+        let name = draft::prose(name);
+        self.draft.say(format!("There is nothing called {name} in cluster {cluster} that may be read here."));
+        true
+    }
+
+    fn help(&mut self) {
+        self.draft.say(
+            "I answer questions about this cluster and its incidents, for instance: what is going on; what is wrong \
+             with checkout; what changed in namespace shop; status of inc-7h2k; what does KubePodCrashLooping mean; \
+             how do I fix an ImagePullBackOff.",
+        );
+    }
+}
