@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::agents::chat::{Chat, Talk};
 use crate::agents::{Agents, Parts};
 use crate::egress::Egress;
-use crate::agents::chat::Chat;
 use crate::http::{self, HttpState};
 use crate::incident::IncidentId;
 use crate::recall::{Places, Recall};
@@ -50,7 +50,6 @@ impl App {
         let egress = Egress::new(&settings.egress).context("could not set up the egress guard")?;
         let recall = Recall::new(places(&settings.knowledge, &egress)).await;
         let settings = Arc::new(settings);
-        let chat = Chat::new(store.clone(), recall.clone(), clusters.observers(), &settings, None);
         // Random, not the host's name: two processes on one host must not take each other's leases for their own.
         let owner = format!("kubewright-{}", IncidentId::random());
         let policy = Arc::new(policy);
@@ -67,10 +66,10 @@ impl App {
             store: store.clone(),
             more_tools: Vec::new(),
         })?;
+        let talk = agents.has_models().then(|| Arc::new(agents.clone()) as Arc<dyn Talk>);
+        let chat = Chat::new(store.clone(), recall.clone(), clusters.observers(), &settings, talk);
         let workflow =
             Workflow::new(store.clone(), clusters, policy, recall.clone(), agents, settings.clone(), &owner);
-        Ok(Self { store, workflow, recall, settings, metrics })
-            Workflow::new(store.clone(), clusters, policy, recall.clone(), settings.clone(), &owner);
         Ok(Self { store, workflow, recall, chat, settings, metrics })
     }
 

@@ -22,11 +22,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio::sync::broadcast;
 
 pub use answers::Lesson;
 pub use orchestrator::{Groundwork, Investigated, Remedied};
-pub use roster::{ORCHESTRATOR, RosterProblem, SPECIALISTS, TALKERS};
+pub use roster::{NAMES, ORCHESTRATOR, RosterProblem, SPECIALISTS, TALKERS};
 
 use crate::egress::Egress;
 use crate::incident::IncidentId;
@@ -34,6 +35,7 @@ use crate::observe::Observer;
 use crate::recall::Recall;
 use crate::settings::AgentsSettings;
 use crate::store::Store;
+use chat::{ChatAnswer, ChatError, ChatTurn, Talk};
 use model::Models;
 use progress::{Progress, RunEvent};
 use roster::Roster;
@@ -93,6 +95,12 @@ struct Inner {
 
 /// Events of runs that a slow listener may be behind.
 const LIVE: usize = 1_024;
+
+impl Talk for Agents {
+    fn talk(&self, turn: ChatTurn) -> BoxFuture<'_, Result<ChatAnswer, ChatError>> {
+        Box::pin(Self::talk(self, turn))
+    }
+}
 
 impl Agents {
     /// Puts the agents together. Asks nobody yet.
@@ -155,9 +163,3 @@ impl Agents {
         self.inner.observers.get(name.unwrap_or(&self.inner.default_cluster))
     }
 }
-/// Everybody who can be asked: the orchestrator, which dispatches, and the specialists.
-pub const NAMES: [&str; 6] =
-    [ORCHESTRATOR, "diagnostic", "remediation", "security", "performance", "learning"];
-
-/// Who is asked where nobody is named.
-pub const ORCHESTRATOR: &str = "orchestrator";

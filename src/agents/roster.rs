@@ -67,6 +67,9 @@ pub const TALKERS: [(&str, &str); 6] = [
     (LEARNING, "reflects on how incidents ended"),
 ];
 
+/// The names of those that people can talk to.
+pub const NAMES: [&str; 6] = [ORCHESTRATOR, "diagnostic", REMEDIATION, "security", "performance", LEARNING];
+
 /// One agent, ready to run.
 #[derive(Debug, Clone)]
 pub(crate) struct Agent {

@@ -164,7 +164,8 @@ mod tests {
     fn waiting() -> OpenApproval {
         let workload = ObjectRef::new("Deployment", "shop", "checkout");
         let plan = Plan {
-            agent: None, hypothesis: "deploy.crash_loop".to_owned(),
+            agent: None,
+            hypothesis: "deploy.crash_loop".to_owned(),
             rationale: "Revision 4 ran without restarts.".to_owned(),
             actions: vec![PlannedAction {
                 action: Action::RollBack { workload: workload.clone(), to_revision: 4 },

@@ -84,7 +84,6 @@ impl Detector {
             self.keep("secret-data", range, view, found);
         }
         for rule in self.rules.called_for(&view.text) {
-            for range in self.matches(rule, &view.text) {
             for range in self.matches(rule, &view.text)? {
                 found.push(Found {
                     range: view.original(range),

@@ -148,7 +148,6 @@ impl<'a> Name<'a> {
         };
         let like_a_name = pieces.len() > 1 && pieces.iter().all(word);
         let upper = self.name.bytes().all(|byte| !byte.is_ascii_lowercase());
-        (names_one && !upper && like_a_name) || (name.ends_with("pwd") && (name == "pwd" || name == "oldpwd"))
         (names_one && !upper && like_a_name)
             || (matches!(name, "pwd" | "oldpwd") && value.starts_with(['/', '~']))
     }

@@ -49,7 +49,8 @@ fn plan() -> Plan {
         pods_affected: 2,
     };
     Plan {
-        agent: None, hypothesis: "deploy.bad_rollout".to_owned(),
+        agent: None,
+        hypothesis: "deploy.bad_rollout".to_owned(),
         rationale: "the rollout broke it".to_owned(),
         actions: vec![planned],
         checks: vec![Check::PodsReady { workload: checkout() }],

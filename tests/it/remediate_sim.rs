@@ -272,7 +272,13 @@ async fn a_stateful_set_can_be_watched_and_an_absent_workload_does_not_pass() {
         ]
     };
     let checks = all(&set).into_iter().chain(all(&gone)).collect();
-    let plan = Plan { agent: None, hypothesis: String::new(), rationale: String::new(), actions: Vec::new(), checks };
+    let plan = Plan {
+        agent: None,
+        hypothesis: String::new(),
+        rationale: String::new(),
+        actions: Vec::new(),
+        checks,
+    };
     let seen = stage.look(&plan, &[], None).await;
     let passed: Vec<_> = seen.results.iter().map(|result| result.passed).collect();
     assert_eq!(passed, [[Some(true); 3], [Some(false); 3]].concat(), "{seen:#?}");

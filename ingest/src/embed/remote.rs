@@ -62,9 +62,6 @@ impl RemoteModel {
         let (deadline, scrub) = (settings.deadline, settings.scrub);
         let mut remote = Self { name, dimension: 0, deadline, model, scrub };
         let vectors = remote.asked(vec!["ready?".to_owned()]).await?;
-        let mut remote =
-            Self { name: format!("{}@{host}", settings.model), dimension: 0, model, scrub: settings.scrub };
-        let vectors = remote.embed(vec!["ready?".to_owned()]).await?;
         remote.dimension = vectors.first().map_or(0, Vec::len);
         if remote.dimension == 0 {
             return Err(remote.failed(anyhow::anyhow!("the endpoint returned an empty vector")));

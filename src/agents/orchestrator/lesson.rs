@@ -68,7 +68,10 @@ fn outcome(incident: &Incident) -> String {
         lines.push(format!("- verification: {}", verified(verification)));
     }
     let ended = incident.outcome.map_or("open", crate::incident::Outcome::as_str);
-    lines.push(format!("- outcome: {ended}{}", incident.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default()));
+    lines.push(format!(
+        "- outcome: {ended}{}",
+        incident.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default()
+    ));
     lines.join("\n")
 }
 

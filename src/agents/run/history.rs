@@ -84,7 +84,9 @@ fn size(message: &Message) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use rig_core::message::{AssistantContent, AssistantMessage, Message, ToolCall, ToolName, ToolResultContent};
+    use rig_core::message::{
+        AssistantContent, AssistantMessage, Message, ToolCall, ToolName, ToolResultContent,
+    };
     use serde_json::json;
 
     use super::{DROPPED, History};

@@ -17,9 +17,6 @@ use crate::settings::{
     AgentsSettings, AutomationSettings, ClusterApi, ClusterSettings, EgressSettings, EmbeddingModel,
     Endpoint, Environment, IntakeSettings, KnowledgeSettings, ObserveSettings, ServerSettings, Settings,
     StoreSettings, VerifySettings,
-    AutomationSettings, ClusterApi, ClusterSettings, EgressSettings, EmbeddingModel, Endpoint, Environment,
-    IntakeSettings, KnowledgeSettings, ObserveSettings, ServerSettings, Settings, StoreSettings,
-    VerifySettings,
 };
 use crate::sim::{Scenario, Sim, SimOptions, Webhook};
 

@@ -27,7 +27,11 @@ fn input(actions: Vec<ActionInput>) -> PolicyInput {
     PolicyInput {
         cluster: "c".to_owned(),
         environment: "production".to_owned(),
-        hypothesis: HypothesisInput { code: "deploy.bad_rollout".to_owned(), confidence: 0.9, proposer: "rule" },
+        hypothesis: HypothesisInput {
+            code: "deploy.bad_rollout".to_owned(),
+            confidence: 0.9,
+            proposer: "rule",
+        },
         attempt: 1,
         now: NOW,
         tainted: false,

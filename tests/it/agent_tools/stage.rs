@@ -65,6 +65,7 @@ impl Stage {
             change_window: Duration::from_secs(3600),
         };
         let context = ToolContext {
+            proposals: kubewright::agents::tools::Proposals::default(),
             observer: Observer::connect(&cluster, &settings).await.unwrap(),
             access: Access::Everything,
             recall: Recall::new(None).await,

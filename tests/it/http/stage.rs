@@ -7,8 +7,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
-use kubewright::egress::Egress;
 use kubewright::agents::chat::{Chat, Talk};
+use kubewright::egress::Egress;
 use kubewright::http::{HttpState, router};
 use kubewright::incident::{
     Action, Approval, Check, Decision, Event, Evidence, EvidenceId, EvidenceSource, Hypothesis, Incident,
@@ -236,7 +236,8 @@ fn diagnosed() -> Event {
 
 fn plan() -> Plan {
     Plan {
-        agent: None, hypothesis: "deploy.crash_loop".to_owned(),
+        agent: None,
+        hypothesis: "deploy.crash_loop".to_owned(),
         rationale: "Revision 4 ran without restarts.".to_owned(),
         actions: vec![PlannedAction {
             action: Action::RollBack { workload: checkout(), to_revision: 4 },
