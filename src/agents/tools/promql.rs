@@ -33,7 +33,7 @@ pub(super) fn permitted(text: &str, access: &Access) -> Result<String, ToolError
             "query: it is too long (at most {LONGEST} bytes and {MOST_OPERATORS} operators and brackets); split it"
         )));
     }
-    let parsed = parse(text);
+    let parsed = read(text);
     let Access::Namespaces(_) = access else {
         // Where all may be read the server, which tells the place better, may refuse what is not understood here.
         return match parsed.err().and_then(|_| place(text)) {
@@ -45,15 +45,22 @@ pub(super) fn permitted(text: &str, access: &Access) -> Result<String, ToolError
     check(&expression, access)?;
     sort(&mut expression);
     let sent = expression.to_string();
-    match parse(&sent).map(|mut read| {
-        sort(&mut read);
-        read
-    }) {
-        Ok(read) if read == expression => Ok(sent),
+    let again = read(&sent).map(|mut again| {
+        sort(&mut again);
+        again
+    });
+    match again {
+        Ok(again) if again == expression => Ok(sent),
         _ => Err(ToolError::Arguments(
             "query: it can be read in more than one way; write it more simply".to_owned(),
         )),
     }
+}
+
+/// Parses. The parser panics on lengths of time that are no lengths, as in `up[1e300]`.
+fn read(text: &str) -> Result<Expr, String> {
+    std::panic::catch_unwind(|| parse(text))
+        .unwrap_or_else(|_| Err("a length of time is out of bounds".to_owned()))
 }
 
 fn operators(text: &str) -> usize {
@@ -313,6 +320,11 @@ mod tests {
             vec!["a"; 700].join(" or "),
             "\u{0}\u{fffd}{}".to_owned(),
             "{}".to_owned(),
+            "up[1e300]".to_owned(),
+            "up[nan]".to_owned(),
+            "up offset 1e300".to_owned(),
+            "up[5m:1e300]".to_owned(),
+            "up[99999999999y]".to_owned(),
             "rm -rf /".to_owned(),
             "up{namespace=~\"(\"}".to_owned(),
             long,
