@@ -90,3 +90,76 @@ fn retain(objects: &mut Objects, passes: &impl Fn(&str) -> bool) {
     // An Event lives in its object's namespace; those about cluster-wide objects are in `default`.
     events.retain(|event| event.involved_object.namespace.as_deref().is_none_or(passes));
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use k8s_openapi::api::core::v1::{Node, Pod};
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+    use super::super::{KeyedObject, LogExcerpt, Objects, Snapshot};
+    use crate::incident::{ObjectRef, Scope};
+
+    fn pod(namespace: &str) -> Pod {
+        let metadata = ObjectMeta { namespace: Some(namespace.to_owned()), ..ObjectMeta::default() };
+        Pod { metadata, ..Pod::default() }
+    }
+
+    fn secret(namespace: &str) -> KeyedObject {
+        KeyedObject {
+            namespace: namespace.to_owned(),
+            name: "token".to_owned(),
+            keys: Vec::new(),
+            created_at: None,
+            changed_at: None,
+        }
+    }
+
+    fn log(namespace: &str) -> LogExcerpt {
+        LogExcerpt {
+            namespace: namespace.to_owned(),
+            pod: "a".to_owned(),
+            container: "b".to_owned(),
+            previous: false,
+            text: "words".to_owned(),
+            truncated: false,
+        }
+    }
+
+    fn snapshot(namespaces: &[&str]) -> Snapshot {
+        Snapshot {
+            cluster: "northwind".to_owned(),
+            taken_at: Timestamp::UNIX_EPOCH,
+            scope: Scope::default(),
+            focus: namespaces.last().map(|namespace| ObjectRef::new("Pod", *namespace, "a")),
+            signals: Vec::new(),
+            objects: Objects {
+                pods: namespaces.iter().map(|namespace| pod(namespace)).collect(),
+                secrets: namespaces.iter().map(|namespace| secret(namespace)).collect(),
+                nodes: vec![Node::default()],
+                ..Objects::default()
+            },
+            changes: Vec::new(),
+            logs: namespaces.iter().map(|namespace| log(namespace)).collect(),
+            log_patterns: Vec::new(),
+            readings: Vec::new(),
+            gaps: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_what_passes_and_what_belongs_to_the_whole_cluster_stays_and_the_rest_is_a_gap() {
+        let mut seen = snapshot(&["shop", "vault"]);
+        seen.retain_namespaces(|namespace| namespace == "shop");
+        let expected = Snapshot { focus: None, gaps: seen.gaps.clone(), ..snapshot(&["shop"]) };
+        assert_eq!(seen, expected);
+        assert!(seen.gaps.len() == 1 && seen.gaps[0].reason.starts_with("3 objects"), "{:?}", seen.gaps);
+    }
+
+    #[test]
+    fn nothing_is_said_where_nothing_is_left_out() {
+        let mut seen = snapshot(&["shop"]);
+        seen.retain_namespaces(|namespace| namespace == "shop");
+        assert_eq!(seen, snapshot(&["shop"]));
+    }
+}

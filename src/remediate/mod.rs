@@ -13,7 +13,7 @@
 //! | `pods` | get, list, delete | checks; deleting a pod whose node is dead |
 //! | `pods/eviction` | create | deleting a pod |
 //! | `nodes` | get, update | cordon, uncordon; whether a pod's node is dead |
-//! | `autoscaling/horizontalpodautoscalers` | get, update | raise the maximum, checks |
+//! | `autoscaling/horizontalpodautoscalers` | get, list, update | raise the maximum, checks, what a proposal must not scale |
 //! | `events` | create | telling what was done (best effort) |
 
 mod apply;

@@ -1,6 +1,9 @@
 //! A [`Draft`] that somebody else than a playbook thought of: made complete from live objects, given its Checks, and
 //! tried as a dry-run.
 
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use kube::ResourceExt;
+use kube::api::{Api, ListParams};
 use serde_json::Value;
 
 use super::error::ClusterError;
@@ -13,6 +16,9 @@ use crate::incident::{Action, ObjectRef, Plan, Signal};
 
 /// Owners above a pod that are followed: ReplicaSet, Deployment.
 const MOST_OWNERS: usize = 3;
+
+/// Most autoscalers of a namespace that are looked at.
+const MOST_AUTOSCALERS: u32 = 500;
 
 /// What is proposed. The UID of a pod to be deleted is not taken from here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +49,12 @@ pub async fn propose(
             return Err(impossible(&action, "people have denied it, or it was tried and did not help"));
         }
         let live = Target::new(client, action.target(), pace)?.read().await?;
+        if let Action::Scale { workload, .. } = &action
+            && let Some(hpa) = autoscaler_of(client, workload, pace).await?
+        {
+            let reason = format!("{hpa} scales it and would undo that; see whether its maximum is too low");
+            return Err(impossible(&action, &reason));
+        }
         touched.add(client, &action, &live, pace).await?;
         actions.push(completed(action, &live));
     }
@@ -156,4 +168,30 @@ fn scaled(hpa: &ObjectRef, live: &Value) -> Option<ObjectRef> {
         text("/spec/scaleTargetRef/name")?,
     );
     is_watched(&scaled).then_some(scaled)
+}
+
+/// The autoscaler that scales a workload. Whether there is one is not known where autoscalers may not be listed; then the
+/// dry-run and policy still follow.
+async fn autoscaler_of(
+    client: &kube::Client,
+    workload: &ObjectRef,
+    pace: Pace,
+) -> Result<Option<ObjectRef>, ClusterError> {
+    let api: Api<HorizontalPodAutoscaler> = Api::namespaced(client.clone(), &workload.namespace);
+    let what = ObjectRef::new("HorizontalPodAutoscaler", &workload.namespace, "*");
+    let params = ListParams::default().limit(MOST_AUTOSCALERS);
+    let listed = match tokio::time::timeout(pace.call, api.list(&params)).await {
+        Ok(answer) => answer.map_err(|error| ClusterError::new("list", &what, error)),
+        Err(_) => Err(ClusterError::late("list", &what, pace.call)),
+    };
+    let listed = match listed {
+        Err(ClusterError::Forbidden { .. }) => return Ok(None),
+        listed => listed?,
+    };
+    let scales = |hpa: &&HorizontalPodAutoscaler| {
+        let target = &hpa.spec.scale_target_ref;
+        target.kind == workload.kind && target.name == workload.name
+    };
+    let found = listed.items.iter().find(scales);
+    Ok(found.map(|hpa| ObjectRef::new("HorizontalPodAutoscaler", &workload.namespace, hpa.name_any())))
 }

@@ -616,6 +616,8 @@ async fn an_autoscaler_is_raised_with_the_checks_of_a_playbook() {
         plan(json!([{"action": "raise_hpa_maximum", "hpa": named, "max_replicas": max}]))
     };
     contains_all(&stage.refused("propose_plan", raise(maximum)).await, &["already"]);
+    let scale = plan(json!([{"action": "scale", "workload": checkout(), "replicas": 9}]));
+    contains_all(&stage.refused("propose_plan", scale).await, &["scales it and would undo that"]);
     contains_all(
         &stage.ok("propose_plan", raise(maximum + 3)).await.text,
         &["is below its maximum", "rollout of Deployment"],

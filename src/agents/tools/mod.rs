@@ -18,6 +18,7 @@ mod output;
 mod promql;
 mod proposals;
 mod propose_plan;
+mod proposed_action;
 mod registry;
 mod run_analyzers;
 mod schema;

@@ -34,10 +34,14 @@ pub(super) fn moment(name: &str, text: &str, now: Timestamp) -> Result<Timestamp
 /// A length of time as Prometheus writes it (`90s`, `1h30m`).
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let compact: String = text.chars().filter(|character| !character.is_whitespace()).take(30).collect();
-    let is_unit = compact.chars().last().is_some_and(|last| last.is_ascii_alphabetic());
+    // A plain number is no length of time, and of "nan" and "inf" the parser makes a panic.
+    let begins = compact.starts_with(|first: char| first.is_ascii_digit());
+    if !begins || !compact.ends_with(|last: char| last.is_ascii_alphabetic()) {
+        return None;
+    }
     // Beyond a century it is a slip, and arithmetic on it might overflow.
     let century = Duration::from_secs(100 * 366 * 86_400);
-    let parsed = promql_parser::util::parse_duration(&compact).ok().filter(|_| is_unit);
+    let parsed = promql_parser::util::parse_duration(&compact).ok();
     parsed.filter(|parsed| !parsed.is_zero() && *parsed <= century)
 }
 
@@ -65,9 +69,21 @@ mod tests {
 
     #[test]
     fn garbage_is_refused_with_what_is_understood() {
-        for garbage in
-            ["", "-", "yesterday", "-5", "--5m", "-1e300s", "99999999999999999", "-99999999y", "\u{0}"]
-        {
+        for garbage in [
+            "",
+            "-",
+            "-inf",
+            "-nan",
+            "nan ago",
+            "-1e300",
+            "yesterday",
+            "-5",
+            "--5m",
+            "-1e300s",
+            "99999999999999999",
+            "-99999999y",
+            "\u{0}",
+        ] {
             let refusal = moment("start", garbage, Timestamp::UNIX_EPOCH).unwrap_err().to_string();
             assert!(refusal.contains("start") && refusal.contains("RFC 3339"), "{garbage}: {refusal}");
         }
