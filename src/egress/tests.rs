@@ -168,7 +168,7 @@ fn long_text_is_cut_between_words_and_says_so() {
 fn more_secrets_than_can_be_replaced_withhold_the_text() {
     let mut text = String::new();
     for number in 0..30_000 {
-        write!(text, "pwd: p{number}x!\n").unwrap();
+        writeln!(text, "pwd: p{number}x!").unwrap();
     }
     assert_eq!(egress().scrub(&text), "[withheld: it holds more secrets than can be replaced]");
 }
