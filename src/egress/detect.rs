@@ -128,7 +128,7 @@ impl Detector {
     fn is_secret(&self, rule: &Rule, text: &str, range: &Range<usize>) -> bool {
         let Some(secret) = text.get(range.clone()) else { return true };
         let excused = match rule.reads {
-            Reads::Value => Name::before(text, range.start).excuses(secret),
+            Reads::Value => Name::before(text, range.start).excuses(secret, ends_its_line(text, range.end)),
             Reads::Prose => !is_unlike_a_word(secret),
             Reads::Match | Reads::Block => false,
         };
@@ -174,6 +174,10 @@ impl Detector {
             }
         }
     }
+}
+
+fn ends_its_line(text: &str, at: usize) -> bool {
+    text.get(at..).is_none_or(|rest| rest.is_empty() || rest.starts_with('\n'))
 }
 
 /// `<secret:aws-key:1>`: what stands in the place of a secret is none.

@@ -56,7 +56,7 @@ fn by_piece(stretch: &str, start: usize, found: &mut Vec<Decoded>) {
 
 fn decode(stretch: &str) -> Option<String> {
     let compact: String = stretch.chars().filter(|c| !c.is_whitespace()).collect();
-    if compact.len() % 2 == 0 && compact.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if compact.len().is_multiple_of(2) && compact.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return readable(hex::decode(&compact).ok()?);
     }
     let engine = if compact.contains(['-', '_']) { &FOR_URLS } else { &PLAIN };

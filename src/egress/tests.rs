@@ -63,6 +63,10 @@ fn values_behind_names_are_replaced_and_the_names_stay() {
         ("--password hunter2 --port 80", "--password <> --port 80"),
         ("password: letmein\nuser: shop", "password: <>\nuser: shop"),
         ("kind: Secret\ndata:\n  user: c2hvcA==\n", "kind: Secret\ndata:\n  user: <>\n"),
+        ("clientSecret: my-client-value", "clientSecret: <>"),
+        ("the admin password: correcthorse", "the admin password: <>"),
+        ("api_key 4bf92f3577b34da6a3ce929d0e0e4736", "api_key <>"),
+        ("SECRET_KEY_BASE=4bf92f3577b34da6a3ce929d0e0e4736", "SECRET_KEY_BASE=<>"),
         ("signing_key=4bf92f3577b34da6a3ce929d0e0e4736", "signing_key=<>"),
     ];
     let egress = egress();
@@ -164,7 +168,7 @@ fn long_text_is_cut_between_words_and_says_so() {
 fn more_secrets_than_can_be_replaced_withhold_the_text() {
     let mut text = String::new();
     for number in 0..30_000 {
-        write!(text, "pwd: p{number}x!\n").unwrap();
+        writeln!(text, "pwd: p{number}x!").unwrap();
     }
     assert_eq!(egress().scrub(&text), "[withheld: it holds more secrets than can be replaced]");
 }

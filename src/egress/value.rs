@@ -131,16 +131,28 @@ impl<'a> Name<'a> {
         Self { name: named.get(before.len()..).unwrap_or_default(), before, sign }
     }
 
-    /// Whether the value can be none: a reference, a sentence about it, a number of something.
-    pub(super) fn excuses(&self, value: &str) -> bool {
+    /// Whether the value can be none: a reference, a sentence about it, a number of something. `ends` says whether it ends
+    /// its line.
+    pub(super) fn excuses(&self, value: &str, ends: bool) -> bool {
         let name = self.name.to_ascii_lowercase();
-        self.is_a_reference(&name, value) || self.is_a_count(&name, value) || self.is_prose(value)
+        self.is_a_reference(&name, value)
+            || self.is_a_count(&name, value)
+            || self.is_prose(&name, value, ends)
     }
 
     /// `secret: payment-gateway` names a Secret; `PWD=/app` is a folder.
     fn is_a_reference(&self, name: &str, value: &str) -> bool {
-        let names_one = matches!(name, "secret" | "existingsecret" | "imagepullsecret" | "secretref")
-            || (name.ends_with("secret") && self.name.ends_with("Secret") && self.sign.contains(": "));
+        const NAMES: [&str; 8] = [
+            "secret",
+            "existingsecret",
+            "imagepullsecret",
+            "secretref",
+            "tlssecret",
+            "passwordsecret",
+            "credentialssecret",
+            "authsecret",
+        ];
+        let names_one = NAMES.contains(&name);
         let pieces: Vec<&str> = value.trim_end_matches(['.', ',']).split(['-', '/', '.']).collect();
         let word = |piece: &&str| {
             let small = piece.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
@@ -160,12 +172,13 @@ impl<'a> Name<'a> {
     }
 
     /// `invalid token: unexpected end of input`.
-    fn is_prose(&self, value: &str) -> bool {
+    fn is_prose(&self, name: &str, value: &str, ends: bool) -> bool {
         let assigned = self.sign.contains('=') || !self.sign.ends_with([' ', '\t']);
         let upper = self.name.contains('_') || self.name.bytes().all(|byte| !byte.is_ascii_lowercase());
         let quoted = self.sign.contains(['"', '\'']);
         let own_line = self.before.chars().all(|c| c.is_whitespace() || matches!(c, '-' | '#' | '>' | '+'));
-        !(assigned || upper || quoted || own_line || is_unlike_a_word(value))
+        let told = ends && (name.ends_with("password") || name.ends_with("passphrase"));
+        !(assigned || upper || quoted || own_line || told || is_unlike_a_word(value))
     }
 }
 
