@@ -244,8 +244,11 @@ async fn logs(asked: &Logs, filters: &[Filter], context: &ToolContext) -> Result
     }
     let text = filters.iter().fold(lines.join("\n"), |text, filter| filter.apply(&text));
     let lines: Vec<&str> = text.lines().collect();
-    let mut output =
-        newest(&lines, 0, "narrow with | grep, --since, --tail or -c, or append | head -n -{skip}");
+    let mut output = newest(
+        &lines,
+        0,
+        "narrow with | grep, --since or -c; kubernetes_logs with skip_lines={skip} reads further back",
+    );
     if output.text.is_empty() {
         output.text = "(no lines)".to_owned();
     }
