@@ -54,7 +54,7 @@ pub fn start_logging(filter: &str, format: LogFormat, colours: bool) -> Result<(
     match format {
         LogFormat::Text => lines.finish().with(without_conversations()).try_init()?,
         LogFormat::Json => {
-            lines.json().flatten_event(true).finish().with(without_conversations()).try_init()?
+            lines.json().flatten_event(true).finish().with(without_conversations()).try_init()?;
         }
     }
     Ok(())

@@ -108,7 +108,7 @@ impl Reader<'_> {
             Some(429) => Fault::Busy(wait),
             Some(503 | 529) if wait.is_some() => Fault::Busy(wait),
             Some(300..=399) => Fault::Lasting(format!("redirects elsewhere, which is not followed{shown}")),
-            Some(status) if self.learned.from_refusal(status, &text, &self.sent) => Fault::AskOtherwise,
+            Some(status) if self.learned.believe(status, &text, &self.sent) => Fault::AskOtherwise,
             Some(_) if retryable => Fault::Passing(format!("failed{shown}")),
             Some(status) if status >= 400 => Fault::Lasting(format!("refused the question{shown}")),
             // An error inside an answer that began well.

@@ -42,7 +42,7 @@ const STREAM: [&str; 5] = ["streaming", "`stream`", "'stream'", "\"stream\"", "s
 impl Learned {
     /// Learns from a refusal; whether the same question is worth asking again, said otherwise. Only what was sent can be
     /// the reason, and is not sent again, so nothing is asked otherwise for ever.
-    pub(super) fn from_refusal(&self, status: u16, text: &str, sent: &Sent) -> bool {
+    pub(super) fn believe(&self, status: u16, text: &str, sent: &Sent) -> bool {
         if !matches!(status, 400 | 404 | 415 | 422 | 501) {
             return false;
         }
@@ -80,9 +80,9 @@ mod tests {
     fn a_refusal_that_names_a_field_is_believed() {
         let learned = Learned::default();
         let text = "Unsupported value: 'temperature' does not support 0 with this model.";
-        assert!(learned.from_refusal(400, text, &Sent { temperature: true, ..Sent::default() }));
+        assert!(learned.believe(400, text, &Sent { temperature: true, ..Sent::default() }));
         let limit = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.";
-        assert!(learned.from_refusal(400, limit, &Sent { max_tokens: true, ..Sent::default() }));
+        assert!(learned.believe(400, limit, &Sent { max_tokens: true, ..Sent::default() }));
         assert!(learned.no_temperature.is_known() && learned.completion_limit.is_known());
         assert!(!learned.no_schema.is_known() && !learned.whole_only.is_known());
     }
@@ -91,10 +91,10 @@ mod tests {
     fn what_was_not_sent_cannot_be_the_reason() {
         let learned = Learned::default();
         let text = "temperature, 'stream', json_schema, tool_choice, max_completion_tokens";
-        assert!(!learned.from_refusal(400, text, &Sent::default()));
+        assert!(!learned.believe(400, text, &Sent::default()));
         let all =
             Sent { temperature: true, schema: true, forced_tool: true, streamed: true, max_tokens: true };
-        assert!(!learned.from_refusal(401, text, &all));
-        assert!(!learned.from_refusal(400, "an upstream error", &all));
+        assert!(!learned.believe(401, text, &all));
+        assert!(!learned.believe(400, "an upstream error", &all));
     }
 }

@@ -69,7 +69,7 @@ impl Bounded {
         let (parts, body) = request.into_parts();
         let body = outgoing::scrubbed(&body, self.clean.scrub())
             .ok_or_else(|| Error::instance(TransportError::NotJson))?;
-        let (url, mut headers) = address(&parts.uri, parts.headers)?;
+        let (url, mut headers) = address(&parts.uri, parts.headers).map_err(Error::instance)?;
         mark_keys(&mut headers);
         let sent = self.client.request(parts.method, url).headers(headers).body(body).send().await;
         let response = sent.map_err(|error| failed(&error))?;
@@ -113,7 +113,7 @@ impl HttpClientExt for Bounded {
     where
         U: From<Bytes> + Send + 'static,
     {
-        async { Err(Error::instance(TransportError::Form)) }
+        std::future::ready(Err(Error::instance(TransportError::Form)))
     }
 
     fn send_streaming<T>(&self, req: Request<T>) -> impl Future<Output = Result<StreamingResponse>> + Send
@@ -180,8 +180,11 @@ fn mark_keys(headers: &mut http::HeaderMap) {
 }
 
 /// The address without the key that Google's wire puts into it: addresses end up in the logs of proxies.
-fn address(uri: &http::Uri, mut headers: http::HeaderMap) -> Result<(Url, http::HeaderMap)> {
-    let mut url = Url::parse(&uri.to_string()).map_err(|_| Error::instance(TransportError::Address))?;
+fn address(
+    uri: &http::Uri,
+    mut headers: http::HeaderMap,
+) -> std::result::Result<(Url, http::HeaderMap), TransportError> {
+    let mut url = Url::parse(&uri.to_string()).map_err(|_| TransportError::Address)?;
     let mut keys = Vec::new();
     let mut rest = Vec::new();
     for (name, value) in url.query_pairs().into_owned() {
@@ -192,7 +195,7 @@ fn address(uri: &http::Uri, mut headers: http::HeaderMap) -> Result<(Url, http::
         if !rest.is_empty() {
             url.query_pairs_mut().extend_pairs(rest);
         }
-        let mut key = HeaderValue::from_str(&key)?;
+        let mut key = HeaderValue::from_str(&key).map_err(|_| TransportError::Address)?;
         key.set_sensitive(true);
         headers.insert(GOOGLE_KEY, key);
     }

@@ -47,6 +47,12 @@ fn call_id(number: usize) -> String {
     format!("call_{number}")
 }
 
+fn set(object: &mut Value, field: &str, value: Value) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(field.to_owned(), value);
+    }
+}
+
 /// A whole reply.
 pub(super) fn whole(text: &str, calls: &[Call], finish: Finish, usage: Option<Value>) -> Value {
     let mut message = json!({"role": "assistant", "content": text});
@@ -55,13 +61,13 @@ pub(super) fn whole(text: &str, calls: &[Call], finish: Finish, usage: Option<Va
             json!({"id": call_id(number), "type": "function",
                 "function": {"name": call.tool, "arguments": arguments(call)}})
         });
-        message["tool_calls"] = calls.collect();
+        set(&mut message, "tool_calls", calls.collect());
     }
     let choice = json!({"index": 0, "message": message, "finish_reason": finish.name()});
     let mut reply = json!({"id": "chatcmpl-scripted", "object": "chat.completion", "created": 0,
         "model": MODEL, "choices": [choice]});
     if let Some(usage) = usage {
-        reply["usage"] = usage;
+        set(&mut reply, "usage", usage);
     }
     reply
 }
