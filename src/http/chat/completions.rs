@@ -14,7 +14,7 @@ use super::content::{CompletionRequest, Stop, messages};
 use super::failure::OpenAiError;
 use super::openai::{Completion, agent};
 use super::turn::{Turn, TurnBody};
-use super::{incident, models, stream};
+use super::{models, stream};
 use crate::agents::chat::{ChatTurn, Role};
 use crate::agents::progress::Progress;
 use crate::agents::tools::Access;
@@ -71,35 +71,35 @@ async fn turn(
     headers: &HeaderMap,
 ) -> Result<ChatTurn, ApiError> {
     let (agent, suffix) = agent(&request.model).ok_or_else(|| models::unknown(&request.model))?;
-    let metadata = request.metadata.unwrap_or_default();
-    let cluster = metadata.get("cluster").cloned();
+    let [incident, cluster, namespaces] =
+        ["incident", "cluster", "namespaces"].map(|name| request.metadata(name));
     if let Some(name) = &cluster {
         let known = state.chat.check_cluster(name);
         known.map_err(|error| ApiError::from(error).with_param("metadata.cluster"))?;
     }
     let messages = messages(request.messages)?;
     let named = [
-        (incident::in_header(headers)?, "X-Kubewright-Incident"),
-        (metadata.get("incident").map(String::as_str), "metadata.incident"),
+        (super::incident::in_header(headers)?, "X-Kubewright-Incident"),
+        (incident.as_deref(), "metadata.incident"),
         (suffix, "model"),
     ];
     let mut about = None;
     for (name, param) in named {
         about = match about {
-            None => incident::named(&state.store, name, param).await?,
+            None => super::incident::named(&state.store, name, param).await?,
             known => known,
         };
     }
     if about.is_none() {
         let asked = messages.iter().filter(|message| message.role == Role::User);
-        about = incident::in_texts(&state.store, asked.map(|message| message.text.as_str())).await?;
+        about = super::incident::in_texts(&state.store, asked.map(|message| message.text.as_str())).await?;
     }
     Ok(ChatTurn {
         agent: agent.to_owned(),
         messages,
         about,
         cluster,
-        access: access(metadata.get("namespaces").into_iter().flat_map(|names| names.split(','))),
+        access: access(namespaces.iter().flat_map(|names| names.split(','))),
         stop: request.stop.map(Stop::texts).unwrap_or_default(),
         max_tokens: request.max_completion_tokens.or(request.max_tokens),
         temperature: request.temperature,

@@ -1,10 +1,8 @@
 //! What OpenAI's clients send. They send much that means nothing here; what is unknown is passed over, what is known and
 //! wrong is refused by name.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::agents::chat::{ChatMessage, Role};
@@ -31,7 +29,8 @@ pub(super) struct CompletionRequest {
     /// How many answers; only 1.
     pub(super) n: Option<u64>,
     /// `incident`, `cluster`, `namespaces` (separated by commas) say what it is about.
-    pub(super) metadata: Option<BTreeMap<String, String>>,
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Map<String, Value>>,
 }
 
 /// How a stream is sent.
@@ -81,6 +80,11 @@ impl CompletionRequest {
         })?;
         request.check()?;
         Ok(request)
+    }
+
+    /// What the metadata say under a name; other clients keep other things there.
+    pub(super) fn metadata(&self, name: &str) -> Option<String> {
+        self.metadata.as_ref()?.get(name)?.as_str().map(str::to_owned)
     }
 
     /// Refuses values that no answer can be made with.
@@ -211,7 +215,9 @@ mod tests {
             body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             CompletionRequest::read(body)
         };
-        assert!(body(json!({ "n": 1, "user": "ada", "logit_bias": {} })).is_ok());
+        assert!(
+            body(json!({ "n": 1, "user": "ada", "logit_bias": {}, "metadata": { "a": { "b": 1 } } })).is_ok()
+        );
         assert_eq!(body(json!({ "stop": "END" })).unwrap().stop.unwrap().texts(), ["END"]);
         assert_eq!(body(json!({ "stop": ["a", "b"] })).unwrap().stop.unwrap().texts(), ["a", "b"]);
         for (more, param) in [

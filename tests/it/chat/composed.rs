@@ -61,8 +61,10 @@ async fn a_caller_of_one_namespace_is_not_told_of_another() {
     let stage = Stage::new().await;
     let id = stage.crash().await;
     for (namespaces, seen) in [(json!(["shop"]), true), (json!(["payments"]), false)] {
-        for message in ["list incidents".to_owned(), format!("status of {id}")] {
-            let body = json!({ "message": message, "namespaces": namespaces });
+        for message in
+            ["list incidents".to_owned(), format!("status of {id}"), "how do I repair it?".to_owned()]
+        {
+            let body = json!({ "message": message, "namespaces": namespaces, "incident": id });
             let events = Reader::open(&stage, "/api/v1/chat", &body).await.rest().await;
             let done: AnswerDone = serde_json::from_str(&events.last().unwrap().1).unwrap();
             assert_eq!(done.text.contains(id.as_str()), seen, "{namespaces} {message}: {}", done.text);

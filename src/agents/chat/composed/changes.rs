@@ -38,7 +38,7 @@ impl Composer<'_> {
             ));
         }
         self.draft.list(&format!("What changed lately around {name}:"), lines);
-        self.draft.not_seen(&look.snapshot.gaps);
+        self.note_gaps(&look.snapshot.gaps);
         Ok(())
     }
 }

@@ -3,7 +3,6 @@
 use super::super::Finish;
 use crate::agents::progress::Cited;
 use crate::diagnose::mask;
-use crate::incident::Gap;
 
 /// Longest text of the outside world inside an answer, characters.
 const LONGEST: usize = 400;
@@ -58,11 +57,6 @@ impl Draft {
     }
 
     /// Notes what could not be seen.
-    pub(super) fn not_seen(&mut self, gaps: &[Gap]) {
-        self.blind(gaps.iter().map(|gap| format!("{}: {}", gap.collector, gap.reason)));
-    }
-
-    /// Notes what could not be seen, in words.
     pub(super) fn blind(&mut self, gaps: impl IntoIterator<Item = String>) {
         for gap in gaps {
             let gap = prose(&gap);

@@ -103,7 +103,7 @@ impl Composer<'_> {
         if self.turn.access.namespaces().is_none() {
             self.draft.blind(diagnosis.blind.iter().cloned());
         }
-        self.draft.not_seen(&snapshot.gaps);
+        self.note_gaps(&snapshot.gaps);
     }
 
     fn tell_cause(&mut self, name: &str, best: &Hypothesis, others: &[&Hypothesis], seen: &[&Evidence]) {

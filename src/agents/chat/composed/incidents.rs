@@ -73,7 +73,7 @@ impl Composer<'_> {
     }
 
     /// An incident without a namespace belongs to the cluster: only who may see everything sees it.
-    fn permits_incident(&self, namespace: Option<&str>) -> bool {
+    pub(super) fn permits_incident(&self, namespace: Option<&str>) -> bool {
         self.turn.access.namespaces().is_none() || namespace.is_some_and(|namespace| self.permits(namespace))
     }
 

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::{ChatAnswer, ChatError, ChatTurn, Role};
 use crate::agents::progress::RunEvent;
-use crate::incident::{Incident, ObjectRef};
+use crate::incident::{Gap, Incident, ObjectRef};
 use crate::observe::Observer;
 use crate::recall::Recall;
 use crate::store::Store;
@@ -55,7 +55,10 @@ impl<'a> Composer<'a> {
         turn: &'a ChatTurn,
         about: Option<Incident>,
     ) -> Self {
-        Self { store, recall, observer, turn, about, calls: 0, draft: Draft::default() }
+        let mut composer =
+            Self { store, recall, observer, turn, about: None, calls: 0, draft: Draft::default() };
+        composer.about = about.filter(|incident| composer.permits_incident(incident.namespace.as_deref()));
+        composer
     }
 
     fn question(&self) -> &'a str {
@@ -104,6 +107,15 @@ impl<'a> Composer<'a> {
     /// Whether something in a namespace may be told; cluster-wide things may.
     fn permits(&self, namespace: &str) -> bool {
         namespace.is_empty() || self.turn.access.check(namespace).is_ok()
+    }
+
+    /// Notes what could not be read. Why can name namespaces that the caller may not know of.
+    fn note_gaps(&mut self, gaps: &[Gap]) {
+        if self.turn.access.namespaces().is_none() {
+            self.draft.blind(gaps.iter().map(|gap| format!("{}: {}", gap.collector, gap.reason)));
+        } else {
+            self.draft.blind(gaps.iter().map(|gap| format!("{} could not be read", gap.collector)));
+        }
     }
 
     fn permits_object(&self, object: &ObjectRef) -> bool {
@@ -197,7 +209,7 @@ impl Composer<'_> {
             directory.objects.len(),
             observer.name()
         ));
-        self.draft.not_seen(&directory.gaps);
+        self.note_gaps(&directory.gaps);
         let questions: Vec<&str> = self.questions().collect();
         let mut found = questions.iter().map(|question| subject::named(question, &directory));
         let newest = found.next().unwrap_or_default();
