@@ -31,6 +31,7 @@ pub struct App {
     store: Store,
     workflow: Workflow,
     recall: Recall,
+    agents: Agents,
     chat: Chat,
     settings: Arc<Settings>,
     metrics: PrometheusHandle,
@@ -69,8 +70,8 @@ impl App {
         let talk = agents.has_models().then(|| Arc::new(agents.clone()) as Arc<dyn Talk>);
         let chat = Chat::new(store.clone(), recall.clone(), clusters.observers(), &settings, talk);
         let workflow =
-            Workflow::new(store.clone(), clusters, policy, recall.clone(), agents, settings.clone(), &owner);
-        Ok(Self { store, workflow, recall, chat, settings, metrics })
+            Workflow::new(store.clone(), clusters, policy, recall.clone(), agents.clone(), settings.clone(), &owner);
+        Ok(Self { store, workflow, recall, agents, chat, settings, metrics })
     }
 
     /// The store, for callers that share the process with the server (the demo, tests).
@@ -83,6 +84,12 @@ impl App {
     #[must_use]
     pub fn recall(&self) -> &Recall {
         &self.recall
+    }
+
+    /// The agents, for the same callers: they can watch the runs.
+    #[must_use]
+    pub fn agents(&self) -> &Agents {
+        &self.agents
     }
 
     /// Serves and works until `shutdown`, then drains. If the runner ends before that, so does the server.

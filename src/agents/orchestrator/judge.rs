@@ -62,7 +62,7 @@ impl Case<'_> {
             hypothesis.statement = people(&hypothesis.statement);
         }
         let hypotheses = merge(accepted, groundwork.hypotheses);
-        let evidence = with_cited(groundwork.evidence, &hypotheses, &self.shared.ledger);
+        let evidence = with_cited(groundwork.evidence, &hypotheses, &self.shared.ledger, people);
         let investigation = Investigation {
             end,
             reason: people(&judged.reason),
@@ -122,6 +122,10 @@ fn merge(accepted: Vec<Hypothesis>, rules: Vec<Hypothesis>) -> Vec<Hypothesis> {
         match rules.iter().position(same) {
             Some(at) => {
                 let mut rule = rules.remove(at);
+                if hypothesis.confidence.value() > rule.confidence.value() {
+                    // Policy must not take a model's certainty for that of a rule.
+                    rule.proposer = hypothesis.proposer;
+                }
                 rule.confidence = hypothesis.confidence;
                 let cited: BTreeSet<EvidenceId> =
                     rule.evidence_for.iter().chain(&hypothesis.evidence_for).copied().collect();
@@ -141,8 +145,13 @@ fn merge(accepted: Vec<Hypothesis>, rules: Vec<Hypothesis>) -> Vec<Hypothesis> {
     merged
 }
 
-/// What was there, and what is cited beyond it.
-fn with_cited(evidence: Vec<Evidence>, hypotheses: &[Hypothesis], ledger: &Ledger) -> Vec<Evidence> {
+/// What was there, and what is cited beyond it; tools quote the world, so `people` makes it fit to be kept.
+fn with_cited(
+    evidence: Vec<Evidence>,
+    hypotheses: &[Hypothesis],
+    ledger: &Ledger,
+    people: impl Fn(&str) -> String,
+) -> Vec<Evidence> {
     let mut all = evidence;
     let cited: BTreeSet<EvidenceId> = hypotheses
         .iter()
@@ -151,7 +160,11 @@ fn with_cited(evidence: Vec<Evidence>, hypotheses: &[Hypothesis], ledger: &Ledge
         .collect();
     for id in cited {
         if !all.iter().any(|known| known.id == id) {
-            all.extend(ledger.get(id));
+            all.extend(ledger.get(id).map(|seen| Evidence {
+                statement: people(&seen.statement),
+                fields: seen.fields.iter().map(|(name, value)| (name.clone(), people(value))).collect(),
+                ..seen
+            }));
         }
     }
     all
@@ -235,6 +248,15 @@ mod tests {
         assert_eq!(order[0], ("b", "A rule says so.", 0.7));
         assert_eq!(order[1].0, "a");
         assert!(order[1].2 < 0.7);
+    }
+
+    #[test]
+    fn certainty_beyond_that_of_the_rule_is_the_agents() {
+        let judged =
+            |confidence| Hypothesis { proposer: Proposer::Agent("judge".to_owned()), ..rule("b", confidence) };
+        let proposer = |confidence| merge(vec![judged(confidence)], vec![rule("b", 0.5)]).remove(0).proposer;
+        assert_eq!(proposer(0.7), Proposer::Agent("judge".to_owned()));
+        assert_eq!(proposer(0.4), Proposer::Rule("b".to_owned()));
     }
 
     #[test]

@@ -40,7 +40,9 @@ impl Run<'_> {
     }
 
     async fn call(&self, call: ToolCall) -> ToolResult {
-        let (id, tool) = (call.id.to_string(), call.function.name.to_string());
+        // Models number their calls as they like; beside the agent and the turn it names the call within the whole.
+        let id = format!("{}-{}-{}", self.agent.name, self.record.turns, call.id);
+        let tool = call.function.name.to_string();
         if let Some(raw) = &call.function.invalid_arguments {
             let why =
                 format!("the arguments are no JSON object: {}", raw.chars().take(SHOWN).collect::<String>());
@@ -50,17 +52,18 @@ impl Run<'_> {
         self.say_started(&id, &tool, &arguments).await;
         let started = Instant::now();
         let shared = self.shared;
-        let (ok, text) = match self.tools.call(&tool, arguments, &shared.context).await {
-            Ok(output) => (true, self.shown_to_model(&tool, output).await),
-            Err(error) => (false, shared.session.untrusted(&tool, &error.to_string())),
+        let (ok, cited, text) = match self.tools.call(&tool, arguments, &shared.context).await {
+            Ok(output) => self.shown_to_model(&tool, output).await,
+            Err(error) => (false, 0, shared.session.untrusted(&tool, &error.to_string())),
         };
-        self.say_finished(&id, &tool, ok, &text, started).await;
+        self.say_finished(&id, &tool, ok, summary(&text, cited), started).await;
         let content = vec![ToolResultContent::text(text)];
         if ok { call.result(content) } else { call.error_result(content) }
     }
 
-    /// A tool's answer for the model: what can be cited, by number, then the text, all of it scrubbed and fenced.
-    async fn shown_to_model(&self, tool: &str, output: ToolOutput) -> String {
+    /// A tool's answer for the model: what can be cited, by number, then the text, all of it scrubbed and fenced. Before
+    /// it, that there is one, and how many lines of it say what can be cited.
+    async fn shown_to_model(&self, tool: &str, output: ToolOutput) -> (bool, usize, String) {
         let shared = self.shared;
         let entered = shared.ledger.enter(output.observations);
         for evidence in &entered {
@@ -76,12 +79,14 @@ impl Run<'_> {
         if !citable.is_empty() {
             text = format!("Citable:\n{}\n", citable.join("\n"));
         }
+        let cited = text.lines().count();
         text.push_str(&output.text);
         let fenced = shared.session.untrusted(tool, &text);
-        match output.cut {
+        let shown = match output.cut {
             Some(cut) => format!("{fenced}\n[{}]", shared.session.trusted(&cut)),
             None => fenced,
-        }
+        };
+        (true, cited, shown)
     }
 
     async fn say_started(&self, call: &str, tool: &str, arguments: &Value) {
@@ -94,8 +99,8 @@ impl Run<'_> {
         self.shared.progress.say(event, PATIENCE).await;
     }
 
-    async fn say_finished(&self, call: &str, tool: &str, ok: bool, text: &str, started: Instant) {
-        let summary: String = self.shared.session.restore(text).chars().take(SHOWN).collect();
+    async fn say_finished(&self, call: &str, tool: &str, ok: bool, summary: &str, started: Instant) {
+        let summary: String = self.shared.session.restore(summary).chars().take(SHOWN).collect();
         let event = RunEvent::ToolFinished {
             call: call.to_owned(),
             tool: tool.to_owned(),
@@ -107,6 +112,27 @@ impl Run<'_> {
     }
 }
 
+/// What people are shown of fenced text: what is within, after the lines of what can be cited.
+fn summary(fenced: &str, cited: usize) -> &str {
+    let mut rest = fenced;
+    for _ in 0..=cited {
+        rest = rest.split_once('\n').map_or("", |(_, rest)| rest);
+    }
+    rest.rsplit_once("\n<<<end untrusted ").map_or(rest, |(within, _)| within)
+}
+
 fn citable(evidence: &Evidence) -> String {
     format!("[{}] {}: {}", evidence.id, evidence.object, evidence.statement)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::summary;
+
+    #[test]
+    fn people_are_shown_what_is_within_the_fence() {
+        let fenced = "<<<untrusted 00ff logs>>>\nCitable:\n[E1] Pod shop/a: it ends\nline 1\nline 2\n<<<end untrusted 00ff>>>";
+        assert_eq!(summary(fenced, 2), "line 1\nline 2");
+        assert_eq!(summary("<<<untrusted 00ff logs>>>\nnot found\n<<<end untrusted 00ff>>>", 0), "not found");
+    }
 }

@@ -4,8 +4,10 @@
 //! that `serve` runs, reached by HTTP like any other.
 
 mod detail;
+mod dispatch;
 mod follow;
 mod screen;
+mod script;
 mod stage;
 mod verdict;
 
@@ -13,7 +15,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +42,8 @@ Examples:
   kubewright demo --list           the other scenarios
   kubewright demo oom --serve      play one and keep everything running to look around
   kubewright demo --all            play them all
+  kubewright demo --agents scripted
+                                   the same with agents at work, their model played from a script
 
 The exit code is 0 only when every scenario ended as it should.";
 
@@ -62,6 +66,16 @@ pub struct DemoArgs {
     /// How much faster than life the simulated cluster's clock runs
     #[arg(long, value_name = "FACTOR", default_value_t = DEFAULT_SPEED, value_parser = super::sim::speed)]
     pub speed: f64,
+    /// Let agents look beyond the rules, and show them at work
+    #[arg(long, value_name = "MODEL")]
+    pub agents: Option<DemoAgents>,
+}
+
+/// The model of the demo's agents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DemoAgents {
+    /// A server on loopback that plays a model: no key, no cost, nothing leaves
+    Scripted,
 }
 
 /// Plays scenarios; the exit code says whether each ended as it should.
@@ -111,7 +125,7 @@ async fn play(
     let screen = Screen::new();
     screen.heading(&format!("{name}: {}", scenario.title));
     scenario.description.lines().for_each(|line| screen.plain(line));
-    let stage = Stage::set(scenario, args.speed, metrics.clone(), shutdown).await?;
+    let stage = Stage::set(scenario, args.speed, args.agents, metrics.clone(), shutdown).await?;
     screen.heading("The stage");
     screen.plain(&format!("kubewright          {}", stage.server));
     screen.plain(&format!(
@@ -119,6 +133,9 @@ async fn play(
         stage.kubeconfig.display()
     ));
     screen.plain(&format!("its Prometheus      {}", stage.sim.prometheus_url()));
+    if let Some(model) = &stage.model {
+        screen.plain(&format!("scripted model      {} (what it says is played; all else is real)", model.url()));
+    }
     let played = shutdown.run_until_cancelled(incident(&stage, &screen)).await;
     let result = played.unwrap_or_else(|| Err(anyhow::anyhow!("interrupted")));
     if args.serve && result.is_ok() {
@@ -141,7 +158,14 @@ async fn incident(stage: &Stage, screen: &Screen) -> anyhow::Result<bool> {
         stage.sim.inject_fault().await?;
         feed.first_incident(screen).await
     };
-    let ended = tokio::time::timeout(PATIENCE, followed)
+    let ended = tokio::time::timeout(PATIENCE, async {
+        tokio::select! {
+            ended = followed => ended,
+            // Never ends by itself.
+            () = dispatch::show(stage.agents.watch(), screen) => anyhow::bail!("the agents cannot be watched"),
+        }
+    });
+    let ended = ended
         .await
         .with_context(|| format!("the incident did not end within {} s", PATIENCE.as_secs()))??;
     screen.heading("The story");

@@ -1,6 +1,7 @@
 //! A scripted language model: a server on loopback that speaks OpenAI's chat completions, streaming and not, and answers
 //! what a script says, or what a function makes of the request. For the demo, tests, and load drivers.
 
+mod asked;
 mod http;
 mod script;
 mod wire;
@@ -14,6 +15,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use asked::Asked;
 pub use script::{Call, Expect, Fault, Reply, Script, Step};
 
 /// Requests that are remembered; older ones are forgotten, as a load driver sends very many.
@@ -36,10 +38,13 @@ pub struct Recorded {
     pub body: Value,
 }
 
+/// Makes a reply of a request's body.
+type Decide = Box<dyn Fn(&Value) -> Reply + Send + Sync>;
+
 /// Where replies come from.
 enum Source {
     Script(Script),
-    Obedient(Box<dyn Fn(&Value) -> Reply + Send + Sync>),
+    Obedient(Decide, Duration),
 }
 
 /// What the handlers share.
@@ -70,13 +75,24 @@ impl ScriptedModel {
     /// # Errors
     /// When no port can be had.
     pub async fn obedient(decide: impl Fn(&Value) -> Reply + Send + Sync + 'static) -> std::io::Result<Self> {
-        Self::serve(Source::Obedient(Box::new(decide))).await
+        Self::paced(Duration::ZERO, decide).await
+    }
+
+    /// The same with a pause between two pieces of a streamed reply, so that people can watch.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn paced(
+        pace: Duration,
+        decide: impl Fn(&Value) -> Reply + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
+        Self::serve(Source::Obedient(Box::new(decide), pace)).await
     }
 
     async fn serve(source: Source) -> std::io::Result<Self> {
         let steps = match &source {
             Source::Script(script) => script.steps.len(),
-            Source::Obedient(_) => 0,
+            Source::Obedient(..) => 0,
         };
         let stage = Arc::new(Stage {
             source,
@@ -130,7 +146,7 @@ impl Stage {
     /// The reply to a request, which is remembered.
     fn reply(&self, recorded: Recorded) -> Reply {
         let reply = match &self.source {
-            Source::Obedient(decide) => Ok(decide(&recorded.body)),
+            Source::Obedient(decide, _) => Ok(decide(&recorded.body)),
             Source::Script(script) => script.play(&recorded.body, &mut locked(&self.used)),
         };
         let mut requests = locked(&self.recorded);
@@ -148,7 +164,7 @@ impl Stage {
     fn pace(&self) -> Duration {
         match &self.source {
             Source::Script(script) => Duration::from_millis(script.pace_ms),
-            Source::Obedient(_) => Duration::ZERO,
+            Source::Obedient(_, pace) => *pace,
         }
     }
 
