@@ -69,8 +69,15 @@ impl App {
         })?;
         let talk = agents.has_models().then(|| Arc::new(agents.clone()) as Arc<dyn Talk>);
         let chat = Chat::new(store.clone(), recall.clone(), clusters.observers(), &settings, talk);
-        let workflow =
-            Workflow::new(store.clone(), clusters, policy, recall.clone(), agents.clone(), settings.clone(), &owner);
+        let workflow = Workflow::new(
+            store.clone(),
+            clusters,
+            policy,
+            recall.clone(),
+            agents.clone(),
+            settings.clone(),
+            &owner,
+        );
         Ok(Self { store, workflow, recall, agents, chat, settings, metrics })
     }
 

@@ -252,8 +252,10 @@ mod tests {
 
     #[test]
     fn certainty_beyond_that_of_the_rule_is_the_agents() {
-        let judged =
-            |confidence| Hypothesis { proposer: Proposer::Agent("judge".to_owned()), ..rule("b", confidence) };
+        let judged = |confidence| Hypothesis {
+            proposer: Proposer::Agent("judge".to_owned()),
+            ..rule("b", confidence)
+        };
         let proposer = |confidence| merge(vec![judged(confidence)], vec![rule("b", 0.5)]).remove(0).proposer;
         assert_eq!(proposer(0.7), Proposer::Agent("judge".to_owned()));
         assert_eq!(proposer(0.4), Proposer::Rule("b".to_owned()));

@@ -134,7 +134,10 @@ async fn play(
     ));
     screen.plain(&format!("its Prometheus      {}", stage.sim.prometheus_url()));
     if let Some(model) = &stage.model {
-        screen.plain(&format!("scripted model      {} (what it says is played; all else is real)", model.url()));
+        screen.plain(&format!(
+            "scripted model      {} (what it says is played; all else is real)",
+            model.url()
+        ));
     }
     let played = shutdown.run_until_cancelled(incident(&stage, &screen)).await;
     let result = played.unwrap_or_else(|| Err(anyhow::anyhow!("interrupted")));

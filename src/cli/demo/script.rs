@@ -54,7 +54,12 @@ fn suspect(prompt: &str) -> Option<Suspect> {
         name: name.to_owned(),
         confidence: confidence.parse().ok()?,
         statement: statement.to_owned(),
-        cited: cited.trim_end_matches(']').split(", ").filter(|id| !id.is_empty()).map(str::to_owned).collect(),
+        cited: cited
+            .trim_end_matches(']')
+            .split(", ")
+            .filter(|id| !id.is_empty())
+            .map(str::to_owned)
+            .collect(),
     })
 }
 
@@ -90,7 +95,9 @@ fn call(tool: &str, arguments: Value) -> Call {
 
 fn plan(suspect: Option<&Suspect>) -> Reply {
     let (what, whose) = match suspect {
-        Some(suspect) => (format!("the rules suspect {} of {}", suspect.named(), suspect.code), suspect.named()),
+        Some(suspect) => {
+            (format!("the rules suspect {} of {}", suspect.named(), suspect.code), suspect.named())
+        }
         None => ("the rules have no cause".to_owned(), "what the alert names".to_owned()),
     };
     submit(json!({
@@ -113,9 +120,7 @@ fn diagnose(suspect: Option<&Suspect>, asked: &Asked<'_>) -> Reply {
             call("kubernetes_list", json!({"kind": "pods", "namespace": namespace, "contains": name})),
             call("rollout_history", json!({"kind": kind, "name": name, "namespace": namespace})),
         ]),
-        0 if namespace.is_empty() => {
-            Reply::call("kubernetes_describe", json!({"kind": kind, "name": name}))
-        }
+        0 if namespace.is_empty() => Reply::call("kubernetes_describe", json!({"kind": kind, "name": name})),
         0 => Reply::Call(vec![
             call("kubernetes_describe", json!({"kind": kind, "name": name, "namespace": namespace})),
             call("kubernetes_events", json!({"namespace": namespace})),
@@ -140,7 +145,8 @@ fn measure(suspect: Option<&Suspect>, asked: &Asked<'_>) -> Reply {
         return submit(json!({"summary": "No figure stands out.", "hypotheses": []}));
     };
     if asked.results().is_empty() {
-        let place = if namespace.is_empty() { String::new() } else { format!("{{namespace=\"{namespace}\"}}") };
+        let place =
+            if namespace.is_empty() { String::new() } else { format!("{{namespace=\"{namespace}\"}}") };
         let query = format!("max by (pod) (kube_pod_container_status_restarts_total{place}) > 0");
         return Reply::call("metrics_query", json!({"query": query}));
     }
@@ -166,7 +172,10 @@ fn recommend(suspect: Option<&Suspect>, asked: &Asked<'_>) -> Reply {
         return Reply::call("list_actions", json!({}));
     }
     let what = suspect.map(|suspect| {
-        format!("correct the cause at {}, watch its pods become ready, and put the old value back if they do not", suspect.named())
+        format!(
+            "correct the cause at {}, watch its pods become ready, and put the old value back if they do not",
+            suspect.named()
+        )
     });
     let what = what.unwrap_or_else(|| "look at the evidence".to_owned());
     let cited = suspect.map(|suspect| suspect.cited.clone()).unwrap_or_default();
@@ -181,8 +190,7 @@ mod tests {
     use super::{reply, suspect};
     use crate::sim::model::Reply;
 
-    const LINE: &str =
-        "1. deploy.bad_rollout Deployment shop/checkout (confidence 0.90): It crashes (exit code 1): no. [for: E1, E3]";
+    const LINE: &str = "1. deploy.bad_rollout Deployment shop/checkout (confidence 0.90): It crashes (exit code 1): no. [for: E1, E3]";
 
     #[test]
     fn the_best_hypothesis_is_read() {

@@ -17,8 +17,8 @@ use crate::agents::Agents;
 use crate::app::App;
 use crate::settings::{
     AgentsSettings, AssessSettings, AutomationSettings, ClusterApi, ClusterSettings, EgressSettings,
-    EmbeddingModel, Endpoint, Environment, IntakeSettings, KnowledgeSettings, ModelSettings,
-    ObserveSettings, ProviderKind, ProviderSettings, ServerSettings, Settings, StoreSettings, VerifySettings,
+    EmbeddingModel, Endpoint, Environment, IntakeSettings, KnowledgeSettings, ModelSettings, ObserveSettings,
+    ProviderKind, ProviderSettings, ServerSettings, Settings, StoreSettings, VerifySettings,
 };
 use crate::sim::model::ScriptedModel;
 use crate::sim::{Scenario, Sim, SimOptions, Webhook};
@@ -66,7 +66,9 @@ impl Stage {
         std::fs::write(&kubeconfig, sim.kubeconfig()).context("could not write the kubeconfig")?;
         let model = match agents {
             Some(DemoAgents::Scripted) => Some(
-                ScriptedModel::paced(PACE, script::reply).await.context("could not start the scripted model")?,
+                ScriptedModel::paced(PACE, script::reply)
+                    .await
+                    .context("could not start the scripted model")?,
             ),
             None => None,
         };

@@ -5,6 +5,7 @@ pub(crate) mod gate;
 pub(crate) mod postgres;
 pub(crate) mod provider;
 pub(crate) mod server;
+pub(crate) mod site;
 pub(crate) mod stage;
 
 use std::time::{Duration, Instant};

@@ -78,18 +78,23 @@ impl Stage {
 
     /// Changes of objects (not Events, not rehearsals) that the API server accepted from kubewright.
     pub(crate) async fn changes_by_kubewright(&self) -> Vec<Value> {
-        let url = format!("{}/sim/audit", self.kubernetes_url());
-        let audit: Value = http_client().get(url).send().await.unwrap().json().await.unwrap();
-        let entries = audit.as_array().or(audit["entries"].as_array()).or(audit["items"].as_array()).unwrap();
-        entries
-            .iter()
-            .filter(|entry| entry["dry_run"] == false && entry["status"].as_u64().unwrap() < 300)
-            .filter(|entry| entry["user_agent"].as_str().unwrap_or_default().starts_with("kubewright"))
-            .filter(|entry| !entry["path"].as_str().unwrap().contains("/events"))
-            .filter(|entry| !entry["path"].as_str().unwrap().contains("selfsubject"))
-            .cloned()
-            .collect()
+        changes_by_kubewright(&self.kubernetes_url()).await
     }
+}
+
+/// The same of the API server at `url`.
+pub(crate) async fn changes_by_kubewright(url: &str) -> Vec<Value> {
+    let url = format!("{url}/sim/audit");
+    let audit: Value = http_client().get(url).send().await.unwrap().json().await.unwrap();
+    let entries = audit.as_array().or(audit["entries"].as_array()).or(audit["items"].as_array()).unwrap();
+    entries
+        .iter()
+        .filter(|entry| entry["dry_run"] == false && entry["status"].as_u64().unwrap() < 300)
+        .filter(|entry| entry["user_agent"].as_str().unwrap_or_default().starts_with("kubewright"))
+        .filter(|entry| !entry["path"].as_str().unwrap().contains("/events"))
+        .filter(|entry| !entry["path"].as_str().unwrap().contains("selfsubject"))
+        .cloned()
+        .collect()
 }
 
 impl Drop for Stage {
