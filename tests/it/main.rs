@@ -10,10 +10,12 @@
 
 mod agent_incidents;
 mod agent_models;
+mod agent_runs;
 mod agent_sources;
 mod agent_tools;
 mod alertmanager;
 mod attacks;
+mod attacks_e2e;
 mod chat;
 mod cli;
 mod crash;

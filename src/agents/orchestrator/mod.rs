@@ -87,6 +87,24 @@ impl Agents {
         Some(Box::pin(case.investigate(groundwork)).await)
     }
 
+    /// The same without secrets: what quotes the world is kept with the incident, and shown to whoever may read it.
+    #[must_use]
+    pub fn fit_to_keep(&self, groundwork: Groundwork) -> Groundwork {
+        let session = self.inner.egress.session();
+        let clean = |text: &str| session.restore(&session.trusted(text));
+        let evidence = groundwork.evidence.into_iter().map(|seen| Evidence {
+            statement: clean(&seen.statement),
+            fields: seen.fields.iter().map(|(name, value)| (name.clone(), clean(value))).collect(),
+            ..seen
+        });
+        let evidence = evidence.collect();
+        let hypotheses = groundwork
+            .hypotheses
+            .into_iter()
+            .map(|hypothesis| Hypothesis { statement: clean(&hypothesis.statement), ..hypothesis });
+        Groundwork { evidence, hypotheses: hypotheses.collect(), ..groundwork }
+    }
+
     fn shared(
         &self,
         incident: &Incident,

@@ -22,6 +22,8 @@ impl Workflow {
         let seen = Seen { pieces: evidence.len(), blind, healthy };
         let evidence = appended(evidence, recalled);
         let groundwork = Groundwork { evidence, hypotheses, gaps: incident.gaps.clone(), healthy };
+        let agents = self.agents.clone();
+        let groundwork = tokio::task::spawn_blocking(move || agents.fit_to_keep(groundwork)).await?;
         let (events, hypotheses) = self.investigated(incident, groundwork).await;
         let ending = self.ending(incident, &hypotheses, &seen).await;
         Ok(Step::events(events.into_iter().chain(ending)))

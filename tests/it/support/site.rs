@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kubewright::agents::Agents;
 use kubewright::agents::progress::RunEvent;
 use kubewright::app::App;
 use kubewright::incident::{Incident, IncidentId, InvestigationEnd, Phase};
@@ -47,8 +46,6 @@ pub(crate) const ALWAYS: &str = "[assess]\nconfidence = 1.0\nmargin = 1.0\n";
 /// A server at work.
 pub(crate) struct Site {
     pub(crate) store: Store,
-    pub(crate) agents: Agents,
-    pub(crate) url: String,
     seen: Arc<Mutex<Vec<(IncidentId, RunEvent)>>>,
     shutdown: CancellationToken,
     tasks: TaskTracker,
@@ -98,7 +95,7 @@ impl Site {
         });
         let stop = shutdown.clone();
         tasks.spawn(async move { app.run(listener, stop).await.unwrap() });
-        Self { store, agents, url: format!("http://{address}"), seen, shutdown, tasks, _folder: folder }
+        Self { store, seen, shutdown, tasks, _folder: folder }
     }
 
     /// The incident `id` once it has ended or waits for a person.
@@ -124,11 +121,6 @@ impl Site {
     /// What was said about runs so far.
     pub(crate) fn run_events(&self) -> Vec<RunEvent> {
         self.seen.lock().unwrap().iter().map(|(_, event)| event.clone()).collect()
-    }
-
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, String) {
-        let answer = http_client().post(format!("{}{path}", self.url)).json(body).send().await.unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
     }
 }
 
