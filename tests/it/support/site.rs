@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{eventually, http_client, stage};
+use super::{eventually, stage};
 
 /// How much faster than life the cluster lives.
 const SPEED: f64 = 30.0;
