@@ -187,7 +187,7 @@ async fn past(episodes: &Collection, symptoms: &Symptoms<'_>, question: &str) ->
     let codes: Vec<String> =
         symptoms.hypotheses.iter().take(1).map(|cause| cause.code.to_lowercase()).collect();
     let alerts = symptoms.incident.alert_names();
-    let mut found = asked(episodes, question, Filter::default(), CANDIDATES).await;
+    let mut found = asked(episodes, question, &[], Filter::default(), CANDIDATES).await;
     found.retain(|past| {
         let about = &past.attributes;
         past.citation.path != symptoms.incident.id.as_str()
