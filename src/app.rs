@@ -53,6 +53,7 @@ impl App {
         // Random, not the host's name: two processes on one host must not take each other's leases for their own.
         let owner = format!("kubewright-{}", IncidentId::random());
         let policy = Arc::new(policy);
+        let clean = egress.for_people();
         let agents = Agents::new(Parts {
             settings: settings.agents.clone(),
             egress,
@@ -67,7 +68,7 @@ impl App {
             more_tools: Vec::new(),
         })?;
         let talk = agents.has_models().then(|| Arc::new(agents.clone()) as Arc<dyn Talk>);
-        let chat = Chat::new(store.clone(), recall.clone(), clusters.observers(), &settings, talk);
+        let chat = Chat::new(store.clone(), recall.clone(), clusters.observers(), &settings, talk, clean);
         let workflow =
             Workflow::new(store.clone(), clusters, policy, recall.clone(), agents, settings.clone(), &owner);
         Ok(Self { store, workflow, recall, chat, settings, metrics })
