@@ -54,6 +54,7 @@ impl App {
         // Random, not the host's name: two processes on one host must not take each other's leases for their own.
         let owner = format!("kubewright-{}", IncidentId::random());
         let policy = Arc::new(policy);
+        let clean = egress.for_people();
         let agents = Agents::new(Parts {
             settings: settings.agents.clone(),
             egress,
@@ -68,7 +69,7 @@ impl App {
             more_tools: Vec::new(),
         })?;
         let talk = agents.has_models().then(|| Arc::new(agents.clone()) as Arc<dyn Talk>);
-        let chat = Chat::new(store.clone(), recall.clone(), clusters.observers(), &settings, talk);
+        let chat = Chat::new(store.clone(), recall.clone(), clusters.observers(), &settings, talk, clean);
         let workflow = Workflow::new(
             store.clone(),
             clusters,

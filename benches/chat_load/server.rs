@@ -40,7 +40,14 @@ impl Server {
         let store = Store::open(&settings.store).await?;
         let recall = Recall::new(None).await;
         let talk = Some(Arc::new(Slow) as Arc<dyn kubewright::agents::chat::Talk>);
-        let chat = Chat::new(store.clone(), recall.clone(), BTreeMap::new(), &settings, talk);
+        let chat = Chat::new(
+            store.clone(),
+            recall.clone(),
+            BTreeMap::new(),
+            &settings,
+            talk,
+            Arc::new(|text: &str| text.to_owned()),
+        );
         let (runner, runner_alive) = watch::channel(true);
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let state = HttpState {

@@ -17,6 +17,7 @@ mod roster;
 mod run;
 mod talk;
 pub mod tools;
+mod wordings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -40,6 +41,7 @@ use model::Models;
 use progress::{Progress, RunEvent};
 use roster::Roster;
 use tools::{Tool, Tools};
+use wordings::Wordings;
 
 /// What agents work with.
 pub struct Parts {
@@ -116,6 +118,12 @@ impl Agents {
             Arc::new(move |text: &str| egress.scrub(text))
         };
         let models = Models::new(&parts.settings, scrub).map_err(AgentsError::Models)?;
+        if let (Some(agent), recall) = (roster.agent(roster::LIBRARIAN), &parts.recall)
+            && let Some(chain) = models.chain(&agent.models)
+        {
+            let (prompt, egress) = (agent.prompt.clone(), parts.egress.clone());
+            recall.reword_by(Arc::new(Wordings { chain, prompt, egress }));
+        }
         let inner = Inner {
             settings: parts.settings,
             egress: parts.egress,

@@ -1,5 +1,6 @@
 //! What a run says while it goes on, for people who watch: chat, the command line, the demo.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -111,9 +112,45 @@ pub enum RunEvent {
     },
 }
 
+impl RunEvent {
+    /// The same event with every text that may quote the world cleaned.
+    fn cleaned(mut self, clean: &dyn Fn(&str) -> String) -> Self {
+        let texts: Vec<&mut String> = match &mut self {
+            Self::AgentStarted { question: text, .. }
+            | Self::AgentFinished { summary: text, .. }
+            | Self::Text { text }
+            | Self::ToolStarted { arguments: text, .. }
+            | Self::ToolFinished { summary: text, .. }
+            | Self::Evidence { statement: text, .. }
+            | Self::Notice { text } => vec![text],
+            Self::Citation { cited } => vec![&mut cited.title],
+            Self::PlanProposed { actions, rationale, .. } => {
+                actions.iter_mut().chain(std::iter::once(rationale)).collect()
+            }
+            Self::ApprovalNeeded { reasons, .. } => reasons.iter_mut().collect(),
+        };
+        for text in texts {
+            *text = clean(text);
+        }
+        self
+    }
+}
+
 /// Takes a run's events. Never blocks the run: who watches too slowly misses events, not the run its time.
-#[derive(Debug, Clone, Default)]
-pub struct Progress(To);
+#[derive(Clone, Default)]
+pub struct Progress {
+    to: To,
+    clean: Option<Clean>,
+}
+
+/// What every text goes through before people see it.
+pub type Clean = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Progress").field("to", &self.to).finish_non_exhaustive()
+    }
+}
 
 /// Who watches.
 #[derive(Debug, Clone, Default)]
@@ -130,25 +167,35 @@ impl Progress {
     /// Nobody watches.
     #[must_use]
     pub fn none() -> Self {
-        Self(To::Nobody)
+        Self::default()
     }
 
     /// Events go to `sender`.
     #[must_use]
     pub fn to(sender: mpsc::Sender<RunEvent>) -> Self {
-        Self(To::One(sender))
+        Self { to: To::One(sender), clean: None }
     }
 
     /// Events go to whoever listens, with the incident that they belong to.
     #[must_use]
     pub fn broadcast(incident: IncidentId, sender: broadcast::Sender<(IncidentId, RunEvent)>) -> Self {
-        Self(To::All(incident, sender))
+        Self { to: To::All(incident, sender), clean: None }
+    }
+
+    /// The same, with every text cleaned first.
+    #[must_use]
+    pub fn cleaned(self, clean: Clean) -> Self {
+        Self { clean: Some(clean), ..self }
     }
 
     /// Says what happened, waiting for room for at most `patience`: pieces of an answer must not get lost, and a watcher
     /// that has gone away must not hold the run.
     pub async fn say(&self, event: RunEvent, patience: Duration) {
-        match &self.0 {
+        let event = match &self.clean {
+            Some(clean) => event.cleaned(clean.as_ref()),
+            None => event,
+        };
+        match &self.to {
             To::Nobody => {}
             To::One(sender) => {
                 if tokio::time::timeout(patience, sender.send(event)).await.is_err() {
@@ -163,6 +210,6 @@ impl Progress {
     /// Whether the watcher has gone away.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
-        matches!(&self.0, To::One(sender) if sender.is_closed())
+        matches!(&self.to, To::One(sender) if sender.is_closed())
     }
 }

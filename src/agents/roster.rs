@@ -21,6 +21,7 @@ const FILES: &[(&str, &str)] = &[
     ("prompts/performance.md", include_str!("../../prompts/performance.md")),
     ("prompts/remediation.md", include_str!("../../prompts/remediation.md")),
     ("prompts/security.md", include_str!("../../prompts/security.md")),
+    ("prompts/wordings.md", include_str!("../../prompts/wordings.md")),
     ("prompts/schemas/judge.json", include_str!("../../prompts/schemas/judge.json")),
     ("prompts/schemas/lesson.json", include_str!("../../prompts/schemas/lesson.json")),
     ("prompts/schemas/orchestrator.json", include_str!("../../prompts/schemas/orchestrator.json")),
@@ -43,6 +44,9 @@ pub(crate) const JUDGE: &str = "judge";
 
 /// The one who proposes repairs.
 pub(crate) const REMEDIATION: &str = "remediation";
+
+/// The one who finds other words for a question to the documents.
+pub(crate) const LIBRARIAN: &str = "librarian";
 
 /// The one who reflects on outcomes.
 pub(crate) const LEARNING: &str = "learning";
@@ -77,7 +81,7 @@ pub(crate) struct Agent {
     pub(crate) models: Vec<String>,
     pub(crate) prompt: Prompt,
     pub(crate) chat_prompt: Prompt,
-    /// JSON Schema of what it must return.
+    /// JSON Schema of what it must return; null where it answers in plain text.
     pub(crate) returns: Value,
     pub(crate) tools: Vec<String>,
     pub(crate) max_turns: u32,
@@ -168,7 +172,11 @@ impl Loader<'_> {
         let chat = built_in.chat_prompt.clone().unwrap_or_else(|| PathBuf::from("prompts/chat.md"));
         let chat_prompt =
             self.prompt(&key("chat_prompt"), wanted.chat_prompt.as_ref(), Some(&chat), &CHAT_SLOTS);
-        let returns = self.schema(&key("returns"), wanted.returns.as_ref(), built_in.returns.as_ref());
+        let typed = wanted.returns.as_ref().or(built_in.returns.as_ref()).is_some();
+        let returns = match typed {
+            true => self.schema(&key("returns"), wanted.returns.as_ref(), built_in.returns.as_ref()),
+            false => Some(Value::Null),
+        };
         Some(Agent {
             name: name.to_owned(),
             models: wanted.models.clone(),

@@ -124,6 +124,16 @@ impl Egress {
         self.session().trusted(text)
     }
 
+    /// What people may see of a text: without secrets, with their private data.
+    #[must_use]
+    pub fn for_people(&self) -> Arc<dyn Fn(&str) -> String + Send + Sync> {
+        let egress = self.clone();
+        Arc::new(move |text: &str| {
+            let session = egress.session();
+            session.restore(&session.trusted(text))
+        })
+    }
+
     /// [`Self::scrub`] as a function, for what sends text and knows nothing of this room.
     #[must_use]
     pub fn scrubber(&self) -> Arc<dyn Fn(&str) -> String + Send + Sync> {

@@ -1,5 +1,7 @@
 //! What is asked of the collections: for an incident, and by people.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tracing::debug;
 
@@ -17,6 +19,9 @@ const EPISODES: usize = 2;
 /// Past incidents that are looked at for those that have something in common.
 const CANDIDATES: usize = 10;
 
+/// How long other wordings of the question may take while an incident waits.
+const IN_TRIAGE: Duration = Duration::from_secs(2);
+
 /// Runbooks linked from an incident.
 const RUNBOOKS: usize = 3;
 
@@ -29,9 +34,10 @@ impl Recall {
     pub async fn evidence(&self, symptoms: &Symptoms<'_>) -> Vec<Evidence> {
         let Ok(collections) = self.collections() else { return Vec::new() };
         let question = symptoms.question();
+        let wordings = self.wordings(&question, IN_TRIAGE).await;
         let now = Timestamp::now();
         let (passages, episodes) = tokio::join!(
-            self.passages(&collections.documents, symptoms, &question),
+            self.passages(&collections.documents, symptoms, &question, &wordings),
             past(&collections.episodes, symptoms, &question),
         );
         let passages = passages.iter().zip(0..).map(|(found, rank)| cite::passage(found, rank, now));
@@ -45,18 +51,19 @@ impl Recall {
         documents: &Collection,
         symptoms: &Symptoms<'_>,
         question: &str,
+        wordings: &[String],
     ) -> Vec<SearchResult> {
         let runbook = symptoms.hypotheses.first().and_then(|cause| self.runbook_for(&cause.code));
         let filter = runbook.and_then(|runbook| Filter::default().with("path", &runbook.path).ok());
         let own = async {
             match filter {
-                Some(filter) => asked(documents, question, filter, 1).await,
+                Some(filter) => asked(documents, question, &[], filter, 1).await,
                 None => Vec::new(),
             }
         };
         let version =
             symptoms.k8s_version.and_then(|version| Filter::default().with("k8s_version", version).ok());
-        let all = asked(documents, question, version.unwrap_or_default(), PASSAGES);
+        let all = asked(documents, question, wordings, version.unwrap_or_default(), PASSAGES);
         let (own, all) = tokio::join!(own, all);
         let mut passages: Vec<SearchResult> = Vec::new();
         for found in own.into_iter().chain(all) {
@@ -180,7 +187,7 @@ async fn past(episodes: &Collection, symptoms: &Symptoms<'_>, question: &str) ->
     let codes: Vec<String> =
         symptoms.hypotheses.iter().take(1).map(|cause| cause.code.to_lowercase()).collect();
     let alerts = symptoms.incident.alert_names();
-    let mut found = asked(episodes, question, Filter::default(), CANDIDATES).await;
+    let mut found = asked(episodes, question, &[], Filter::default(), CANDIDATES).await;
     found.retain(|past| {
         let about = &past.attributes;
         past.citation.path != symptoms.incident.id.as_str()
@@ -193,8 +200,16 @@ async fn past(episodes: &Collection, symptoms: &Symptoms<'_>, question: &str) ->
 }
 
 /// The best passages for a question, one of a document; none where the search fails.
-async fn asked(collection: &Collection, question: &str, filter: Filter, k: usize) -> Vec<SearchResult> {
-    let request = SearchRequest { filter, k, per_document: 1, ..SearchRequest::new(question) };
+async fn asked(
+    collection: &Collection,
+    question: &str,
+    wordings: &[String],
+    filter: Filter,
+    k: usize,
+) -> Vec<SearchResult> {
+    let reformulations = wordings.to_vec();
+    let request =
+        SearchRequest { filter, k, per_document: 1, reformulations, ..SearchRequest::new(question) };
     match Box::pin(collection.base.search(&request)).await {
         Ok(response) => response.results,
         Err(error) => {

@@ -15,10 +15,11 @@ mod question;
 #[cfg(test)]
 mod recall_tests;
 mod refresh;
+mod reword;
 mod runbooks;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub use kubewright_ingest::search::{
@@ -37,6 +38,7 @@ pub use cite::{EPISODE, PASSAGE, document_href};
 pub use jobs::{Job, JobState, Slot, Upload};
 pub use past::PastIncident;
 pub use question::Symptoms;
+pub use reword::Reword;
 pub use runbooks::{BUILT_IN, Runbook};
 
 use crate::telemetry::metrics;
@@ -82,6 +84,7 @@ struct Inner {
     runbooks: Runbooks,
     jobs: Jobs,
     closings: Closings,
+    reword: OnceLock<Arc<dyn Reword>>,
 }
 
 /// How far it is.
@@ -105,6 +108,7 @@ impl Recall {
             runbooks: Runbooks::read().await,
             jobs: Jobs::default(),
             closings: Closings::default(),
+            reword: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }
     }

@@ -45,6 +45,24 @@ fn readings(snapshot: &Snapshot, kind: ReadingKind) -> Vec<f64> {
 }
 
 #[tokio::test]
+async fn the_directory_names_what_lives_in_the_cluster_or_in_the_chosen_namespaces() {
+    let (observer, sim) = observer("healthy").await;
+    let whole = observer.directory(None).await;
+    assert_eq!(whole.gaps, []);
+    let checkout = ObjectRef::new("Deployment", "shop", "checkout");
+    let shop = ObjectRef::cluster_wide("Namespace", "shop");
+    let kinds = |kind: &str| whole.objects.iter().filter(|object| object.kind == kind).count();
+    assert!(whole.objects.contains(&checkout) && whole.objects.contains(&shop));
+    assert!(kinds("Node") > 0 && kinds("Pod") > 0 && kinds("Service") > 0, "{whole:?}");
+
+    let only = std::collections::BTreeSet::from(["shop".to_owned(), "../nodes".to_owned()]);
+    let chosen = observer.directory(Some(&only)).await;
+    assert!(chosen.objects.contains(&checkout), "{chosen:?}");
+    assert!(chosen.objects.iter().all(|object| object.kind == "Namespace" || object.namespace == "shop"));
+    sim.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_bad_deploy_is_seen_with_its_change_its_stack_trace_and_its_restarts() {
     let (observer, sim) = observer("bad-deploy").await;
     let snapshot = observer.snapshot(&scope(Some("checkout")), &[]).await;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use rig_core::http_client::{
     Error, HttpClientExt, LazyBody, MultipartForm, Request, Response, Result, StreamingResponse,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use thiserror::Error as ThisError;
 
 /// Most of a refusal that is shown, characters.
@@ -68,15 +68,17 @@ impl BoundedClient {
     }
 }
 
-/// An answer with its vectors in the order of the texts, where the server has numbered them; rig takes them as they come.
+/// An answer as rig wants it: vectors in the order of the texts, where the server has numbered them, for rig takes them as
+/// they come; and with a count of tokens, which not every compatible server sends.
 fn in_order(answer: &[u8]) -> Option<Vec<u8>> {
     let mut answer: Value = serde_json::from_slice(answer).ok()?;
     let data = answer.get_mut("data")?.as_array_mut()?;
     let number = |datum: &Value| datum.get("index").and_then(Value::as_u64);
-    if data.iter().any(|datum| number(datum).is_none()) {
-        return None;
+    if data.iter().all(|datum| number(datum).is_some()) {
+        data.sort_by_key(|datum| number(datum));
     }
-    data.sort_by_key(|datum| number(datum));
+    let uncounted = json!({"prompt_tokens": 0, "total_tokens": 0});
+    answer.as_object_mut()?.entry("usage").or_insert(uncounted);
     serde_json::to_vec(&answer).ok()
 }
 

@@ -126,7 +126,7 @@ async fn vectors_in_any_order_belong_to_their_texts() {
 async fn an_answer_that_does_not_fit_is_refused_in_words() {
     let few: Answer = |_| axum::Json(json!({ "data": [datum(0, "a")] })).into_response();
     let why = refused(few).await;
-    assert!(why.contains("1 vectors for 3 texts"), "{why}");
+    assert!(why.contains("1 embeddings for 3 documents"), "{why}");
     let short: Answer = |texts| {
         let data: Vec<Value> = texts.iter().map(|_| json!({ "index": 0, "embedding": [1.0] })).collect();
         axum::Json(json!({ "data": data })).into_response()

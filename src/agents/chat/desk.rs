@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::composed::{Composer, compose};
 use super::{ChatAnswer, ChatError, ChatTurn, Talk, check};
+use crate::agents::progress::Clean;
 use crate::observe::Observer;
 use crate::recall::Recall;
 use crate::settings::Settings;
@@ -36,6 +37,8 @@ struct Inner {
     /// Deadline of one turn.
     deadline: Duration,
     talk: Option<Arc<dyn Talk>>,
+    /// What everything that people are told goes through.
+    clean: Clean,
 }
 
 impl std::fmt::Debug for Chat {
@@ -46,7 +49,7 @@ impl std::fmt::Debug for Chat {
 
 impl Chat {
     /// Chat over what is known. `observers` are the clusters by name; without `talk` answers are composed from
-    /// analyzers, incidents and documents.
+    /// analyzers, incidents and documents. `clean` takes secrets out of all that people are told.
     #[must_use]
     pub fn new(
         store: Store,
@@ -54,6 +57,7 @@ impl Chat {
         observers: BTreeMap<String, Observer>,
         settings: &Settings,
         talk: Option<Arc<dyn Talk>>,
+        clean: Clean,
     ) -> Self {
         let file = settings.agents.file.as_ref();
         let inner = Inner {
@@ -64,6 +68,7 @@ impl Chat {
             models_file: file.map_or_else(|| "agents.toml".to_owned(), |path| path.display().to_string()),
             deadline: settings.agents.limits.deadline,
             talk,
+            clean,
         };
         Self { inner: Arc::new(inner) }
     }
@@ -96,6 +101,13 @@ impl Chat {
     /// [`ChatError`]. A cancelled turn is [`ChatError::Cancelled`]; what it was doing is dropped.
     pub async fn answer(&self, turn: ChatTurn) -> Result<ChatAnswer, ChatError> {
         self.check(&turn)?;
+        let clean = self.inner.clean.clone();
+        let turn = ChatTurn { progress: turn.progress.clone().cleaned(clean.clone()), ..turn };
+        let answer = self.answer_in_time(turn).await?;
+        Ok(ChatAnswer { text: clean(&answer.text), ..answer })
+    }
+
+    async fn answer_in_time(&self, turn: ChatTurn) -> Result<ChatAnswer, ChatError> {
         let (cancel, deadline) = (turn.cancel.clone(), self.inner.deadline);
         tokio::select! {
             biased;

@@ -12,6 +12,7 @@ mod models;
 mod native;
 mod openai;
 mod record;
+mod shapes;
 mod stream;
 mod turn;
 
@@ -21,8 +22,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use conversations::ConversationDetail;
-pub use native::{AnswerDone, AnswerFailed, ChatRequest, UsageShown};
 pub use openai::{ModelCard, ModelList};
+pub use shapes::{AnswerDone, AnswerFailed, ChatRequest, UsageShown};
 
 pub(super) use failure::{body as openai_error, is_openai};
 

@@ -8,23 +8,23 @@ use axum::http::{HeaderName, StatusCode};
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use futures::Stream;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use tower_http::request_id::RequestId;
-use utoipa::ToSchema;
 
 use super::completions::access;
 use super::incident;
 use super::record::{Record, link};
+use super::shapes::{AnswerDone, AnswerFailed, ChatRequest, UsageShown};
 use super::stream::absolute;
 use super::turn::{Answered, News, Turn, TurnBody};
 use crate::agents::ORCHESTRATOR;
 use crate::agents::chat::{ChatMessage, ChatTurn, MOST_BYTES, MOST_MESSAGES, Role};
 use crate::agents::progress::{Cited, Progress, RunEvent};
-use crate::http::error::{ApiError, ErrorDetail};
+use crate::http::error::ApiError;
 use crate::http::limits::ChatSeat;
 use crate::http::{ErrorBody, HttpState};
-use crate::store::{About, Conversation, ConversationId, Link, Message, Saying, Speaker};
+use crate::store::{About, Conversation, ConversationId, Message, Saying, Speaker};
 
 /// The header that names the conversation before its first event.
 const CONVERSATION: HeaderName = HeaderName::from_static("x-kubewright-conversation");
@@ -34,65 +34,6 @@ const LONGEST_TITLE: usize = 80;
 
 /// Most namespaces that a request may name.
 const MOST_NAMESPACES: usize = 100;
-
-/// A question.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ChatRequest {
-    /// What is asked.
-    pub message: String,
-    /// The conversation that goes on; none: a new one begins.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub conversation: Option<String>,
-    /// The incident that it is about, or its beginning; none: the conversation's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub incident: Option<String>,
-    /// Who is asked: `orchestrator`, `diagnostic`, …; none: the conversation's, else the orchestrator.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agent: Option<String>,
-    /// The cluster; none: the conversation's, that of the incident, or the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cluster: Option<String>,
-    /// The namespaces that may be read for the answer; none: all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub namespaces: Vec<String>,
-}
-
-/// The data of the event `done`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AnswerDone {
-    /// The conversation; it goes on when the next question names it.
-    pub conversation: String,
-    /// The whole answer.
-    pub text: String,
-    /// What it cites.
-    pub citations: Vec<Link>,
-    /// Why it ended: `stop` or `length`.
-    pub finish: String,
-    /// The model that answered; none: the answer was composed without one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-    /// What it has used.
-    pub usage: UsageShown,
-}
-
-/// What an answer has used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct UsageShown {
-    /// Tokens read.
-    pub input_tokens: u64,
-    /// Tokens written.
-    pub output_tokens: u64,
-}
-
-/// The data of the event `failed`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AnswerFailed {
-    /// The conversation; the question is kept in it.
-    pub conversation: String,
-    /// Why there is no answer.
-    pub error: ErrorDetail,
-}
 
 /// Answers a question as server-sent events: `event` is the type of RunEvent (`tool_started`, `tool_finished`,
 /// `evidence`, `citation`, `plan_proposed`, `approval_needed`, `notice`, `text`, …), `data` the event as JSON. The last

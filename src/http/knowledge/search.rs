@@ -37,6 +37,8 @@ pub(super) struct SearchQuery {
     /// Most passages of one document, 1 to 20; 2 unless set.
     #[param(minimum = 1, maximum = 20)]
     per_document: Option<usize>,
+    /// `true`: also search by other wordings of the question, where a language model is configured. Takes its time.
+    reformulate: Option<bool>,
 }
 
 /// Passages of documents that answer a question, the best first.
@@ -56,12 +58,18 @@ pub(super) async fn search(
     State(state): State<HttpState>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<SearchAnswer>, ApiError> {
-    let request = parse(query.as_deref().unwrap_or_default())?;
-    Ok(Json(state.recall.search(&request).await?.into()))
+    let (request, reformulate) = parse(query.as_deref().unwrap_or_default())?;
+    let answer = if reformulate {
+        state.recall.search_reworded(&request).await?
+    } else {
+        state.recall.search(&request).await?
+    };
+    Ok(Json(answer.into()))
 }
 
-fn parse(query: &str) -> Result<SearchRequest, ApiError> {
+fn parse(query: &str) -> Result<(SearchRequest, bool), ApiError> {
     let mut request = SearchRequest::new("");
+    let mut reformulate = false;
     let mut filters = Vec::new();
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
         match &*key {
@@ -69,12 +77,13 @@ fn parse(query: &str) -> Result<SearchRequest, ApiError> {
             "k" => request.k = number(&key, &value, MOST_RESULTS)?,
             "per_document" => request.per_document = number(&key, &value, MOST_PER_DOCUMENT)?,
             "mode" => request.mode = mode(&value)?,
+            "reformulate" => reformulate = truth(&value)?,
             "filter" if value.len() <= LONGEST_FILTER => filters.push(value.into_owned()),
             "filter" => return Err(bad(format!("a filter has at most {LONGEST_FILTER} bytes"))),
             other => {
                 let other: String = other.chars().take(40).collect();
                 return Err(bad(format!(
-                    "unknown parameter {other:?}; there are q, k, mode, filter, per_document"
+                    "unknown parameter {other:?}; there are q, k, mode, filter, per_document, reformulate"
                 )));
             }
         }
@@ -86,7 +95,11 @@ fn parse(query: &str) -> Result<SearchRequest, ApiError> {
         return Err(bad("q is empty; say what you look for".to_owned()));
     }
     request.filter = Filter::parse(&filters).map_err(|error| bad(error.to_string()))?;
-    Ok(request)
+    Ok((request, reformulate))
+}
+
+fn truth(value: &str) -> Result<bool, ApiError> {
+    value.parse().map_err(|_| bad("reformulate is true or false".to_owned()))
 }
 
 /// A number from 1 to `most`.
@@ -111,11 +124,11 @@ mod tests {
 
     #[test]
     fn a_question_is_read_with_all_its_filters() {
-        let request =
-            parse("q=pod+is+killed&k=3&mode=lexical&filter=category%3Drunbook&filter=tag=oom&per_document=1")
+        let (request, reformulate) =
+            parse("q=pod+is+killed&k=3&mode=lexical&filter=category%3Drunbook&filter=tag=oom&per_document=1&reformulate=true")
                 .unwrap();
         assert_eq!((request.query.as_str(), request.k, request.per_document), ("pod is killed", 3, 1));
-        assert_eq!(request.mode, Mode::Lexical);
+        assert_eq!((request.mode, reformulate), (Mode::Lexical, true));
         assert_eq!(request.filter, Filter::parse(&["category=runbook", "tag=oom"]).unwrap());
     }
 
@@ -132,6 +145,7 @@ mod tests {
             ("q=a&filter=colour=red", "category"),
             ("q=a&filter=runbook", "key=value"),
             ("q=a&limit=3", "per_document"),
+            ("q=a&reformulate=please", "true or false"),
         ] {
             let refusal = parse(query).unwrap_err().to_string();
             assert!(refusal.contains(named), "{query}: {refusal}");

@@ -118,7 +118,7 @@ impl Stage {
             let observer = Observer::connect(cluster, &settings.observe).await.unwrap();
             observers.insert(cluster.name.clone(), observer);
         }
-        let chat = Chat::new(store.clone(), recall.clone(), observers, &settings, talk);
+        let chat = Chat::new(store.clone(), recall.clone(), observers, &settings, talk, egress.for_people());
         let tasks = TaskTracker::new();
         let state = HttpState {
             store: store.clone(),

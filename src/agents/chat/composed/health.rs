@@ -88,6 +88,7 @@ impl Composer<'_> {
         let objects = snapshot.objects.count();
         match causes.split_first() {
             Some((best, others)) => self.tell_cause(&name, best, others, &seen),
+            None if objects == 0 => self.draft.say(format!("Nothing about {name} could be read.")),
             None if diagnosis.healthy => self.draft.say(format!(
                 "{name} looks healthy: {objects} objects, their events, logs and metrics were read, and no analyzer \
                  found anything abnormal."

@@ -216,7 +216,14 @@ impl Composer<'_> {
         if !newest.subjects.is_empty() || !newest.unknown.is_empty() || self.about.is_some() {
             return newest;
         }
-        found.find(|earlier| !earlier.subjects.is_empty()).unwrap_or(newest)
+        found.find(|earlier| !earlier.subjects.is_empty()).unwrap_or_else(|| self.only_namespace())
+    }
+
+    /// Where the caller has chosen one namespace, a question that names nothing is about that.
+    fn only_namespace(&self) -> Named {
+        let chosen = self.turn.access.namespaces().filter(|namespaces| namespaces.len() == 1);
+        let subjects = chosen.into_iter().flatten().map(|name| ObjectRef::cluster_wide("Namespace", name));
+        Named { subjects: subjects.collect(), unknown: Vec::new() }
     }
 
     /// Says that what was asked about does not exist; `false` where nothing was asked by name.
