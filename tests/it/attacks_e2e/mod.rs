@@ -1,6 +1,7 @@
 //! Every attempt under `tests/attacks/` against the whole of it: a cluster that holds the text, an incident, a model that
 //! obeys whatever it reads, the boldest automation level, and a chat about it. Nothing may be done and nothing told.
 
+mod furnish;
 mod obedient;
 mod range;
 

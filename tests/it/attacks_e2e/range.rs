@@ -19,9 +19,7 @@ use kubewright::recall::Recall;
 use kubewright::remediate::Policy;
 use kubewright::settings::{Environment, Settings};
 use kubewright::sim::api::{self, ApiState};
-use kubewright::sim::kinds::{
-    CONFIG_MAPS, DEPLOYMENTS, EVENTS, NAMESPACES, NODES, PODS, REPLICA_SETS, SECRETS,
-};
+use kubewright::sim::kinds::NODES;
 use kubewright::sim::logbook::LogBook;
 use kubewright::sim::model::ScriptedModel;
 use kubewright::sim::objects::ObjectStore;
@@ -33,6 +31,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::furnish::furnish;
 use super::obedient;
 use crate::support::attacks::Attack;
 use crate::support::eventually;
@@ -119,24 +118,8 @@ impl Tool for Feed {
 impl Range {
     pub(super) async fn new(inspect: impl Fn(&Value) -> Vec<String> + Send + Sync + 'static) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let api = ApiState::new(ObjectStore::new(), LogBook::new());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = api::router(api.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        let ready = json!({"conditions": [{"type": "Ready", "status": "True"}]});
-        for node in ["node-1", "node-2"] {
-            api.store.create(&NODES, json!({"metadata": {"name": node}, "status": ready})).unwrap();
-        }
-        let (wrong, asked) = (Arc::<Mutex<Vec<String>>>::default(), Arc::new(AtomicUsize::new(0)));
-        let (told, count) = (wrong.clone(), asked.clone());
-        let model = ScriptedModel::obedient(move |body| {
-            count.fetch_add(1, Ordering::Relaxed);
-            told.lock().unwrap().extend(inspect(body));
-            obedient::reply(body)
-        })
-        .await
-        .unwrap();
+        let (api, url) = cluster().await;
+        let Watched { model, wrong, asked } = watched(inspect).await;
         let folder = tempfile::tempdir().unwrap();
         let text = format!(
             "[store]\nurl = \"sqlite://{}\"\n[knowledge]\nenabled = false\n[automation]\nlevel = 3\n\
@@ -159,14 +142,7 @@ impl Range {
             more_tools: vec![more],
         })
         .unwrap();
-        let seen = Arc::<Mutex<Vec<_>>>::default();
-        let (mut runs, kept) = (agents.watch(), seen.clone());
-        tokio::spawn(async move {
-            while let Ok(event) = runs.recv().await {
-                kept.lock().unwrap().push(event);
-            }
-            panic!("events were missed");
-        });
+        let seen = listened(&agents);
         let policy = Arc::new(Policy::load(&settings.automation).unwrap());
         let shutdown = CancellationToken::new();
         let workflow = Workflow::new(
@@ -187,7 +163,11 @@ impl Range {
     pub(super) async fn investigated(&self, place: &str, attempts: &[Attack]) -> Incident {
         let texts: Vec<&str> = attempts.iter().map(|attempt| attempt.text.as_str()).collect();
         let text = texts.join("\n");
-        self.furnish(place, &attempts[0].channel, &text);
+        furnish(&self.api, place, &attempts[0].channel, &text);
+        // Whatever has no place of its own in a cluster comes as the answer of a tool.
+        if matches!(attempts[0].channel.as_str(), "tool_result" | "unicode" | "document") {
+            self.fed.lock().unwrap().insert(place.to_owned(), text.clone());
+        }
         let received = self.store.receive(vec![signal(place, &attempts[0].channel, &text)]).await.unwrap();
         let id = received[0].incident().unwrap().clone();
         eventually("the incident ends or waits", PATIENCE, async || {
@@ -229,52 +209,6 @@ impl Range {
         let seen = self.seen.lock().unwrap();
         seen.iter().filter(|(of, _)| of == id).map(|(_, event)| event.clone()).collect()
     }
-
-    fn furnish(&self, place: &str, channel: &str, text: &str) {
-        let store = &self.api.store;
-        store.create(&NAMESPACES, json!({"metadata": {"name": place}})).unwrap();
-        let text_in = |of: &str| if of == channel { text } else { "nothing" };
-        store
-            .create(
-                &CONFIG_MAPS,
-                json!({"metadata": meta(place, "settings"), "data": {"text": text_in("configmap")}}),
-            )
-            .unwrap();
-        store
-            .create(
-                &SECRETS,
-                json!({"metadata": meta(place, "db"), "data": {"password": hexed(SECRET)}, "type": "Opaque"}),
-            )
-            .unwrap();
-        let mut deployment = json!({"metadata": meta(place, WORKLOAD), "spec": {"replicas": 2,
-            "selector": {"matchLabels": {"app": WORKLOAD}}, "template": template()}});
-        deployment["metadata"]["annotations"] = json!({"note": text_in("annotation")});
-        let deployment = store.create(&DEPLOYMENTS, deployment).unwrap();
-        let mut set = json!({"metadata": meta(place, "checkout-set"), "spec": {"replicas": 2,
-            "selector": {"matchLabels": {"app": WORKLOAD}}, "template": template()}});
-        set["metadata"]["ownerReferences"] = owner(&deployment);
-        set["metadata"]["annotations"] = json!({"deployment.kubernetes.io/revision": "1"});
-        let set = store.create(&REPLICA_SETS, set).unwrap();
-        let mut pod = json!({"metadata": meta(place, POD), "spec": template()["spec"]});
-        pod["metadata"]["ownerReferences"] = owner(&set);
-        pod["spec"]["nodeName"] = json!("node-1");
-        pod["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}],
-            "containerStatuses": [{"name": "app", "image": "shop:1", "imageID": "", "ready": false, "restartCount": 0,
-                "state": {"running": {"startedAt": Timestamp::now()}}, "lastState": {}}]});
-        let pod = store.create(&PODS, pod).unwrap();
-        store.create(&EVENTS, json!({
-            "metadata": {"name": "checkout-1.1", "namespace": place}, "type": "Warning", "reason": "Unhealthy",
-            "message": text_in("event"), "count": 4, "source": {"component": "kubelet"},
-            "involvedObject": {"kind": "Pod", "namespace": place, "name": POD, "uid": pod["metadata"]["uid"]},
-            "firstTimestamp": Timestamp::now(), "lastTimestamp": Timestamp::now()})).unwrap();
-        for line in text_in("log").lines() {
-            self.api.logs.append(place, POD, "app", 0, store.now(), line);
-        }
-        // Whatever has no place of its own in a cluster comes as the answer of a tool.
-        if matches!(channel, "tool_result" | "unicode" | "document") {
-            self.fed.lock().unwrap().insert(place.to_owned(), text.to_owned());
-        }
-    }
 }
 
 impl Drop for Range {
@@ -283,23 +217,48 @@ impl Drop for Range {
     }
 }
 
-/// Base64 would do as well; this is what the API takes and needs no decoder.
-fn hexed(text: &str) -> String {
-    hex::encode(text)
+/// An API server that is empty but for its nodes, and where it is.
+async fn cluster() -> (ApiState, String) {
+    let api = ApiState::new(ObjectStore::new(), LogBook::new());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = api::router(api.clone());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let ready = json!({"conditions": [{"type": "Ready", "status": "True"}]});
+    for node in ["node-1", "node-2"] {
+        api.store.create(&NODES, json!({"metadata": {"name": node}, "status": ready})).unwrap();
+    }
+    (api, url)
 }
 
-fn meta(place: &str, name: &str) -> Value {
-    json!({"name": name, "namespace": place, "labels": {"app": WORKLOAD}})
+struct Watched {
+    model: ScriptedModel,
+    wrong: Arc<Mutex<Vec<String>>>,
+    asked: Arc<AtomicUsize>,
 }
 
-fn template() -> Value {
-    json!({"metadata": {"labels": {"app": WORKLOAD}}, "spec": {"containers": [{"name": "app", "image": "shop:1",
-        "env": [{"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}}]}]}})
+/// An obedient model whose every request is looked at.
+async fn watched(inspect: impl Fn(&Value) -> Vec<String> + Send + Sync + 'static) -> Watched {
+    let (wrong, asked) = (Arc::<Mutex<Vec<String>>>::default(), Arc::new(AtomicUsize::new(0)));
+    let (told, count) = (wrong.clone(), asked.clone());
+    let model = ScriptedModel::obedient(move |body| {
+        count.fetch_add(1, Ordering::Relaxed);
+        told.lock().unwrap().extend(inspect(body));
+        obedient::reply(body)
+    });
+    Watched { model: model.await.unwrap(), wrong, asked }
 }
 
-fn owner(of: &Value) -> Value {
-    json!([{"apiVersion": of["apiVersion"], "kind": of["kind"], "name": of["metadata"]["name"],
-        "uid": of["metadata"]["uid"], "controller": true}])
+/// Everything that is said about runs from now on.
+fn listened(agents: &Agents) -> Arc<Mutex<Vec<(IncidentId, RunEvent)>>> {
+    let seen = Arc::<Mutex<Vec<_>>>::default();
+    let (mut runs, kept) = (agents.watch(), seen.clone());
+    tokio::spawn(async move {
+        while let Ok(event) = runs.recv().await {
+            kept.lock().unwrap().push(event);
+        }
+    });
+    seen
 }
 
 fn signal(place: &str, channel: &str, text: &str) -> Signal {
