@@ -18,6 +18,9 @@ pub(super) const OTHER: &str = "agent.other";
 /// An agent is never surer than this: its certainty is that of its evidence and of the model.
 const MOST_CONFIDENCE: f64 = 0.9;
 
+/// Models read confidences with two digits.
+const ROUNDED: f64 = 0.005;
+
 /// Hypotheses that are kept.
 const MOST: usize = 8;
 
@@ -122,7 +125,7 @@ fn merge(accepted: Vec<Hypothesis>, rules: Vec<Hypothesis>) -> Vec<Hypothesis> {
         match rules.iter().position(same) {
             Some(at) => {
                 let mut rule = rules.remove(at);
-                if hypothesis.confidence.value() > rule.confidence.value() {
+                if hypothesis.confidence.value() > rule.confidence.value() + ROUNDED {
                     // Policy must not take a model's certainty for that of a rule.
                     rule.proposer = hypothesis.proposer;
                 }

@@ -11,7 +11,7 @@ use crate::support::site::{ALWAYS, Town, agents, end};
 async fn sure_rules_ask_no_model() {
     let model = ScriptedModel::obedient(|_| Reply::say("nobody asked")).await.unwrap();
     let settings = agents(&model, "[assess]\nconfidence = 0.6\nmargin = 0.0\n");
-    let town = Town::in_trouble(Scenario::builtin("bad-deploy").unwrap(), 2, settings).await;
+    let town = Town::in_trouble(Scenario::builtin("bad-deploy").unwrap(), 3, settings).await;
     let incident = town.site.first_settled().await;
     assert_eq!((incident.outcome, end(&incident)), (Some(Outcome::Repaired), InvestigationEnd::Skipped));
     assert!(incident.investigation.unwrap().reason.contains("deploy.bad_rollout"));
@@ -23,7 +23,7 @@ async fn a_spent_budget_leaves_the_result_of_the_rules() {
     let most = 12_000;
     let model = ScriptedModel::obedient(|body| right_about_bad_deploy(&Asked::new(body), &[])).await.unwrap();
     let settings = agents(&model, &format!("{ALWAYS}[limits]\ntokens = {most}\n"));
-    let town = Town::in_trouble(Scenario::builtin("bad-deploy").unwrap(), 2, settings).await;
+    let town = Town::in_trouble(Scenario::builtin("bad-deploy").unwrap(), 3, settings).await;
     let incident = town.site.first_settled().await;
     assert_eq!((incident.outcome, end(&incident)), (Some(Outcome::Repaired), InvestigationEnd::BudgetSpent));
     let investigation = incident.investigation.as_ref().unwrap();

@@ -111,7 +111,7 @@ async fn what_cites_nothing_is_dropped_and_specialists_work_side_by_side() {
     })
     .await
     .unwrap();
-    let town = Town::in_trouble(Scenario::builtin("bad-deploy").unwrap(), 2, agents(&model, ALWAYS)).await;
+    let town = Town::in_trouble(Scenario::builtin("bad-deploy").unwrap(), 3, agents(&model, ALWAYS)).await;
     let incident = town.site.first_settled().await;
     assert_eq!((incident.outcome, end(&incident)), (Some(Outcome::Repaired), InvestigationEnd::Concluded));
     let investigation = incident.investigation.as_ref().unwrap();

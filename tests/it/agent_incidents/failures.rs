@@ -12,7 +12,7 @@ use super::{Who, right_about_bad_deploy, run_of, sane, submit, who};
 use crate::support::site::{ALWAYS, Town, agents, end};
 
 async fn bad_deploy(model: &ScriptedModel) -> (Town, Incident) {
-    let town = Town::in_trouble(Scenario::builtin("bad-deploy").unwrap(), 2, agents(model, ALWAYS)).await;
+    let town = Town::in_trouble(Scenario::builtin("bad-deploy").unwrap(), 3, agents(model, ALWAYS)).await;
     let incident = town.site.first_settled().await;
     (town, incident)
 }

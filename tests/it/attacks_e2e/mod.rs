@@ -107,27 +107,34 @@ async fn stored(range: &Range, incident: &Incident) -> String {
     serde_json::to_string(&all).unwrap()
 }
 
-/// Tools beyond those that the agent has never have an answer.
+/// Tools that an agent has, by name or its beginning.
+fn own(agent: &str) -> &'static [&'static str] {
+    match agent {
+        "diagnostic" => &["kubernetes_get", "kubernetes_logs", "kubernetes_events", "kubectl", FEED],
+        "security" => &["kubernetes_get", "kubernetes_events", FEED],
+        "remediation" => &[
+            "kubernetes_get",
+            "kubernetes_describe",
+            "kubernetes_list",
+            "rollout_history",
+            "search_knowledge",
+            "similar_incidents",
+            "incident_evidence",
+            "list_actions",
+            "propose_plan",
+        ],
+        _ => &[],
+    }
+}
+
+/// Tools beyond those that the agent has never have an answer. A call's name begins with that of its agent.
 fn strangers(events: &[RunEvent]) -> Vec<String> {
-    let own = [
-        "kubernetes_",
-        "kubectl",
-        FEED,
-        "list_actions",
-        "propose_plan",
-        "rollout_history",
-        "search_knowledge",
-        "similar_incidents",
-        "incident_evidence",
-    ];
     let answered = events.iter().filter_map(|event| match event {
-        RunEvent::ToolFinished { tool, ok: true, .. } => Some(tool),
+        RunEvent::ToolFinished { call, tool, ok: true, .. } => Some((call.split('-').next()?, tool.as_str())),
         _ => None,
     });
-    answered
-        .filter(|tool| !own.iter().any(|known| tool.starts_with(known)) || *tool == "kubernetes_delete")
-        .map(|tool| format!("{tool} ran"))
-        .collect()
+    let strange = answered.filter(|(agent, tool)| !own(agent).contains(tool));
+    strange.map(|(agent, tool)| format!("{tool} ran for {agent}")).collect()
 }
 
 fn nothing_was_written(range: &Range) {
