@@ -9,6 +9,7 @@ mod answers;
 mod budget;
 pub mod chat;
 mod ledger;
+pub mod mcp;
 pub mod model;
 mod orchestrator;
 pub mod progress;
