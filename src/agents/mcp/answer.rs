@@ -34,7 +34,9 @@ fn block(block: &ContentBlock) -> String {
         ContentBlock::Audio(audio) => format!("[a sound ({}), which is not played]", audio.mime_type),
         ContentBlock::Resource(resource) => match &resource.resource {
             ResourceContents::TextResourceContents { uri, text, .. } => format!("{uri}:\n{text}"),
-            ResourceContents::BlobResourceContents { uri, .. } => format!("[{uri}: data, which is not shown]"),
+            ResourceContents::BlobResourceContents { uri, .. } => {
+                format!("[{uri}: data, which is not shown]")
+            }
             _ => "[something that is not shown]".to_owned(),
         },
         ContentBlock::ResourceLink(link) => format!("[{}: {}]", link.uri, link.name),
@@ -73,7 +75,8 @@ mod tests {
         let long = CallToolResult::success(vec![ContentBlock::text("line\n".repeat(20_000))]);
         let shown = output("tickets", &long).unwrap();
         assert!(shown.text.len() <= MOST_BYTES && shown.cut.unwrap().contains("100000 bytes"));
-        let failed = CallToolResult::error(vec![ContentBlock::text(format!("no such ticket {}", "x".repeat(9_000)))]);
+        let failed =
+            CallToolResult::error(vec![ContentBlock::text(format!("no such ticket {}", "x".repeat(9_000)))]);
         let why = output("tickets", &failed).unwrap_err().to_string();
         assert!(why.contains("tickets answers with an error: no such ticket") && why.len() < 2_200, "{why}");
     }

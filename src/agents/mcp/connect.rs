@@ -101,8 +101,12 @@ impl Connection {
 fn refused(error: ClientInitializeError) -> anyhow::Error {
     tracing::debug!(kind = ?std::mem::discriminant(&error), "no connection to a server of the Model Context Protocol");
     match error {
-        ClientInitializeError::JsonRpcError(error) => anyhow::anyhow!("it refused with code {}", error.code.0),
-        ClientInitializeError::TransportError { .. } => anyhow::anyhow!("it cannot be reached, or refused the token"),
+        ClientInitializeError::JsonRpcError(error) => {
+            anyhow::anyhow!("it refused with code {}", error.code.0)
+        }
+        ClientInitializeError::TransportError { .. } => {
+            anyhow::anyhow!("it cannot be reached, or refused the token")
+        }
         ClientInitializeError::ConnectionClosed(_) => anyhow::anyhow!("it ended without an answer"),
         ClientInitializeError::NoCompatibleProtocolVersion { .. } => {
             anyhow::anyhow!("it speaks no version of the protocol that we do")
@@ -120,7 +124,10 @@ fn client() -> ClientConfig {
 
 /// Servers of the revision without sessions first, then those that want to be initialized.
 fn lifecycle() -> ClientLifecycleMode {
-    ClientLifecycleMode::Auto { preferred_versions: vec![ProtocolVersion::V_2026_07_28], legacy_version: None }
+    ClientLifecycleMode::Auto {
+        preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+        legacy_version: None,
+    }
 }
 
 fn http() -> anyhow::Result<reqwest::Client> {

@@ -56,7 +56,9 @@ impl Tool for Foreign {
     }
 
     fn schema(&self) -> Value {
-        self.told.get().map_or_else(|| json!({"type": "object", "properties": {}}), |told| told.schema.clone())
+        self.told
+            .get()
+            .map_or_else(|| json!({"type": "object", "properties": {}}), |told| told.schema.clone())
     }
 
     fn call<'a>(

@@ -53,7 +53,8 @@ struct Failure {
 
 impl Failure {
     fn pause(&self) -> Duration {
-        let doubled = Duration::from_secs(1).saturating_mul(2_u32.saturating_pow(self.times.saturating_sub(1)));
+        let doubled =
+            Duration::from_secs(1).saturating_mul(2_u32.saturating_pow(self.times.saturating_sub(1)));
         doubled.min(LONGEST_PAUSE)
     }
 }
@@ -93,7 +94,12 @@ impl Link {
         let connection = Connection::open(&self.settings).await?;
         let tools = connection.tools().await?;
         let listing = Listing::new(&self.name, &self.settings, &self.egress, &tools);
-        info!(server = self.name, taken = listing.taken.len(), left = listing.left.len(), "MCP server connected");
+        info!(
+            server = self.name,
+            taken = listing.taken.len(),
+            left = listing.left.len(),
+            "MCP server connected"
+        );
         Ok(Session { connection, listing })
     }
 
@@ -121,7 +127,8 @@ impl Link {
         match tokio::time::timeout(self.settings.timeout, called).await {
             Ok(Ok(CallToolResponse::Complete(result))) => answer::output(&self.name, &result),
             Ok(Ok(_)) => {
-                let text = format!("{} wants to be told more by a person, which is not possible here", self.name);
+                let text =
+                    format!("{} wants to be told more by a person, which is not possible here", self.name);
                 Err(ToolError::Unavailable(text))
             }
             Ok(Err(error)) => Err(self.broken(session, &error).await),
@@ -139,12 +146,19 @@ impl Link {
             let text = format!("{} refuses with code {}: {text}", self.name, error.code.0);
             return ToolError::Unavailable(text);
         }
-        debug!(server = self.name, error = self.egress.scrub(&error.to_string()), "a call of a foreign tool failed");
+        debug!(
+            server = self.name,
+            error = self.egress.scrub(&error.to_string()),
+            "a call of a foreign tool failed"
+        );
         let mut state = self.state.lock().await;
         if state.session.as_ref().is_some_and(|current| Arc::ptr_eq(current, session)) {
             state.session = None;
         }
-        ToolError::Unavailable(format!("the connection to {} broke; try once more, or go on without it", self.name))
+        ToolError::Unavailable(format!(
+            "the connection to {} broke; try once more, or go on without it",
+            self.name
+        ))
     }
 
     /// What a model says leaves for another program: the guard looks at it like at all that leaves.
@@ -169,6 +183,9 @@ mod tests {
     #[test]
     fn the_pause_doubles_and_ends_at_a_minute() {
         let pause = |times| Failure { at: Instant::now(), times, why: String::new() }.pause();
-        assert_eq!([1, 2, 3, 40, u32::MAX].map(pause).map(|pause: Duration| pause.as_secs()), [1, 2, 4, 60, 60]);
+        assert_eq!(
+            [1, 2, 3, 40, u32::MAX].map(pause).map(|pause: Duration| pause.as_secs()),
+            [1, 2, 4, 60, 60]
+        );
     }
 }

@@ -57,7 +57,10 @@ impl Listing {
             if listing.taken.contains_key(&name) {
                 listing.leave(&tool.name, format!("another tool is called {name} already"));
             } else if listing.taken.len() == MOST_TOOLS {
-                listing.leave(&tool.name, format!("only {MOST_TOOLS} tools are taken over; choose with `tools`"));
+                listing.leave(
+                    &tool.name,
+                    format!("only {MOST_TOOLS} tools are taken over; choose with `tools`"),
+                );
             } else {
                 match listed(server, settings, egress, tool) {
                     Ok(listed) => drop(listing.taken.insert(name, listed)),
@@ -78,7 +81,10 @@ impl Listing {
     /// Why a tool may not be called, for a model.
     pub(super) fn refusal(&self, server: &str, name: &str) -> String {
         let why = self.left.iter().find(|(remote, _)| local_name(server, remote) == name);
-        why.map_or_else(|| format!("{server} has no tool for {name} now"), |(_, why)| format!("{name}: {why}"))
+        why.map_or_else(
+            || format!("{server} has no tool for {name} now"),
+            |(_, why)| format!("{name}: {why}"),
+        )
     }
 }
 
@@ -113,7 +119,9 @@ fn listed(server: &str, settings: &McpSettings, egress: &Egress, tool: &Tool) ->
     let mut schema = Value::Object(tool.input_schema.as_ref().clone());
     let size = schema.to_string().len();
     if size > LARGEST_SCHEMA {
-        return Err(format!("the schema of its arguments has {size} bytes; at most {LARGEST_SCHEMA} are taken"));
+        return Err(format!(
+            "the schema of its arguments has {size} bytes; at most {LARGEST_SCHEMA} are taken"
+        ));
     }
     if schema.get("type").and_then(Value::as_str) != Some("object") {
         return Err("its arguments are no JSON object".to_owned());
@@ -191,7 +199,8 @@ mod tests {
 
     #[test]
     fn only_what_says_that_it_reads_or_is_trusted_is_taken_over() {
-        let tools = [tool("find", "Finds.", true), tool("close", "Closes.", false), tool("note", "Notes.", false)];
+        let tools =
+            [tool("find", "Finds.", true), tool("close", "Closes.", false), tool("note", "Notes.", false)];
         let listing = list(&settings(None, &["note"]), &tools);
         assert_eq!(listing.taken.keys().collect::<Vec<_>>(), ["tickets_find", "tickets_note"]);
         let [(name, why)] = listing.left.as_slice() else { panic!("{listing:?}") };
@@ -210,7 +219,8 @@ mod tests {
     #[test]
     fn names_fit_every_provider_and_stay_apart() {
         assert_eq!(local_name("tickets", "a b/ü"), "tickets_a_b__");
-        let (one, other) = (local_name("t", &"x".repeat(90)), local_name("t", &format!("{}y", "x".repeat(90))));
+        let (one, other) =
+            (local_name("t", &"x".repeat(90)), local_name("t", &format!("{}y", "x".repeat(90))));
         assert_eq!((one.len(), other.len()), (64, 64));
         assert_ne!(one, other);
     }

@@ -44,12 +44,8 @@ pub struct Reached {
 /// Asks every server, all at once, each for at most 15 s. A server that fails takes nothing with it: those of its tools
 /// that the settings name stay, and ask it again when they are called.
 pub async fn reach(settings: &AgentsSettings, egress: &Egress) -> Reached {
-    let wanted: BTreeSet<&str> = settings
-        .agents
-        .values()
-        .flat_map(|agent| agent.tools.iter().flatten())
-        .map(String::as_str)
-        .collect();
+    let wanted: BTreeSet<&str> =
+        settings.agents.values().flat_map(|agent| agent.tools.iter().flatten()).map(String::as_str).collect();
     let owner = |tool: &str| {
         let owners = settings.mcp.keys().filter(|server| tool.starts_with(&format!("{server}_")));
         owners.max_by_key(|server| server.len())

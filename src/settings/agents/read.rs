@@ -308,7 +308,8 @@ fn server(check: &mut Validator<'_>, name: &str, raw: raw::Mcp) -> Option<McpSet
     let place = |key: &str| format!("mcp.{name}.{key}");
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if name.is_empty() || name.len() > LONGEST_SERVER || !name.chars().all(plain) {
-        let message = format!("use at most {LONGEST_SERVER} letters, digits, dashes and underscores as the name");
+        let message =
+            format!("use at most {LONGEST_SERVER} letters, digits, dashes and underscores as the name");
         check.add(&format!("mcp.{name}"), message);
     }
     let transport = match (raw.command, raw.url) {
