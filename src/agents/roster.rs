@@ -282,6 +282,18 @@ mod tests {
     }
 
     #[test]
+    fn a_tool_of_a_server_is_offered_to_its_agents_only_and_once() {
+        let mut roster = Roster::load(&AgentsSettings::default(), &tools()).unwrap();
+        for _ in 0..2 {
+            roster.offer("tickets_find", &["diagnostic".to_owned()]);
+        }
+        let count = |agent: &str| {
+            roster.agent(agent).unwrap().tools.iter().filter(|tool| *tool == "tickets_find").count()
+        };
+        assert_eq!((count("diagnostic"), count("security")), (1, 0));
+    }
+
+    #[test]
     fn every_mistake_is_told_at_once() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("mine.md"), "Look at {{incident}} and {{moon}}").unwrap();
