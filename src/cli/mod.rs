@@ -125,7 +125,7 @@ pub enum Command {
     /// Measure how good a search is
     #[command(subcommand)]
     Eval(eval::EvalCommand),
-    /// Offer the reading tools to another assistant (Model Context Protocol on standard input and output)
+    /// Offer the reading tools to another assistant (MCP on standard input and output)
     Mcp(mcp::McpArgs),
     /// Check a configuration and try every connection in it
     Check(check::CheckArgs),
