@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::agents::chat::{Chat, Talk};
+use crate::agents::mcp::{self, Desk, ServerReport};
 use crate::agents::{Agents, Parts};
 use crate::egress::Egress;
 use crate::http::{self, HttpState};
@@ -33,6 +34,7 @@ pub struct App {
     recall: Recall,
     agents: Agents,
     chat: Chat,
+    desk: Desk,
     settings: Arc<Settings>,
     metrics: PrometheusHandle,
 }
@@ -50,6 +52,9 @@ impl App {
         let clusters = Clusters::connect(&settings).await?;
         let egress = Egress::new(&settings.egress).context("could not set up the egress guard")?;
         let recall = Recall::new(places(&settings.knowledge, &egress)).await;
+        let desk = desk(&settings, &egress, &clusters, &recall, &store);
+        let foreign = mcp::reach(&settings.agents, &egress).await;
+        foreign.reports.iter().for_each(log);
         let settings = Arc::new(settings);
         // Random, not the host's name: two processes on one host must not take each other's leases for their own.
         let owner = format!("kubewright-{}", IncidentId::random());
@@ -59,14 +64,10 @@ impl App {
             settings: settings.agents.clone(),
             egress,
             observers: clusters.observers(),
-            default_cluster: settings
-                .clusters
-                .first()
-                .map(|cluster| cluster.name.clone())
-                .unwrap_or_default(),
+            default_cluster: default_cluster(&settings),
             recall: recall.clone(),
             store: store.clone(),
-            more_tools: Vec::new(),
+            more_tools: foreign.added,
         })?;
         let talk = agents.has_models().then(|| Arc::new(agents.clone()) as Arc<dyn Talk>);
         let chat = Chat::new(store.clone(), recall.clone(), clusters.observers(), &settings, talk, clean);
@@ -79,7 +80,7 @@ impl App {
             settings.clone(),
             &owner,
         );
-        Ok(Self { store, workflow, recall, agents, chat, settings, metrics })
+        Ok(Self { store, workflow, recall, agents, chat, desk, settings, metrics })
     }
 
     /// The store, for callers that share the process with the server (the demo, tests).
@@ -119,6 +120,7 @@ impl App {
             store: self.store.clone(),
             recall: self.recall,
             chat: self.chat,
+            desk: self.desk,
             tasks: tasks.clone(),
             settings: self.settings,
             metrics: self.metrics,
@@ -144,6 +146,52 @@ impl App {
         tasks.spawn(async move { recall.run(stop).await });
         let (workflow, stop) = (self.workflow.clone(), shutdown.clone());
         tasks.spawn(async move { workflow.remember(stop).await });
+    }
+}
+
+/// Serves kubewright's reading tools to one client of the Model Context Protocol on standard input and output, until it
+/// leaves or `shutdown`. No incident is worked on.
+///
+/// # Errors
+/// When the store cannot be opened, a kubeconfig cannot be read, or the client does not speak the protocol.
+pub async fn serve_stdio(settings: &Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let store = Store::open_with(&settings.store, settings.intake.correlation_window)
+        .await
+        .context("could not open the store")?;
+    let clusters = Clusters::connect(settings).await?;
+    let egress = Egress::new(&settings.egress).context("could not set up the egress guard")?;
+    let recall = Recall::new(places(&settings.knowledge, &egress)).await;
+    let stop = shutdown.child_token();
+    let (opening, stopped) = (recall.clone(), stop.clone());
+    let opened = tokio::spawn(async move { opening.run(stopped).await });
+    let served = desk(settings, &egress, &clusters, &recall, &store).serve_stdio(shutdown).await;
+    stop.cancel();
+    if tokio::time::timeout(DRAIN, opened).await.is_err() {
+        warn!("the knowledge base was still being opened");
+    }
+    store.close().await;
+    served
+}
+
+fn desk(settings: &Settings, egress: &Egress, clusters: &Clusters, recall: &Recall, store: &Store) -> Desk {
+    let observers = clusters.observers();
+    Desk::new(egress.clone(), observers, default_cluster(settings), recall.clone(), store.clone())
+}
+
+/// The cluster that is meant where none is named.
+fn default_cluster(settings: &Settings) -> String {
+    settings.clusters.first().map(|cluster| cluster.name.clone()).unwrap_or_default()
+}
+
+/// A server that fails is no reason not to start; `kubewright check` says the same.
+fn log(report: &ServerReport) {
+    let server = &report.server;
+    match &report.taken {
+        Ok(tools) => info!(server, tools, "tools of an MCP server taken over"),
+        Err(why) => warn!(server, "no tools of this MCP server: {why}; it is asked again when one is called"),
+    }
+    for (tool, why) in &report.left {
+        warn!(server, tool, "a tool is left out: {why}");
     }
 }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use kubewright::agents::chat::Chat;
+use kubewright::agents::mcp::Desk;
+use kubewright::egress::Egress;
 use kubewright::http::{HttpState, router};
 use kubewright::recall::Recall;
 use kubewright::settings::{Environment, Settings};
@@ -40,20 +42,17 @@ impl Server {
         let store = Store::open(&settings.store).await?;
         let recall = Recall::new(None).await;
         let talk = Some(Arc::new(Slow) as Arc<dyn kubewright::agents::chat::Talk>);
-        let chat = Chat::new(
-            store.clone(),
-            recall.clone(),
-            BTreeMap::new(),
-            &settings,
-            talk,
-            Arc::new(|text: &str| text.to_owned()),
-        );
+        let egress = Egress::new(&settings.egress)?;
+        let clean = egress.for_people();
+        let desk = Desk::new(egress, BTreeMap::new(), "load".to_owned(), recall.clone(), store.clone());
+        let chat = Chat::new(store.clone(), recall.clone(), BTreeMap::new(), &settings, talk, clean);
         let (runner, runner_alive) = watch::channel(true);
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let state = HttpState {
             store: store.clone(),
             recall,
             chat,
+            desk,
             tasks: tasks.clone(),
             settings: Arc::new(settings),
             metrics: metrics::recorder()?.handle(),

@@ -9,6 +9,7 @@ mod answers;
 mod budget;
 pub mod chat;
 mod ledger;
+pub mod mcp;
 pub mod model;
 mod orchestrator;
 pub mod progress;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::sync::broadcast;
+use tracing::warn;
 
 pub use answers::Lesson;
 pub use orchestrator::{Groundwork, Investigated, Remedied};
@@ -37,10 +39,11 @@ use crate::recall::Recall;
 use crate::settings::AgentsSettings;
 use crate::store::Store;
 use chat::{ChatAnswer, ChatError, ChatTurn, Talk};
+use mcp::Added;
 use model::Models;
 use progress::{Progress, RunEvent};
 use roster::Roster;
-use tools::{Tool, Tools};
+use tools::Tools;
 use wordings::Wordings;
 
 /// What agents work with.
@@ -58,7 +61,7 @@ pub struct Parts {
     /// The truth.
     pub store: Store,
     /// Tools beside the built-in ones.
-    pub more_tools: Vec<Arc<dyn Tool>>,
+    pub more_tools: Vec<Added>,
 }
 
 /// Why there are no agents: what is wrong with `agents.toml`, all of it.
@@ -110,14 +113,8 @@ impl Agents {
     /// # Errors
     /// [`AgentsError`] with everything that is wrong.
     pub fn new(parts: Parts) -> Result<Self, AgentsError> {
-        let tools = Tools::new(tools::built_in().into_iter().chain(parts.more_tools));
-        let names: BTreeSet<String> = tools.names().map(str::to_owned).collect();
-        let roster = Roster::load(&parts.settings, &names).map_err(AgentsError::Roster)?;
-        let scrub = {
-            let egress = parts.egress.clone();
-            Arc::new(move |text: &str| egress.scrub(text))
-        };
-        let models = Models::new(&parts.settings, scrub).map_err(AgentsError::Models)?;
+        let (tools, roster) = hire(&parts.settings, &parts.more_tools).map_err(AgentsError::Roster)?;
+        let models = models(&parts.settings, &parts.egress)?;
         if let (Some(agent), recall) = (roster.agent(roster::LIBRARIAN), &parts.recall)
             && let Some(chain) = models.chain(&agent.models)
         {
@@ -170,4 +167,38 @@ impl Agents {
     fn observer(&self, name: Option<&str>) -> Option<&Observer> {
         self.inner.observers.get(name.unwrap_or(&self.inner.default_cluster))
     }
+}
+
+/// Everything that is wrong with the agents and models of `settings`, nothing if they can work. Asks nobody.
+///
+/// # Errors
+/// As [`Agents::new`]: what is wrong with the agents before what is wrong with the models.
+pub fn examine(settings: &AgentsSettings, egress: &Egress, more_tools: &[Added]) -> Result<(), AgentsError> {
+    hire(settings, more_tools).map_err(AgentsError::Roster)?;
+    models(settings, egress).map(drop)
+}
+
+/// All tools, and the agents with theirs.
+fn hire(settings: &AgentsSettings, more_tools: &[Added]) -> Result<(Tools, Roster), Vec<RosterProblem>> {
+    let own = tools::built_in();
+    let is_own = |name: &str| own.iter().any(|tool| tool.name() == name);
+    let (clashing, added): (Vec<&Added>, Vec<&Added>) =
+        more_tools.iter().partition(|added| is_own(added.tool.name()));
+    for clash in clashing {
+        warn!(
+            tool = clash.tool.name(),
+            "a tool of an MCP server has the name of a built-in one and is left out"
+        );
+    }
+    let tools = Tools::new(own.iter().cloned().chain(added.iter().map(|added| added.tool.clone())));
+    let names: BTreeSet<String> = tools.names().map(str::to_owned).collect();
+    let mut roster = Roster::load(settings, &names)?;
+    for added in added {
+        roster.offer(added.tool.name(), &added.agents);
+    }
+    Ok((tools, roster))
+}
+
+fn models(settings: &AgentsSettings, egress: &Egress) -> Result<Models, AgentsError> {
+    Models::new(settings, egress.scrubber()).map_err(AgentsError::Models)
 }

@@ -119,6 +119,7 @@ impl Roster {
         })?;
         let mut loader = Loader { settings, tools, problems: Vec::new() };
         loader.refuse_unknown(built_in.agents.keys());
+        loader.refuse_unknown_for_servers(built_in.agents.keys());
         let agents: BTreeMap<String, Agent> = built_in
             .agents
             .iter()
@@ -133,6 +134,15 @@ impl Roster {
     /// The agent of this name.
     pub(crate) fn agent(&self, name: &str) -> Option<&Agent> {
         self.0.get(name)
+    }
+
+    /// Gives a tool to agents that may not have named it themselves.
+    pub(crate) fn offer(&mut self, tool: &str, agents: &[String]) {
+        for agent in self.0.values_mut().filter(|agent| agents.contains(&agent.name)) {
+            if !agent.tools.iter().any(|own| own == tool) {
+                agent.tools.push(tool.to_owned());
+            }
+        }
     }
 }
 
@@ -157,6 +167,16 @@ impl Loader<'_> {
                 &format!("agents.{name}"),
                 format!("there is no such agent; there are {}", names.join(", ")),
             );
+        }
+    }
+
+    fn refuse_unknown_for_servers<'n>(&mut self, known: impl Iterator<Item = &'n String> + Clone) {
+        let names: Vec<&str> = known.map(String::as_str).collect();
+        for (server, settings) in &self.settings.mcp {
+            for name in settings.agents.iter().filter(|name| !names.contains(&name.as_str())) {
+                let message = format!("there is no agent {name}; there are {}", names.join(", "));
+                self.add(&format!("mcp.{server}.agents"), message);
+            }
         }
     }
 
@@ -270,12 +290,25 @@ mod tests {
     }
 
     #[test]
+    fn a_tool_of_a_server_is_offered_to_its_agents_only_and_once() {
+        let mut roster = Roster::load(&AgentsSettings::default(), &tools()).unwrap();
+        for _ in 0..2 {
+            roster.offer("tickets_find", &["diagnostic".to_owned()]);
+        }
+        let count = |agent: &str| {
+            roster.agent(agent).unwrap().tools.iter().filter(|tool| *tool == "tickets_find").count()
+        };
+        assert_eq!((count("diagnostic"), count("security")), (1, 0));
+    }
+
+    #[test]
     fn every_mistake_is_told_at_once() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("mine.md"), "Look at {{incident}} and {{moon}}").unwrap();
         std::fs::write(folder.path().join("schema.json"), "[]").unwrap();
         let text = "[agents.diagnostic]\nprompt = \"mine.md\"\ntools = [\"kubernetes_delete\"]\n\
-                    [agents.security]\nprompt = \"gone.md\"\nreturns = \"schema.json\"\n[agents.poet]\n";
+                    [agents.security]\nprompt = \"gone.md\"\nreturns = \"schema.json\"\n[agents.poet]\n\
+                    [mcp.tickets]\ncommand = \"tickets\"\nagents = [\"painter\"]\n";
         let file = folder.path().join("agents.toml");
         let settings = AgentsSettings::parse(text, &file, &Environment::new()).unwrap();
         let problems = Roster::load(&settings, &tools()).unwrap_err();
@@ -285,6 +318,7 @@ mod tests {
             keys,
             [
                 "agents.poet",
+                "mcp.tickets.agents",
                 "agents.diagnostic.tools",
                 "agents.diagnostic.prompt",
                 "agents.security.prompt",

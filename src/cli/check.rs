@@ -11,10 +11,12 @@ use serde::Serialize;
 use super::base::{Collection, emptiness, open};
 use super::output::{Format, print, render};
 use super::text::line;
+use crate::agents::mcp::{Reached, ServerReport, reach};
+use crate::agents::{AgentsError, examine};
 use crate::egress::Egress;
 use crate::observe::Observer;
 use crate::remediate::Policy;
-use crate::settings::{ClusterSettings, Environment, KnowledgeSettings, Settings};
+use crate::settings::{AgentsSettings, ClusterSettings, Environment, KnowledgeSettings, Settings};
 use crate::store::Store;
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -36,7 +38,7 @@ pub struct CheckArgs {
 /// One thing that was tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Tried {
-    /// What it belongs to: `configuration`, `store`, `policy`, `egress`, `knowledge`, `cluster NAME`.
+    /// What it belongs to: `configuration`, `store`, `policy`, `egress`, `knowledge`, `agents`, `cluster NAME`.
     area: String,
     /// What was tried.
     what: String,
@@ -83,8 +85,12 @@ async fn everything(file: &str, settings: &Settings) -> Vec<Tried> {
     let configuration = Tried::new("configuration", file, Ok("every key is understood".to_owned()));
     let clusters = join_all(settings.clusters.iter().map(|cluster| probe(cluster, settings)));
     let guard = Egress::new(&settings.egress);
-    let (store, knowledge, clusters) =
-        tokio::join!(store(settings), knowledge(&settings.knowledge, guard.as_ref().ok()), clusters);
+    let (store, knowledge, agents, clusters) = tokio::join!(
+        store(settings),
+        knowledge(&settings.knowledge, guard.as_ref().ok()),
+        agents(&settings.agents, guard.as_ref().ok()),
+        clusters
+    );
     let policy = Policy::load(&settings.automation);
     let policy = policy.map(|_| format!("compiles; automation level {}", settings.automation.level));
     let policy = Tried::new("policy", "Rego policy", policy.map_err(chain));
@@ -93,6 +99,7 @@ async fn everything(file: &str, settings: &Settings) -> Vec<Tried> {
     [configuration, store, policy, egress]
         .into_iter()
         .chain(knowledge)
+        .chain(agents)
         .chain(clusters.into_iter().flatten())
         .collect()
 }
@@ -151,6 +158,48 @@ fn reranking(reranker: Result<Option<String>, String>) -> Option<Tried> {
             Some(Tried::limited("knowledge", WHAT, detail))
         }
     }
+}
+
+const AGENTS: &str = "agents";
+
+async fn agents(settings: &AgentsSettings, egress: Option<&Egress>) -> Vec<Tried> {
+    let Some(egress) = egress else {
+        let detail = "not tried without the egress guard".to_owned();
+        return vec![Tried::limited(AGENTS, "models", detail)];
+    };
+    let Reached { added, reports } = reach(settings, egress).await;
+    let mut tried: Vec<Tried> = match examine(settings, egress, &added) {
+        Ok(()) => vec![models(settings)],
+        Err(AgentsError::Roster(problems)) => problems
+            .into_iter()
+            .map(|problem| Tried::new(AGENTS, &problem.place, Err(problem.message)))
+            .collect(),
+        Err(error) => vec![Tried::new(AGENTS, "models", Err(chain(error)))],
+    };
+    tried.extend(reports.into_iter().flat_map(server));
+    tried
+}
+
+fn models(settings: &AgentsSettings) -> Tried {
+    let names: Vec<&str> = settings.models_in_order().map(|(name, _)| name).collect();
+    if names.is_empty() {
+        let detail = "no model is configured: kubewright works by its rules".to_owned();
+        return Tried::limited(AGENTS, "models", detail);
+    }
+    let detail = format!("configured, and tried in this order: {}; none was asked", names.join(", "));
+    Tried::new(AGENTS, "models", Ok(detail))
+}
+
+fn server(report: ServerReport) -> Vec<Tried> {
+    let what = format!("MCP server {}", report.server);
+    let taken = match report.taken {
+        Ok(0) => Tried::limited(AGENTS, &what, "reachable, but none of its tools is taken over".to_owned()),
+        Ok(tools) => Tried::new(AGENTS, &what, Ok(format!("reachable, {tools} tools taken over"))),
+        Err(why) => Tried::new(AGENTS, &what, Err(why)),
+    };
+    let left =
+        report.left.into_iter().map(|(tool, why)| Tried::limited(AGENTS, &format!("{what}: {tool}"), why));
+    std::iter::once(taken).chain(left).collect()
 }
 
 async fn probe(cluster: &ClusterSettings, settings: &Settings) -> Vec<Tried> {

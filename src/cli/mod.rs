@@ -17,6 +17,7 @@ mod eval;
 mod incidents;
 mod ingest;
 mod knowledge;
+mod mcp;
 mod narrate;
 mod openapi;
 mod output;
@@ -124,6 +125,8 @@ pub enum Command {
     /// Measure how good a search is
     #[command(subcommand)]
     Eval(eval::EvalCommand),
+    /// Offer the reading tools to another assistant (MCP on standard input and output)
+    Mcp(mcp::McpArgs),
     /// Check a configuration and try every connection in it
     Check(check::CheckArgs),
     /// Print a completion script for a shell
@@ -167,6 +170,7 @@ pub async fn run(
         Command::Search(args) => search::run(args, format, &environment).await,
         Command::Knowledge(args) => knowledge::run(args, format, &environment, &shutdown).await,
         Command::Eval(command) => eval::run(command, format, &environment, &shutdown).await,
+        Command::Mcp(args) => mcp::run(args, environment, shutdown).await,
         Command::Check(args) => check::run(&args, format, &environment).await,
         Command::Completions(args) => completions::run(&args),
         Command::Openapi => openapi::run(format),

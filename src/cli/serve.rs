@@ -15,7 +15,7 @@ use crate::settings::{Environment, Settings};
 use crate::telemetry::{self, LogFormat};
 
 /// The variable that says what is logged.
-const FILTER_VARIABLE: &str = "KUBEWRIGHT_LOG";
+pub(super) const FILTER_VARIABLE: &str = "KUBEWRIGHT_LOG";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -141,6 +141,10 @@ impl IntoResponse for ApiError {
     }
 }
 
+/// Marks a failed response that has a body of its own protocol, which is left as it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shaped;
+
 /// Gives every failed response its body, with the request's id, and logs it.
 pub(super) async fn shape(request: Request, next: Next) -> Response {
     let request_id = request
@@ -152,7 +156,8 @@ pub(super) async fn shape(request: Request, next: Next) -> Response {
     let for_openai = chat::is_openai(request.uri().path());
     let mut response = next.run(request).await;
     let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() {
+    let is_error = status.is_client_error() || status.is_server_error();
+    if !is_error || response.extensions().get::<Shaped>().is_some() {
         return response;
     }
     let error = response.extensions_mut().remove::<ApiError>().unwrap_or_else(|| ApiError::of_status(status));

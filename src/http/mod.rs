@@ -18,6 +18,7 @@ mod incidents;
 mod knowledge;
 mod limits;
 mod manual;
+mod mcp;
 mod openapi;
 mod origin;
 mod runbook;
@@ -58,6 +59,7 @@ pub use openapi::openapi;
 pub use webhooks::{Accepted, Rejected};
 
 use crate::agents::chat::Chat;
+use crate::agents::mcp::Desk;
 use crate::recall::Recall;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -72,6 +74,8 @@ pub struct HttpState {
     pub recall: Recall,
     /// Who answers in chat.
     pub chat: Chat,
+    /// What other assistants may call.
+    pub desk: Desk,
     /// Keeps count of turns under way, so that a shutdown lets them end.
     pub tasks: TaskTracker,
     /// The configuration.
@@ -113,7 +117,9 @@ pub fn router(state: HttpState) -> Router {
         .layer(from_fn_with_state(seats.clone(), limits::admit))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, limits::DEADLINE));
     let chats = chat::turns().layer(from_fn_with_state(seats.clone(), limits::admit_chat));
-    let guarded = guarded(state.settings.intake.max_body_bytes).layer(guards).merge(chats).layer(doors);
+    let mcp = mcp::route(&state).layer(from_fn_with_state(seats.clone(), limits::admit));
+    let guarded = guarded(state.settings.intake.max_body_bytes).layer(guards);
+    let guarded = guarded.merge(chats).merge(mcp).layer(doors);
     let (router, _document) = open().merge(guarded).split_for_parts();
     let surroundings = ServiceBuilder::new()
         .map_request(frame::drop_unfit_id)

@@ -24,6 +24,7 @@ mod knowledge_cli;
 mod knowledge_http;
 mod knowledge_kill;
 mod layering;
+mod mcp;
 mod observe_sim;
 mod remediate_sim;
 mod sim_kubectl;

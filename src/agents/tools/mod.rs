@@ -7,6 +7,7 @@
 mod access;
 mod figures;
 mod incident_evidence;
+mod incidents_list;
 mod kubernetes;
 mod list_actions;
 mod logql;
@@ -114,6 +115,7 @@ pub fn sources() -> Vec<Arc<dyn Tool>> {
         Arc::new(search_knowledge::SearchKnowledge),
         Arc::new(similar_incidents::SimilarIncidents),
         Arc::new(incident_evidence::IncidentEvidence),
+        Arc::new(incidents_list::IncidentsList),
         Arc::new(run_analyzers::RunAnalyzers),
         Arc::new(list_actions::ListActions),
         Arc::new(propose_plan::ProposePlan),

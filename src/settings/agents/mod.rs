@@ -216,7 +216,9 @@ pub struct McpSettings {
     pub tools: Option<Vec<String>>,
     /// Tools that a person has marked as safe to call though the server does not say that they only read.
     pub trusted: Vec<String>,
-    /// Deadline of one call.
+    /// The agents that get all of its tools, beside those that name some in their own list.
+    pub agents: Vec<String>,
+    /// Deadline of one call; 30 s is the most that any tool has.
     pub timeout: Duration,
 }
 
@@ -229,7 +231,8 @@ pub enum McpTransport {
         command: PathBuf,
         /// Its arguments.
         args: Vec<String>,
-        /// Variables that it gets beside `PATH` and `HOME`.
+        /// Every variable that it gets: those of the file, and this process's `PATH` and `HOME` unless the file sets
+        /// them.
         environment: BTreeMap<String, SecretString>,
     },
     /// Streamable HTTP.

@@ -80,5 +80,6 @@ pub(super) struct Mcp {
     pub(super) token: Option<SecretRef>,
     pub(super) tools: Option<Vec<String>>,
     pub(super) trusted: Vec<String>,
+    pub(super) agents: Option<Vec<String>>,
     pub(super) timeout: Option<String>,
 }

@@ -26,6 +26,15 @@ const CONTEXT_TOKENS: u64 = 32_768;
 /// Most tokens of one answer where the file does not say.
 const ANSWER_TOKENS: u64 = 4_096;
 
+/// Variables of this process that a server gets as well: without them most programs do not start.
+const INHERITED: [&str; 2] = ["PATH", "HOME"];
+
+/// The agents that get the tools of a server unless the file says otherwise.
+const MCP_AGENTS: [&str; 2] = ["orchestrator", "diagnostic"];
+
+/// Longest name of a server; it begins the names of its tools, which have at most 64 characters.
+const LONGEST_SERVER: usize = 24;
+
 const SECTIONS: [&str; 6] = ["providers", "models", "agents", "assess", "limits", "mcp"];
 
 impl AgentsSettings {
@@ -297,11 +306,23 @@ fn limits(check: &mut Validator<'_>, raw: &raw::Limits) -> RunLimits {
 
 fn server(check: &mut Validator<'_>, name: &str, raw: raw::Mcp) -> Option<McpSettings> {
     let place = |key: &str| format!("mcp.{name}.{key}");
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if name.is_empty() || name.len() > LONGEST_SERVER || !name.chars().all(plain) {
+        let message =
+            format!("use at most {LONGEST_SERVER} letters, digits, dashes and underscores as the name");
+        check.add(&format!("mcp.{name}"), message);
+    }
     let transport = match (raw.command, raw.url) {
         (Some(command), None) => {
-            let environment = entries(raw.environment, |variable, secret| {
+            let mut environment = entries(raw.environment, |variable, secret| {
                 check.secret(&place(&format!("environment.{variable}")), &secret)
             });
+            for variable in INHERITED {
+                let own = check.environment.get(variable);
+                if let (Some(own), false) = (own, environment.contains_key(variable)) {
+                    environment.insert(variable.to_owned(), own.clone().into());
+                }
+            }
             McpTransport::Program { command, args: raw.args, environment }
         }
         (None, Some(url)) => {
@@ -314,6 +335,7 @@ fn server(check: &mut Validator<'_>, name: &str, raw: raw::Mcp) -> Option<McpSet
             return None;
         }
     };
+    let agents = raw.agents.unwrap_or_else(|| MCP_AGENTS.map(str::to_owned).to_vec());
     let timeout = check.duration(&place("timeout"), raw.timeout.as_ref(), CALL_MS);
-    Some(McpSettings { transport, tools: raw.tools, trusted: raw.trusted, timeout })
+    Some(McpSettings { transport, tools: raw.tools, trusted: raw.trusted, agents, timeout })
 }

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use kubewright::agents::chat::{Chat, Talk};
+use kubewright::agents::mcp::Desk;
 use kubewright::egress::Egress;
 use kubewright::http::{HttpState, router};
 use kubewright::incident::{
@@ -118,12 +119,15 @@ impl Stage {
             let observer = Observer::connect(cluster, &settings.observe).await.unwrap();
             observers.insert(cluster.name.clone(), observer);
         }
-        let chat = Chat::new(store.clone(), recall.clone(), observers, &settings, talk, egress.for_people());
+        let clean = egress.for_people();
+        let desk = Desk::new(egress, observers.clone(), "prod-eu".to_owned(), recall.clone(), store.clone());
+        let chat = Chat::new(store.clone(), recall.clone(), observers, &settings, talk, clean);
         let tasks = TaskTracker::new();
         let state = HttpState {
             store: store.clone(),
             recall: recall.clone(),
             chat,
+            desk,
             tasks: tasks.clone(),
             settings: Arc::new(settings),
             metrics,
