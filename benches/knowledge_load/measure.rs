@@ -11,6 +11,9 @@ use kubewright_ingest::{DEFAULT_MODEL, IngestOptions, KnowledgeBase, KnowledgeSe
 
 use crate::{Args, corpus};
 
+/// Questions that are asked before the clock runs.
+const WARM: u32 = 20;
+
 /// Passages a second through fastembed as the pipeline calls it.
 pub(crate) async fn embedding(models: &Path, folder: &Path) -> anyhow::Result<()> {
     let sections = corpus::sections(folder)?;
@@ -101,27 +104,32 @@ async fn ask(base: &KnowledgeBase, mode: Mode, sections: &[String], args: &Args)
     let mut tick = tokio::time::interval(Duration::from_secs(1) / args.rate.max(1));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
     let mut answers = tokio::task::JoinSet::new();
-    let warm = 20;
-    for number in 0..(args.rate * args.seconds + warm) {
+    // Models and indexes are loaded by the first questions.
+    for number in 0..WARM {
+        base.search(&question(number, mode, sections)).await?;
+    }
+    tick.reset();
+    for number in WARM..(args.rate * args.seconds + WARM) {
         let planned = tick.tick().await;
-        let section = sections.get(number as usize * 37 % sections.len().max(1)).cloned().unwrap_or_default();
-        // No two questions are equal: the cache of questions must not answer.
-        let words: Vec<&str> = section.split_whitespace().skip(5).take(12).collect();
-        let mut request = SearchRequest::new(format!("{} {number}", words.join(" ")));
-        request.mode = mode;
-        let base = base.clone();
-        answers.spawn(async move { base.search(&request).await.map(|_| (number, planned.elapsed())) });
+        let (base, request) = (base.clone(), question(number, mode, sections));
+        answers.spawn(async move { base.search(&request).await.map(|_| planned.elapsed()) });
     }
     while let Some(answer) = answers.join_next().await {
-        let (number, took) = answer??;
-        if number >= warm {
-            latencies.record(u64::try_from(took.as_micros())?)?;
-        }
+        latencies.record(u64::try_from(answer??.as_micros())?)?;
     }
     let at = |quantile: f64| Duration::from_micros(latencies.value_at_quantile(quantile)).as_secs_f64() * 1e3;
     let (p50, p99) = (at(0.5), at(0.99));
     println!("{} at {}/s: p50 {p50:.1} ms, p99 {p99:.1} ms", mode.name(), args.rate);
     Ok(())
+}
+
+/// A dozen words of some section. No two questions are equal: the cache of questions must not answer.
+fn question(number: u32, mode: Mode, sections: &[String]) -> SearchRequest {
+    let section = sections.get(number as usize * 37 % sections.len().max(1)).map_or("", String::as_str);
+    let words: Vec<&str> = section.split_whitespace().skip(5).take(12).collect();
+    let mut request = SearchRequest::new(format!("{} {number}", words.join(" ")));
+    request.mode = mode;
+    request
 }
 
 /// Resident memory, KiB; 0 where the system does not say.
