@@ -100,7 +100,12 @@ impl Connection {
 /// The texts of these errors may repeat a whole answer.
 fn refused(error: ClientInitializeError) -> anyhow::Error {
     tracing::debug!(kind = ?std::mem::discriminant(&error), "no connection to a server of the Model Context Protocol");
+    if error.is_authorization_required() {
+        return anyhow::anyhow!("it refused the token, or wants one");
+    }
     match error {
+        // The second attempt, in the server's own generation, says more.
+        ClientInitializeError::LegacyFallbackFailed { fallback, .. } => refused(*fallback),
         ClientInitializeError::JsonRpcError(error) => {
             anyhow::anyhow!("it refused with code {}", error.code.0)
         }

@@ -33,7 +33,7 @@ impl Desk {
     pub async fn serve_stdio(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let (input, output) = rmcp::transport::stdio();
         let pipes = AsyncRwTransport::new_server(input, output).with_max_line_length(LONGEST_LINE);
-        let serving = self.serve_with_ct(pipes, shutdown.clone());
+        let serving = Box::pin(self.serve_with_ct(pipes, shutdown.clone()));
         let Some(served) = shutdown.run_until_cancelled(serving).await else { return Ok(()) };
         let served = match served {
             Ok(served) => served,
