@@ -108,7 +108,7 @@ async fn agents(model: &ScriptedModel, folder: &Path, gate: &Arc<Semaphore>) -> 
         default_cluster: "load".to_owned(),
         recall: Recall::new(None).await,
         store: Store::open(&settings.store).await?,
-        more_tools: vec![tool],
+        more_tools: vec![tool.into()],
     })?)
 }
 

@@ -3,6 +3,8 @@
 //! The corpus is made by recombining the sections of the built-in runbooks. Vectors, latency under load and memory are
 //! measured by the load driver `knowledge_load`.
 
+#![expect(clippy::expect_used, reason = "a benchmark that cannot build its world has nothing to measure")]
+
 #[path = "knowledge_load/corpus.rs"]
 mod corpus;
 

@@ -108,7 +108,7 @@ async fn stage(model: &ScriptedModel, more: &str) -> Stage {
         default_cluster: "nowhere".to_owned(),
         recall: Recall::new(None).await,
         store: Store::open(&settings.store).await.unwrap(),
-        more_tools: tools.into(),
+        more_tools: tools.into_iter().map(Into::into).collect(),
     });
     Stage { agents: agents.unwrap(), _folder: folder }
 }

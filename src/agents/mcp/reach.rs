@@ -21,6 +21,13 @@ pub struct Added {
     pub agents: Vec<String>,
 }
 
+impl From<Arc<dyn Tool>> for Added {
+    /// For the agents that name it in their own list.
+    fn from(tool: Arc<dyn Tool>) -> Self {
+        Self { tool, agents: Vec::new() }
+    }
+}
+
 /// What came of asking one server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerReport {

@@ -139,7 +139,7 @@ impl Range {
             default_cluster: "range".to_owned(),
             recall: recall.clone(),
             store: store.clone(),
-            more_tools: vec![more],
+            more_tools: vec![more.into()],
         })
         .unwrap();
         let seen = listened(&agents);
