@@ -170,6 +170,7 @@ fn finish(
         Err(RunError::Budget(why)) => (format!("{CUT_SHORT}: {why}."), Finish::Length),
         Err(error @ RunError::Turns(_)) => (format!("{CUT_SHORT}: {error}."), Finish::Length),
         Err(RunError::Cancelled) => return Err(ChatError::Cancelled),
+        Err(RunError::Unanswered(why)) => return Err(ChatError::Unavailable(shared.session.restore(&why))),
         Err(error @ (RunError::Model(_) | RunError::Malformed(_))) => {
             return Err(ChatError::Unavailable(shared.session.restore(&error.to_string())));
         }

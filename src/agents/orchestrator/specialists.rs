@@ -11,6 +11,7 @@ use crate::agents::Agents;
 use crate::agents::answers::{Assignment, Report, Suspicion};
 use crate::agents::ledger;
 use crate::agents::progress::RunEvent;
+use crate::agents::roster::ORCHESTRATOR;
 use crate::agents::run::{PATIENCE, Run, RunError, Shared};
 use crate::incident::AgentRun;
 
@@ -117,6 +118,10 @@ impl Agents {
         shared.progress.say(started, PATIENCE).await;
         let task = agent.prompt.fill(values);
         let mut run = Run::new(agent, chain, shared, vec![Message::user(task)]);
+        if name == ORCHESTRATOR {
+            // Its tools are for chat; an investigation is planned from what is known.
+            run = run.without_tools();
+        }
         let answer = Box::pin(run.typed::<T>()).await;
         let outcome = match &answer {
             Ok(answer) => people(&summary(answer)),

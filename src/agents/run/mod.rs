@@ -53,9 +53,12 @@ pub(crate) enum RunError {
     /// What the model returned cannot be used, also after it was told.
     #[error("the answer could not be used: {0}")]
     Malformed(String),
-    /// No model answered.
+    /// There is no such agent or model.
     #[error("{0}")]
     Model(String),
+    /// No model answered.
+    #[error("no model has answered: {0}")]
+    Unanswered(String),
     /// The run was cancelled.
     #[error("cancelled")]
     Cancelled,
@@ -153,6 +156,12 @@ impl<'a> Run<'a> {
         Self { agent, chain, tools, shared, history, record: Record::begin() }
     }
 
+    /// The same without tools.
+    pub(crate) fn without_tools(mut self) -> Self {
+        self.tools = self.tools.subset::<&str>(&[]);
+        self
+    }
+
     /// The tools that this agent may call.
     pub(crate) fn definitions(&self) -> Vec<ToolDefinition> {
         self.tools.definitions().into_iter().filter_map(definition).collect()
@@ -234,7 +243,8 @@ impl<'a> Run<'a> {
         speaker.finish(shared).await;
         answer.map_err(|error| match error {
             ModelError::Cancelled => RunError::Cancelled,
-            other => RunError::Model(other.to_string()),
+            ModelError::Exhausted(why) => RunError::Unanswered(why),
+            other => RunError::Unanswered(other.to_string()),
         })
     }
 }

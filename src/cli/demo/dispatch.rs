@@ -13,6 +13,9 @@ use crate::incident::IncidentId;
 /// Length of what is shown of arguments and results, characters.
 const SHOWN: usize = 96;
 
+/// The same of questions and answers.
+const SAID: usize = 160;
+
 /// Width of an agent's name.
 const NAME: usize = 12;
 
@@ -54,15 +57,15 @@ impl Dispatch {
         }
         match event {
             RunEvent::AgentStarted { agent, question } => {
-                vec![line(Tone::Plain, agent, &format!("◀ {question}"))]
+                vec![line(Tone::Plain, agent, &format!("◀ {}", cut(question, SAID)))]
             }
             RunEvent::AgentFinished { agent, summary, tokens, cost } => vec![
-                line(Tone::Good, agent, &format!("▶ {summary}")),
+                line(Tone::Good, agent, &format!("▶ {}", cut(summary, SAID))),
                 line(Tone::Faint, "", &format!("  {tokens} tokens, {cost:.4} US dollars")),
             ],
             RunEvent::ToolStarted { call, agent, tool, arguments } => {
                 self.callers.insert(call.clone(), agent.clone());
-                vec![line(Tone::Plain, agent, &format!("  ⚙ {tool} {}", cut(arguments)))]
+                vec![line(Tone::Plain, agent, &format!("  ⚙ {tool} {}", cut(arguments, SHOWN)))]
             }
             RunEvent::ToolFinished { call, tool, ok, summary, took_ms } => {
                 let agent = self.callers.remove(call).unwrap_or_default();
@@ -86,7 +89,7 @@ impl Dispatch {
         let fresh = std::mem::take(&mut self.fresh);
         let cited = if fresh == 0 { String::new() } else { format!(", {fresh} citable") };
         let (tone, mark) = if ok { (Tone::Faint, "✓") } else { (Tone::Warn, "✗") };
-        line(tone, agent, &format!("  {mark} {tool}: {} ({took_ms} ms{cited})", cut(first)))
+        line(tone, agent, &format!("  {mark} {tool}: {} ({took_ms} ms{cited})", cut(first, SHOWN)))
     }
 }
 
@@ -94,12 +97,12 @@ fn line(tone: Tone, agent: &str, text: &str) -> Line {
     Line::new(tone, format!("{agent:<NAME$}  {text}"))
 }
 
-fn cut(text: &str) -> String {
+fn cut(text: &str, most: usize) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().count() <= SHOWN {
+    if text.chars().count() <= most {
         return text;
     }
-    text.chars().take(SHOWN - 1).chain(['…']).collect()
+    text.chars().take(most - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -142,6 +145,6 @@ mod tests {
             ]
         );
         assert!(dispatch.lines(&IncidentId::random(), &finished).is_empty());
-        assert_eq!(cut(&"x".repeat(500)).chars().count(), SHOWN);
+        assert_eq!(cut(&"x".repeat(500), SHOWN).chars().count(), SHOWN);
     }
 }

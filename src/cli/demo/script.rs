@@ -94,19 +94,27 @@ fn call(tool: &str, arguments: Value) -> Call {
 }
 
 fn plan(suspect: Option<&Suspect>) -> Reply {
-    let (what, whose) = match suspect {
+    let (reason, cause, load) = match suspect {
         Some(suspect) => {
-            (format!("the rules suspect {} of {}", suspect.named(), suspect.code), suspect.named())
+            let (named, code) = (suspect.named(), &suspect.code);
+            (
+                format!(
+                    "The rules suspect {named} of {code}: one looks for what speaks against it, one at the figures."
+                ),
+                format!("Does {code} hold for {named}? What failed first, and what changed just before?"),
+                format!("Is {named} short of anything, or does it fail under any load?"),
+            )
         }
-        None => ("the rules have no cause".to_owned(), "what the alert names".to_owned()),
+        None => (
+            "The rules have no cause.".to_owned(),
+            "What failed first?".to_owned(),
+            "Is anything short of anything?".to_owned(),
+        ),
     };
-    submit(json!({
-        "reason": format!("Two looks side by side: {what}."),
-        "assignments": [
-            {"specialist": "diagnostic", "question": format!("What failed first around {whose}, and what changed just before? Confirm or refute {what}.")},
-            {"specialist": "performance", "question": format!("Is {whose} short of anything, or does it fail under any load?")},
-        ],
-    }))
+    submit(json!({"reason": reason, "assignments": [
+        {"specialist": "diagnostic", "question": cause},
+        {"specialist": "performance", "question": load},
+    ]}))
 }
 
 /// Looks from the pods to their last words, then answers with what it saw.
