@@ -3,6 +3,8 @@
 //! Names of code stand whole and in parts: `CrashLoopBackOff` is found as itself, as `crash`, `loop`, `back`, `off`, and
 //! `kube_pod_status_phase`, `--previous` and `exit-code` likewise. Parts are stemmed as English, stop words are dropped.
 
+use std::cell::RefCell;
+
 use tantivy::tokenizer::{
     Language, RemoveLongFilter, Stemmer, StopWordFilter, TextAnalyzer, Token, TokenStream, Tokenizer,
 };
@@ -22,14 +24,25 @@ pub(crate) fn analyzer() -> TextAnalyzer {
     }
 }
 
+thread_local! {
+    /// Making one reads the list of stop words; a question needs it dozens of times.
+    static OF_THIS_THREAD: RefCell<TextAnalyzer> = RefCell::new(analyzer());
+}
+
+/// Shows every token of a text, in order.
+pub(crate) fn each_token(text: &str, mut see: impl FnMut(&Token)) {
+    OF_THIS_THREAD.with_borrow_mut(|analyzer| {
+        let mut stream = analyzer.token_stream(text);
+        while stream.advance() {
+            see(stream.token());
+        }
+    });
+}
+
 /// The terms of a text, in order, with doubles.
 pub(crate) fn terms(text: &str) -> Vec<String> {
-    let mut analyzer = analyzer();
-    let mut stream = analyzer.token_stream(text);
     let mut terms = Vec::new();
-    while stream.advance() {
-        terms.push(stream.token().text.clone());
-    }
+    each_token(text, |token| terms.push(token.text.clone()));
     terms
 }
 

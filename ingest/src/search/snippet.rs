@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use tantivy::tokenizer::TokenStream;
-
 use super::Snippet;
 use super::question::clip;
 use crate::analysis;
@@ -34,15 +32,12 @@ pub(crate) fn snippet(text: &str, terms: &HashSet<&str>) -> Snippet {
 
 /// Where terms of the question stand, in order.
 fn matches(text: &str, terms: &HashSet<&str>) -> Vec<(usize, usize, String)> {
-    let mut analyzer = analysis::analyzer();
-    let mut stream = analyzer.token_stream(text);
     let mut found = Vec::new();
-    while stream.advance() {
-        let token = stream.token();
+    analysis::each_token(text, |token| {
         if terms.contains(token.text.as_str()) {
             found.push((token.offset_from, token.offset_to, token.text.clone()));
         }
-    }
+    });
     found
 }
 
