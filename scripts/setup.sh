@@ -118,6 +118,12 @@ test_tools() {
   have kubectl || fail 'kubectl is missing (the tests drive the simulated cluster with it); install 1.30 or newer: https://kubernetes.io/docs/tasks/tools/'
   unpack prometheus prometheus
   unpack prometheus-alertmanager prometheus-alertmanager
+  # Debian's Alertmanager reads its templates from where its package would have put them.
+  local templates=/usr/share/prometheus/alertmanager
+  if [ -f "$tools$templates/default.tmpl" ] && ! [ -f "$templates/default.tmpl" ]; then
+    as_root mkdir -p "$templates"
+    as_root cp "$tools$templates"/*.tmpl "$templates"
+  fi
   if ! have postgres && ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then
     install pg_ctlcluster postgresql
   fi

@@ -234,7 +234,8 @@ mod tests {
 
     #[test]
     fn what_is_too_much_is_left_and_said() {
-        let mut tools: Vec<Tool> = (0..=MOST_TOOLS).map(|n| tool(&format!("t{n}"), "Reads.", true)).collect();
+        let mut tools: Vec<Tool> =
+            (0..MOST_TOOLS + 2).map(|n| tool(&format!("t{n}"), "Reads.", true)).collect();
         let large = json!({"type": "object", "description": "x".repeat(20 << 10)});
         tools[0].input_schema = Arc::new(large.as_object().unwrap().clone());
         tools[1].input_schema = Arc::new(json!({"type": "array"}).as_object().unwrap().clone());
