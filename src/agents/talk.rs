@@ -15,7 +15,7 @@ use super::model::Answer;
 use super::progress::{Progress, RunEvent};
 use super::roster::{Agent, TALKERS};
 use super::run::{PATIENCE, Run, RunError, Shared, Turn};
-use super::tools::{Proposals, ToolContext};
+use super::tools::{Access, Proposals, ToolContext};
 use super::{Agents, orchestrator};
 use crate::egress::Session;
 use crate::incident::Incident;
@@ -49,6 +49,7 @@ impl Agents {
         let Some(id) = &turn.about else { return Ok(None) };
         let incident = self.inner.store.incident(id).await.context("the incident could not be read")?;
         let incident = incident.ok_or_else(|| ChatError::Invalid(format!("there is no incident {id}")))?;
+        let incident = permitted(incident, &turn.access)?;
         Ok(Some(Arc::new(incident)))
     }
 
@@ -80,6 +81,18 @@ impl Agents {
             cancel: turn.cancel.clone(),
         })
     }
+}
+
+/// Of an incident only what the caller may see: nothing of one in another namespace, and no evidence from there.
+fn permitted(mut incident: Incident, access: &Access) -> Result<Incident, ChatError> {
+    if access.namespaces().is_none() {
+        return Ok(incident);
+    }
+    let namespace = incident.namespace.clone().unwrap_or_default();
+    access.check(&namespace).map_err(|error| ChatError::Invalid(error.to_string()))?;
+    incident.evidence.retain(|seen| access.check(&seen.object.namespace).is_ok());
+    incident.hypotheses.retain(|cause| access.check(&cause.object.namespace).is_ok());
+    Ok(incident)
 }
 
 /// The conversation as the model reads it: our prompt first, then what people and we said, scrubbed.
@@ -182,4 +195,49 @@ fn finish(
         output_tokens: spent.output_tokens,
         model: run.record.model().map(str::to_owned),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use jiff::Timestamp;
+
+    use super::permitted;
+    use crate::agents::tools::Access;
+    use crate::incident::{
+        Fingerprint, Incident, IncidentId, Scope, Severity, Signal, SignalSource, SignalState,
+    };
+
+    fn incident(namespace: Option<&str>) -> Incident {
+        let signal = Signal {
+            fingerprint: Fingerprint("f".to_owned()),
+            source: SignalSource::Alertmanager,
+            name: "PodCrashLooping".to_owned(),
+            severity: Severity::Critical,
+            state: SignalState::Firing,
+            summary: "It crashes.".to_owned(),
+            scope: Scope {
+                cluster: "a".to_owned(),
+                namespace: namespace.map(str::to_owned),
+                ..Scope::default()
+            },
+            labels: Default::default(),
+            annotations: Default::default(),
+            starts_at: Timestamp::UNIX_EPOCH,
+            ends_at: None,
+            expression: None,
+            generator_url: None,
+        };
+        Incident::open(IncidentId::random(), signal, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn an_incident_of_another_namespace_is_not_told_of() {
+        let shop = Access::Namespaces(BTreeSet::from(["shop".to_owned()]));
+        assert!(permitted(incident(Some("shop")), &shop).is_ok());
+        assert!(permitted(incident(Some("payments")), &shop).is_err());
+        assert!(permitted(incident(None), &shop).is_err());
+        assert!(permitted(incident(Some("payments")), &Access::Everything).is_ok());
+    }
 }

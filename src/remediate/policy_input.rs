@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 
 use super::blast_radius::{Blast, blast_radius, is_delicate};
 use super::playbooks;
-use crate::incident::{Action, Incident, Investigation, ObjectRef, Plan, PlannedAction, Proposer};
+use crate::incident::{
+    Action, Hypothesis, Incident, Investigation, ObjectRef, Plan, PlannedAction, Proposer,
+};
 use crate::observe::Snapshot;
 use crate::settings::{AutomationSettings, ClusterSettings};
 
@@ -66,9 +68,13 @@ impl PolicyInput {
         snapshot: Option<&Snapshot>,
         now: Timestamp,
     ) -> Self {
-        let cause = incident.hypotheses.iter().find(|hypothesis| hypothesis.code == plan.hypothesis);
-        let confidence = cause.map_or(0.0, |cause| cause.confidence.value());
-        let ruled = cause.is_some_and(|cause| matches!(cause.proposer, Proposer::Rule(_)));
+        // Several causes may share a code; the least sure of them, and an agent among them, decides.
+        let causes: Vec<&Hypothesis> =
+            incident.hypotheses.iter().filter(|hypothesis| hypothesis.code == plan.hypothesis).collect();
+        let least = causes.iter().map(|cause| cause.confidence.value()).reduce(f64::min);
+        let confidence = least.unwrap_or(0.0);
+        let by_rule = |cause: &&Hypothesis| matches!(cause.proposer, Proposer::Rule(_));
+        let ruled = !causes.is_empty() && causes.iter().all(by_rule);
         let proposer = if ruled && plan.agent.is_none() { "rule" } else { "agent" };
         let nodes =
             snapshot.map(|snapshot| snapshot.objects.nodes.as_slice()).filter(|nodes| !nodes.is_empty());

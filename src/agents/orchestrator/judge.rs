@@ -118,9 +118,16 @@ fn merge(accepted: Vec<Hypothesis>, rules: Vec<Hypothesis>) -> Vec<Hypothesis> {
         return rules;
     }
     let least = accepted.iter().map(|hypothesis| hypothesis.confidence.value()).fold(1.0, f64::min);
+    let ranked: Vec<(String, ObjectRef)> =
+        rules.iter().map(|rule| (rule.code.clone(), rule.object.clone())).collect();
     let mut rules = rules;
     let mut merged: Vec<Hypothesis> = Vec::new();
     for hypothesis in accepted {
+        let known =
+            |merged: &Hypothesis| merged.code == hypothesis.code && merged.object == hypothesis.object;
+        if merged.iter().any(known) {
+            continue;
+        }
         let same = |rule: &Hypothesis| rule.code == hypothesis.code && rule.object == hypothesis.object;
         match rules.iter().position(same) {
             Some(at) => {
@@ -133,7 +140,10 @@ fn merge(accepted: Vec<Hypothesis>, rules: Vec<Hypothesis>) -> Vec<Hypothesis> {
                 let cited: BTreeSet<EvidenceId> =
                     rule.evidence_for.iter().chain(&hypothesis.evidence_for).copied().collect();
                 rule.evidence_for = cited.into_iter().collect();
-                rule.evidence_against = hypothesis.evidence_against;
+                // What a rule holds against itself is not a model's to take back.
+                let against: BTreeSet<EvidenceId> =
+                    rule.evidence_against.iter().chain(&hypothesis.evidence_against).copied().collect();
+                rule.evidence_against = against.into_iter().collect();
                 merged.push(rule);
             }
             None => merged.push(hypothesis),
@@ -145,7 +155,22 @@ fn merge(accepted: Vec<Hypothesis>, rules: Vec<Hypothesis>) -> Vec<Hypothesis> {
         merged.push(rule);
     }
     merged.truncate(MOST);
+    own_the_order(&mut merged, &ranked);
     merged
+}
+
+/// A rule's hypothesis that stands above one which the rules ranked higher stands there by a model's word.
+fn own_the_order(merged: &mut [Hypothesis], ranked: &[(String, ObjectRef)]) {
+    let rank = |hypothesis: &Hypothesis| {
+        ranked.iter().position(|(code, object)| *code == hypothesis.code && *object == hypothesis.object)
+    };
+    let ranks: Vec<Option<usize>> = merged.iter().map(rank).collect();
+    for (at, hypothesis) in merged.iter_mut().enumerate() {
+        let Some(own) = ranks.get(at).copied().flatten() else { continue };
+        if ranks.iter().skip(at + 1).flatten().any(|below| *below < own) {
+            hypothesis.proposer = Proposer::Agent(JUDGE.to_owned());
+        }
+    }
 }
 
 /// What was there, and what is cited beyond it; tools quote the world, so `people` makes it fit to be kept.
@@ -262,6 +287,18 @@ mod tests {
         let proposer = |confidence| merge(vec![judged(confidence)], vec![rule("b", 0.5)]).remove(0).proposer;
         assert_eq!(proposer(0.7), Proposer::Agent("judge".to_owned()));
         assert_eq!(proposer(0.4), Proposer::Rule("b".to_owned()));
+    }
+
+    #[test]
+    fn a_rule_that_a_model_lifts_above_another_counts_as_the_models() {
+        let judged = Hypothesis { proposer: Proposer::Agent("judge".to_owned()), ..rule("b", 0.85) };
+        let mut against = rule("b", 0.85);
+        against.evidence_against = vec![EvidenceId(7)];
+        let merged = merge(vec![judged.clone(), judged], vec![rule("a", 0.9), against]);
+        let order: Vec<(&str, &Proposer)> = merged.iter().map(|h| (h.code.as_str(), &h.proposer)).collect();
+        let (judge, rule_a) = (Proposer::Agent("judge".to_owned()), Proposer::Rule("a".to_owned()));
+        assert_eq!(order, [("b", &judge), ("a", &rule_a)]);
+        assert_eq!(merged[0].evidence_against, [EvidenceId(7)], "a model takes nothing back");
     }
 
     #[test]

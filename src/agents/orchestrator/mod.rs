@@ -27,6 +27,7 @@ use super::tools::{Access, Proposals, ToolContext};
 use crate::incident::{AgentRun, Evidence, Gap, Hypothesis, Incident, Investigation, InvestigationEnd};
 use crate::observe::Observer;
 
+use judge::Judged;
 pub use remedy::Remedied;
 use scene::Scene;
 use specialists::Reported;
@@ -140,12 +141,15 @@ impl Case<'_> {
             Ok(assignments) => assignments,
             Err(error) => return self.fall_back(groundwork, &error),
         };
+        let mut last: Option<Judged> = None;
         loop {
             self.cycles += 1;
             self.dispatch(assignments).await;
-            let judged = match self.judge().await {
-                Ok(judged) => judged,
-                Err(error) => return self.fall_back(groundwork, &error),
+            let judged = match (self.judge().await, last.take()) {
+                (Ok(judged), _) => judged,
+                // What was judged before the limit or the outage stands.
+                (Err(error), Some(last)) => return self.conclude(groundwork, last, end_by(&error)),
+                (Err(error), None) => return self.fall_back(groundwork, &error),
             };
             let again =
                 matches!(judged.next, Next::DigDeeper | Next::Reflect) && !judged.assignments.is_empty();
@@ -157,7 +161,8 @@ impl Case<'_> {
                 };
                 return self.conclude(groundwork, judged, end);
             }
-            assignments = judged.assignments;
+            assignments = judged.assignments.clone();
+            last = Some(judged);
         }
     }
 
@@ -180,10 +185,7 @@ impl Case<'_> {
 
     /// The models brought nothing of use; what the rules found stands, with what was used for the record.
     fn fall_back(self, groundwork: Groundwork, error: &RunError) -> Investigated {
-        let end = match error {
-            RunError::Budget(_) => InvestigationEnd::BudgetSpent,
-            _ => InvestigationEnd::FellBack,
-        };
+        let end = end_by(error);
         let reason =
             format!("The result of the rules stands: {}", self.shared.session.restore(&error.to_string()));
         let mut investigated = stands(groundwork, end, reason);
@@ -191,6 +193,14 @@ impl Case<'_> {
         investigated.investigation.runs = self.runs;
         investigated.investigation.cycles = self.cycles;
         investigated
+    }
+}
+
+/// How an investigation ends that a run's failure has cut off.
+fn end_by(error: &RunError) -> InvestigationEnd {
+    match error {
+        RunError::Budget(_) => InvestigationEnd::BudgetSpent,
+        _ => InvestigationEnd::FellBack,
     }
 }
 

@@ -52,22 +52,26 @@ impl Agents {
             let proposed = RunEvent::PlanProposed {
                 incident: incident.id.clone(),
                 actions: draft.actions.iter().map(ToString::to_string).collect(),
-                rationale: draft.rationale.clone(),
+                rationale: shared.session.restore(&shared.session.trusted(&draft.rationale)),
             };
             shared.progress.say(proposed, PATIENCE).await;
         }
         let people = |text: &str| shared.session.restore(&shared.session.trusted(text));
+        let stands_by_it = answer.as_ref().is_ok_and(|remedy| remedy.proposed);
         let (end, reason, recommendation) = match answer {
             Ok(remedy) => {
                 let said = people(&remedy.recommendation);
-                let reason =
-                    if draft.is_some() { "A repair was proposed." } else { "No Action of the catalog fits." };
+                let reason = if draft.is_some() && stands_by_it {
+                    "A repair was proposed."
+                } else {
+                    "No Action of the catalog fits."
+                };
                 (InvestigationEnd::Concluded, reason.to_owned(), Some(said))
             }
             Err(error) => (InvestigationEnd::FellBack, people(&error.to_string()), None),
         };
         // A plan that was accepted and then not submitted is no plan: the agent did not stand by it.
-        let draft = draft.filter(|_| recommendation.is_some());
+        let draft = draft.filter(|_| stands_by_it);
         let investigation = Investigation {
             end,
             reason,

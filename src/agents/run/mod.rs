@@ -29,6 +29,12 @@ use history::History;
 /// How long a watcher may keep a run waiting for one event.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Longest answer that is asked for, tokens, whatever a client wants.
+const LONGEST_ANSWER: u64 = 32_768;
+
+/// What an answer is expected to have where nobody says, tokens.
+const USUAL_ANSWER: u64 = 2_048;
+
 /// What the agents of one incident or one chat turn share.
 #[derive(Clone)]
 pub(crate) struct Shared {
@@ -178,19 +184,23 @@ impl<'a> Run<'a> {
     pub(crate) async fn turn(&mut self, turn: Turn) -> Result<Answer, RunError> {
         self.check()?;
         self.history.make_room();
-        let answer_tokens = turn.max_tokens.unwrap_or(1_024);
-        let _room = self.shared.budget.admit(self.history.tokens() + answer_tokens)?;
+        let max_tokens = turn.max_tokens.map(|most| most.min(LONGEST_ANSWER));
         let ask = Ask {
             messages: self.history.messages(),
             tools: turn.tools,
             tool_choice: Some(turn.choice),
             schema: None,
-            max_tokens: turn.max_tokens,
+            max_tokens,
             temperature: turn.temperature.or(Some(self.agent.temperature)),
             stop: turn.stop,
         };
-        let answer = self.ask(&ask, turn.aloud).await?;
-        self.shared.budget.book(answer.spent);
+        let expected = ask.estimated_tokens() + max_tokens.unwrap_or(USUAL_ANSWER);
+        let _room = self.shared.budget.admit(expected)?;
+        let mut spent = Spent::default();
+        let answer = self.ask(&ask, turn.aloud, &mut spent).await;
+        // Also what brought no answer was used.
+        self.shared.budget.book(spent);
+        let answer = answer.inspect_err(|_| self.record.spent += spent)?;
         self.record.book(&answer);
         self.history.push(answer.message.clone());
         Ok(answer)
@@ -219,7 +229,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    async fn ask(&self, ask: &Ask, aloud: bool) -> Result<Answer, RunError> {
+    async fn ask(&self, ask: &Ask, aloud: bool, spent: &mut Spent) -> Result<Answer, RunError> {
         let (send, mut pieces) = tokio::sync::mpsc::unbounded_channel::<String>();
         let mut on_text = move |piece: &str| {
             if aloud && send.send(piece.to_owned()).is_err() {
@@ -227,7 +237,8 @@ impl<'a> Run<'a> {
             }
         };
         let shared = self.shared;
-        let asking = self.chain.ask(ask, &mut on_text, &shared.cancel, shared.budget.deadline);
+        let deadline = shared.budget.deadline;
+        let asking = self.chain.ask_counting(ask, &mut on_text, &shared.cancel, deadline, spent);
         let mut asking = std::pin::pin!(asking);
         let mut speaker = Speaker::default();
         let answer = loop {

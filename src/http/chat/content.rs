@@ -101,6 +101,12 @@ impl CompletionRequest {
             }
             _ => {}
         }
+        let named = self.metadata.as_ref().and_then(|metadata| metadata.get("namespaces"));
+        let names = named.map(|names| names.as_str().unwrap_or_default());
+        if names.is_some_and(|names| names.split(',').all(|name| name.trim().is_empty())) {
+            let text = "must be the names of namespaces, separated by commas".to_owned();
+            return refuse("metadata.namespaces", text);
+        }
         let limits = [("max_completion_tokens", self.max_completion_tokens), ("max_tokens", self.max_tokens)];
         match limits.into_iter().find(|(_, limit)| *limit == Some(0)) {
             Some((param, _)) => refuse(param, "is 0; an answer has at least one token".to_owned()),
@@ -174,6 +180,20 @@ mod tests {
 
     fn message(role: Role, text: &str) -> ChatMessage {
         ChatMessage { role, text: text.to_owned() }
+    }
+
+    #[test]
+    fn namespaces_that_cannot_be_read_never_mean_all_of_them() {
+        let with = |namespaces: Value| {
+            let messages = json!([{ "role": "user", "content": "why?" }]);
+            CompletionRequest::read(
+                json!({ "model": "kubewright", "messages": messages, "metadata": { "namespaces": namespaces } }),
+            )
+        };
+        assert!(with(json!("shop, payments")).is_ok());
+        for wrong in [json!(["shop"]), json!(""), json!(" , "), json!(null)] {
+            assert!(with(wrong.clone()).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use super::recall::{appended, kubernetes_version};
 use crate::agents::Groundwork;
 use crate::diagnose::{Diagnosis, diagnose};
-use crate::incident::{Event, Hypothesis, Incident, Outcome};
+use crate::incident::{Event, Hypothesis, Incident, InvestigationEnd, Outcome};
 use crate::remediate::verify::{self, Standing};
 use crate::workflow::Workflow;
 use crate::workflow::step::{Step, closed, escalated};
@@ -25,6 +25,9 @@ impl Workflow {
         let agents = self.agents.clone();
         let groundwork = tokio::task::spawn_blocking(move || agents.fit_to_keep(groundwork)).await?;
         let (events, hypotheses) = self.investigated(incident, groundwork).await;
+        if events.iter().any(|event| matches!(event, Event::Escalated { .. })) {
+            return Ok(Step::events(events));
+        }
         let ending = self.ending(incident, &hypotheses, &seen).await;
         Ok(Step::events(events.into_iter().chain(ending)))
     }
@@ -48,10 +51,13 @@ impl Workflow {
             return (vec![Event::Diagnosed { evidence, hypotheses: hypotheses.clone() }], hypotheses);
         };
         let hypotheses = investigated.hypotheses;
-        let events = vec![
+        let ends = investigated.investigation.end == InvestigationEnd::Escalated;
+        let people = ends.then(|| escalated(for_people(&investigated.investigation.reason)));
+        let mut events = vec![
             Event::Investigated { investigation: Box::new(investigated.investigation) },
             Event::Diagnosed { evidence: investigated.evidence, hypotheses: hypotheses.clone() },
         ];
+        events.extend(people);
         (events, hypotheses)
     }
 
@@ -79,6 +85,10 @@ impl Workflow {
             )),
         })
     }
+}
+
+fn for_people(reason: &str) -> String {
+    format!("The agents ask people to look: {reason}")
 }
 
 /// What the deterministic pass could see.
