@@ -5,6 +5,7 @@
 //! is scrubbed and fenced here; everything that people read of it is scrubbed too.
 
 mod history;
+mod spoken;
 mod tool_calls;
 mod typed;
 
@@ -200,7 +201,14 @@ impl<'a> Run<'a> {
         let answer = self.ask(&ask, turn.aloud, &mut spent).await;
         // Also what brought no answer was used.
         self.shared.budget.book(spent);
-        let answer = answer.inspect_err(|_| self.record.spent += spent)?;
+        let mut answer = answer.inspect_err(|_| self.record.spent += spent)?;
+        if answer.calls.is_empty() {
+            let offered: Vec<&str> = ask.tools.iter().map(|tool| &*tool.name).collect();
+            if let Some(spoken) = spoken::calls(&answer.text, &offered, self.record.turns) {
+                answer =
+                    Answer { calls: spoken.calls, message: spoken.message, text: String::new(), ..answer };
+            }
+        }
         self.record.book(&answer);
         self.history.push(answer.message.clone());
         Ok(answer)
