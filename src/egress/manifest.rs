@@ -1,5 +1,6 @@
 //! The values of Kubernetes Secrets, in YAML (also indented, in lists and in code blocks) and in JSON.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -71,8 +72,14 @@ fn yaml(text: &str, patterns: &Patterns, found: &mut Vec<Range<usize>>) {
     }
     let lines = lines(text);
     let kinds = lines.iter().enumerate().filter(|(_, line)| patterns.yaml_kind.is_match(line.text));
+    // An object that says its kind again and again is read once for each depth: its cost must not grow with the square.
+    let mut read = BTreeMap::<usize, usize>::new();
     for (at, kind) in kinds {
+        if read.get(&kind.indent).is_some_and(|end| at < *end) {
+            continue;
+        }
         let object = object(&lines, at, kind.indent);
+        read.insert(kind.indent, object.end);
         let mut data = None;
         for line in lines.get(object).unwrap_or_default() {
             if line.text.trim().is_empty() {

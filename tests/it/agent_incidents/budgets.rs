@@ -20,14 +20,14 @@ async fn sure_rules_ask_no_model() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spent_budget_leaves_the_result_of_the_rules() {
-    let most = 12_000;
+    let most = 6_000;
     let model = ScriptedModel::obedient(|body| right_about_bad_deploy(&Asked::new(body), &[])).await.unwrap();
     let settings = agents(&model, &format!("{ALWAYS}[limits]\ntokens = {most}\n"));
     let town = Town::in_trouble(Scenario::builtin("bad-deploy").unwrap(), 3, settings).await;
     let incident = town.site.first_settled().await;
     assert_eq!((incident.outcome, end(&incident)), (Some(Outcome::Repaired), InvestigationEnd::BudgetSpent));
     let investigation = incident.investigation.as_ref().unwrap();
-    assert!(investigation.reason.contains("12000 tokens"), "{}", investigation.reason);
+    assert!(investigation.reason.contains("6000 tokens"), "{}", investigation.reason);
     let used: u64 = investigation.runs.iter().map(|run| run.input_tokens + run.output_tokens).sum();
     assert!(used > 0 && used <= most, "{used}");
     assert_eq!(incident.cause().unwrap().code, "deploy.bad_rollout");
