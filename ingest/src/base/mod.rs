@@ -9,6 +9,7 @@ mod backing;
 #[cfg(not(feature = "vectors"))]
 #[path = "words_only.rs"]
 mod backing;
+mod gathered;
 mod history;
 mod lock;
 mod manage;

@@ -6,22 +6,21 @@ use std::time::Instant;
 
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::backing::Store;
+use super::gathered::{Gathered, Parsed, parse};
 use super::history::{self, Happened};
 use super::lock::WriterLock;
 use super::{IngestReport, KnowledgeBase, KnowledgeError, SourceReport, blocking};
 use crate::chunk::{ChunkSettings, Chunker};
 use crate::lexical::DocumentState;
-use crate::limits::Limits;
 use crate::passage::{Feedback, Original};
-use crate::recipe::{PIPELINE_VERSION, Recipe};
+use crate::recipe::Recipe;
 use crate::source::{self, Known, SourceSpec};
 use crate::truth::Change;
-use crate::{Attributes, Found, Passage, RawDocument, Refusal, format};
+use crate::{Attributes, Found, RawDocument, format};
 
 /// How an ingestion is done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -55,21 +54,6 @@ pub enum IngestProgress<'a> {
         /// In all.
         total: usize,
     },
-}
-
-/// What a source has become.
-#[derive(Default)]
-struct Gathered {
-    report: SourceReport,
-    passages: Vec<Passage>,
-    replaced: Vec<String>,
-}
-
-/// What one document has become.
-pub(super) enum Parsed {
-    Unchanged(String),
-    Refused(Refusal),
-    Passages(String, Vec<Passage>),
 }
 
 impl KnowledgeBase {
@@ -389,114 +373,4 @@ impl KnowledgeBase {
         let lexical = self.lexical();
         blocking(move || lexical.apply(version, &recipe, &[], &[])).await
     }
-}
-
-impl Gathered {
-    fn failed(source: &str, error: &anyhow::Error) -> Self {
-        let report = SourceReport {
-            source: source.to_owned(),
-            error: Some(format!("{error:#}")),
-            ..SourceReport::default()
-        };
-        Self { report, ..Self::default() }
-    }
-
-    fn take(
-        &mut self,
-        parsed: Parsed,
-        states: &BTreeMap<String, DocumentState>,
-        seen: &mut BTreeSet<String>,
-    ) {
-        match parsed {
-            Parsed::Unchanged(path) => {
-                if seen.insert(path) {
-                    self.report.unchanged += 1;
-                }
-            }
-            Parsed::Refused(refusal) => self.report.refused.push(refusal),
-            Parsed::Passages(path, passages) => {
-                if !seen.insert(path.clone()) {
-                    return;
-                }
-                let known = states.contains_key(&path);
-                if passages.is_empty() {
-                    self.report.empty += 1;
-                }
-                match known {
-                    true => self.report.changed += 1,
-                    false => self.report.added += usize::from(!passages.is_empty()),
-                }
-                if known {
-                    self.replaced.push(path);
-                }
-                self.passages.extend(passages);
-            }
-        }
-    }
-}
-
-/// One document: hash, parse, cut. Never panics on what it is given; a document that cannot be parsed is refused.
-pub(super) fn parse(
-    spec: &SourceSpec,
-    found: Found,
-    limits: &Limits,
-    chunker: &Chunker,
-    states: &BTreeMap<String, DocumentState>,
-) -> Parsed {
-    let raw = match found {
-        Found::Document(raw) => raw,
-        Found::Unchanged { path } => return Parsed::Unchanged(path),
-        Found::Refused(refusal) => return Parsed::Refused(refusal),
-    };
-    let document_hash = document_hash(spec, &raw);
-    if states.get(&raw.path).is_some_and(|state| state.hash == document_hash) {
-        return Parsed::Unchanged(raw.path);
-    }
-    let document = match format::parse(&raw, limits) {
-        Ok(document) => document,
-        Err(reason) => return Parsed::Refused(Refusal { uri: raw.uri, reason }),
-    };
-    let mut attributes = document.attributes.clone().or(&spec.attributes);
-    attributes.last_updated = attributes.last_updated.or(raw.modified);
-    let pieces = chunker.pieces(&document).into_iter().enumerate();
-    let passages = pieces.map(|(ordinal, piece)| {
-        let mut passage = Passage {
-            id: String::new(),
-            source: spec.name.clone(),
-            path: raw.path.clone(),
-            uri: raw.uri.clone(),
-            title: document.title.clone(),
-            ordinal: u32::try_from(ordinal).unwrap_or(u32::MAX),
-            headings: piece.headings,
-            text: piece.text,
-            lines: piece.lines,
-            attributes: attributes.clone(),
-            content_hash: String::new(),
-            document_hash: document_hash.clone(),
-            validators: raw.validators.clone(),
-            feedback: Feedback::default(),
-            original: None,
-        };
-        passage.content_hash = hash([passage.embedded_text().as_bytes()]);
-        let place = passage.ordinal.to_le_bytes();
-        let id = hash([spec.name.as_bytes(), raw.path.as_bytes(), &place, passage.content_hash.as_bytes()]);
-        passage.id = id.chars().take(32).collect();
-        passage
-    });
-    Parsed::Passages(raw.path.clone(), passages.collect())
-}
-
-/// What decides whether a document must be read anew: its bytes, what its source says about it, and how it is read.
-fn document_hash(spec: &SourceSpec, raw: &RawDocument) -> String {
-    let about = serde_json::to_vec(&spec.attributes).unwrap_or_default();
-    hash([&PIPELINE_VERSION.to_le_bytes(), about.as_slice(), raw.path.as_bytes(), raw.bytes.as_slice()])
-}
-
-fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-    hex::encode(hash.finalize())
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::backing::Store;
+use super::gathered::{Parsed, parse};
 use super::lock::WriterLock;
-use super::pipeline::{Parsed, parse};
 use super::{KnowledgeBase, KnowledgeError, SourceReport, blocking};
 use crate::chunk::{ChunkSettings, Chunker};
 use crate::limits::Limits;
