@@ -8,14 +8,12 @@ use jiff::Timestamp;
 use rig_core::completion::FinishReason;
 use rig_core::message::{Message, ToolChoice};
 
-use super::budget::Budget;
 use super::chat::{ChatAnswer, ChatError, ChatMessage, ChatTurn, Finish, Role};
-use super::ledger::Ledger;
 use super::model::Answer;
 use super::progress::{Progress, RunEvent};
 use super::roster::{Agent, TALKERS};
 use super::run::{PATIENCE, Run, RunError, Shared, Turn};
-use super::tools::{Access, Proposals, ToolContext};
+use super::tools::Access;
 use super::{Agents, orchestrator};
 use crate::egress::Session;
 use crate::incident::Incident;
@@ -60,26 +58,9 @@ impl Agents {
             let named = named.unwrap_or("of that name");
             ChatError::Invalid(format!("there is no cluster {named}; configured are {}", known.join(", ")))
         })?;
-        let context = ToolContext {
-            observer: observer.clone(),
-            access: turn.access.clone(),
-            recall: self.inner.recall.clone(),
-            store: self.inner.store.clone(),
-            incident: incident.cloned(),
-            now: Timestamp::now(),
-            cancel: turn.cancel.clone(),
-            proposals: Proposals::default(),
-        };
-        let evidence = incident.map(|incident| incident.evidence.clone()).unwrap_or_default();
-        Ok(Shared {
-            tools: self.inner.tools.clone(),
-            context,
-            session: self.inner.egress.session(),
-            ledger: Ledger::of(&evidence),
-            budget: Budget::begin(self.inner.settings.limits),
-            progress: turn.progress.clone(),
-            cancel: turn.cancel.clone(),
-        })
+        let evidence = incident.map_or(&[][..], |incident| &incident.evidence);
+        let (progress, cancel) = (turn.progress.clone(), turn.cancel.clone());
+        Ok(self.share(observer, turn.access.clone(), incident.cloned(), evidence, progress, cancel))
     }
 }
 

@@ -124,14 +124,11 @@ impl Egress {
         self.session().trusted(text)
     }
 
-    /// What people may see of a text: without secrets, with their private data.
+    /// [`Session::for_people`] as a function, each text in a session of its own.
     #[must_use]
     pub fn for_people(&self) -> Arc<dyn Fn(&str) -> String + Send + Sync> {
         let egress = self.clone();
-        Arc::new(move |text: &str| {
-            let session = egress.session();
-            session.restore(&session.trusted(text))
-        })
+        Arc::new(move |text: &str| egress.session().for_people(text))
     }
 
     /// [`Self::scrub`] as a function, for what sends text and knows nothing of this room.

@@ -82,6 +82,12 @@ impl Session {
         self.state().placeholders.restore(text)
     }
 
+    /// What people may see of any text: without secrets, with their private values.
+    #[must_use]
+    pub fn for_people(&self, text: &str) -> String {
+        self.restore(&self.trusted(text))
+    }
+
     /// What was suspicious so far.
     #[must_use]
     pub fn flags(&self) -> Vec<Flag> {

@@ -6,7 +6,7 @@ use super::{Case, Groundwork, Investigated, known, words};
 use crate::agents::answers::{Assignment, Judgement, Next, Suspicion};
 use crate::agents::ledger::{self, Ledger};
 use crate::agents::roster::JUDGE;
-use crate::agents::run::RunError;
+use crate::agents::run::{RunError, Shared};
 use crate::diagnose::confidence;
 use crate::incident::{
     Evidence, EvidenceId, Hypothesis, Investigation, InvestigationEnd, ObjectRef, Proposer, Score,
@@ -60,12 +60,12 @@ impl Case<'_> {
                 Err(why) => dropped.push(format!("{}: {why}", suspicion.statement)),
             }
         }
-        let people = |text: &str| self.shared.session.restore(&self.shared.session.trusted(text));
+        let people = |text: &str| self.shared.session.for_people(text);
         for hypothesis in &mut accepted {
             hypothesis.statement = people(&hypothesis.statement);
         }
         let hypotheses = merge(accepted, groundwork.hypotheses);
-        let evidence = with_cited(groundwork.evidence, &hypotheses, &self.shared.ledger, people);
+        let evidence = with_cited(groundwork.evidence, &hypotheses, &self.shared);
         let investigation = Investigation {
             end,
             reason: people(&judged.reason),
@@ -173,13 +173,8 @@ fn own_the_order(merged: &mut [Hypothesis], ranked: &[(String, ObjectRef)]) {
     }
 }
 
-/// What was there, and what is cited beyond it; tools quote the world, so `people` makes it fit to be kept.
-fn with_cited(
-    evidence: Vec<Evidence>,
-    hypotheses: &[Hypothesis],
-    ledger: &Ledger,
-    people: impl Fn(&str) -> String,
-) -> Vec<Evidence> {
+/// What was there, and what is cited beyond it.
+fn with_cited(evidence: Vec<Evidence>, hypotheses: &[Hypothesis], shared: &Shared) -> Vec<Evidence> {
     let mut all = evidence;
     let cited: BTreeSet<EvidenceId> = hypotheses
         .iter()
@@ -188,11 +183,7 @@ fn with_cited(
         .collect();
     for id in cited {
         if !all.iter().any(|known| known.id == id) {
-            all.extend(ledger.get(id).map(|seen| Evidence {
-                statement: people(&seen.statement),
-                fields: seen.fields.iter().map(|(name, value)| (name.clone(), people(value))).collect(),
-                ..seen
-            }));
+            all.extend(shared.ledger.get(id).map(|seen| words::to_keep(seen, &shared.session)));
         }
     }
     all

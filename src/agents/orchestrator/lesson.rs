@@ -25,13 +25,7 @@ impl Agents {
             return None;
         }
         let shared = self.shared(incident, &incident.evidence, observer, cancel);
-        let groundwork = Groundwork {
-            evidence: incident.evidence.clone(),
-            hypotheses: incident.hypotheses.clone(),
-            gaps: incident.gaps.clone(),
-            healthy: false,
-        };
-        let scene = Scene::new(incident, &groundwork, &shared.session);
+        let scene = Scene::new(incident, &Groundwork::of(incident), &shared.session);
         let question = format!("What is there to learn?\n{}", outcome(incident));
         let values = scene.values(&question, &[], &shared);
         let (answer, run) =
@@ -46,7 +40,7 @@ impl Agents {
 
 /// What is kept is for people and for later incidents.
 fn scrubbed(lesson: Lesson, session: &crate::egress::Session) -> Lesson {
-    let clean = |text: &String| session.restore(&session.trusted(text));
+    let clean = |text: &String| session.for_people(text);
     Lesson {
         signature: clean(&lesson.signature),
         cause: clean(&lesson.cause),

@@ -14,16 +14,13 @@ pub(super) mod words;
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::Agents;
 use super::answers::{Assignment, Dispatch, Next};
-use super::budget::Budget;
-use super::ledger::Ledger;
 use super::roster::{ORCHESTRATOR, SPECIALISTS};
 use super::run::{RunError, Shared};
-use super::tools::{Access, Proposals, ToolContext};
+use super::tools::Access;
 use crate::incident::{AgentRun, Evidence, Gap, Hypothesis, Incident, Investigation, InvestigationEnd};
 use crate::observe::Observer;
 
@@ -43,6 +40,18 @@ pub struct Groundwork {
     pub gaps: Vec<Gap>,
     /// Whether everything that was read is healthy and nothing that matters was out of sight.
     pub healthy: bool,
+}
+
+impl Groundwork {
+    /// What the last look at an incident has left.
+    fn of(incident: &Incident) -> Self {
+        Self {
+            evidence: incident.evidence.clone(),
+            hypotheses: incident.hypotheses.clone(),
+            gaps: incident.gaps.clone(),
+            healthy: false,
+        }
+    }
 }
 
 /// What an investigation has brought.
@@ -92,17 +101,11 @@ impl Agents {
     #[must_use]
     pub fn fit_to_keep(&self, groundwork: Groundwork) -> Groundwork {
         let session = self.inner.egress.session();
-        let clean = |text: &str| session.restore(&session.trusted(text));
-        let evidence = groundwork.evidence.into_iter().map(|seen| Evidence {
-            statement: clean(&seen.statement),
-            fields: seen.fields.iter().map(|(name, value)| (name.clone(), clean(value))).collect(),
-            ..seen
+        let evidence = groundwork.evidence.into_iter().map(|seen| words::to_keep(seen, &session)).collect();
+        let hypotheses = groundwork.hypotheses.into_iter().map(|hypothesis| Hypothesis {
+            statement: session.for_people(&hypothesis.statement),
+            ..hypothesis
         });
-        let evidence = evidence.collect();
-        let hypotheses = groundwork
-            .hypotheses
-            .into_iter()
-            .map(|hypothesis| Hypothesis { statement: clean(&hypothesis.statement), ..hypothesis });
         Groundwork { evidence, hypotheses: hypotheses.collect(), ..groundwork }
     }
 
@@ -113,25 +116,8 @@ impl Agents {
         observer: &Observer,
         cancel: CancellationToken,
     ) -> Shared {
-        let context = ToolContext {
-            observer: observer.clone(),
-            access: Access::Everything,
-            recall: self.inner.recall.clone(),
-            store: self.inner.store.clone(),
-            incident: Some(Arc::new(incident.clone())),
-            now: Timestamp::now(),
-            cancel: cancel.clone(),
-            proposals: Proposals::default(),
-        };
-        Shared {
-            tools: self.inner.tools.clone(),
-            context,
-            session: self.inner.egress.session(),
-            ledger: Ledger::of(evidence),
-            budget: Budget::begin(self.inner.settings.limits),
-            progress: self.live(&incident.id),
-            cancel,
-        }
+        let about = Some(Arc::new(incident.clone()));
+        self.share(observer, Access::Everything, about, evidence, self.live(&incident.id), cancel)
     }
 }
 

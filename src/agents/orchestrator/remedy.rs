@@ -36,13 +36,7 @@ impl Agents {
             return None;
         }
         let shared = self.shared(incident, &incident.evidence, observer, cancel);
-        let groundwork = Groundwork {
-            evidence: incident.evidence.clone(),
-            hypotheses: incident.hypotheses.clone(),
-            gaps: incident.gaps.clone(),
-            healthy: false,
-        };
-        let scene = Scene::new(incident, &groundwork, &shared.session);
+        let scene = Scene::new(incident, &Groundwork::of(incident), &shared.session);
         let question = format!("Propose a repair. No playbook has one: {why_no_playbook}");
         let values = scene.values(&question, &[], &shared);
         let summary = |remedy: &Remedy| remedy.recommendation.clone();
@@ -52,11 +46,11 @@ impl Agents {
             let proposed = RunEvent::PlanProposed {
                 incident: incident.id.clone(),
                 actions: draft.actions.iter().map(ToString::to_string).collect(),
-                rationale: shared.session.restore(&shared.session.trusted(&draft.rationale)),
+                rationale: shared.session.for_people(&draft.rationale),
             };
             shared.progress.say(proposed, PATIENCE).await;
         }
-        let people = |text: &str| shared.session.restore(&shared.session.trusted(text));
+        let people = |text: &str| shared.session.for_people(text);
         let stands_by_it = answer.as_ref().is_ok_and(|remedy| remedy.proposed);
         let (end, reason, recommendation) = match answer {
             Ok(remedy) => {

@@ -113,7 +113,7 @@ impl Agents {
         let Some(chain) = self.inner.models.chain(&agent.models) else {
             return (Err(RunError::Model("no model is configured".to_owned())), None);
         };
-        let people = |text: &str| shared.session.restore(&shared.session.trusted(text));
+        let people = |text: &str| shared.session.for_people(text);
         let started = RunEvent::AgentStarted { agent: name.to_owned(), question: people(question) };
         shared.progress.say(started, PATIENCE).await;
         let task = agent.prompt.fill(values);

@@ -92,6 +92,15 @@ pub(in crate::agents) fn hypotheses(hypotheses: &[Hypothesis], session: &Session
     session.untrusted("hypotheses", &lines.join("\n"))
 }
 
+/// Evidence as it is kept with the incident and shown to whoever may read it: it may quote the world.
+pub(in crate::agents) fn to_keep(seen: Evidence, session: &Session) -> Evidence {
+    Evidence {
+        statement: session.for_people(&seen.statement),
+        fields: seen.fields.iter().map(|(name, value)| (name.clone(), session.for_people(value))).collect(),
+        ..seen
+    }
+}
+
 /// What could not be seen.
 pub(in crate::agents) fn unseen(gaps: &[Gap], session: &Session) -> String {
     if gaps.is_empty() {

@@ -5,6 +5,7 @@
 //! is scrubbed and fenced here; everything that people read of it is scrubbed too.
 
 mod history;
+mod shared;
 mod spoken;
 mod tool_calls;
 mod typed;
@@ -15,17 +16,15 @@ use std::time::Duration;
 use rig_core::completion::ToolDefinition;
 use rig_core::message::{Message, ToolChoice, ToolName};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
-use super::budget::{Budget, Exceeded};
-use super::ledger::Ledger;
+use super::budget::Exceeded;
 use super::model::{Answer, Ask, Chain, ModelError, Spent};
-use super::progress::{Progress, RunEvent};
+use super::progress::RunEvent;
 use super::roster::Agent;
-use super::tools::{Definition, ToolContext, Tools};
-use crate::egress::Session;
+use super::tools::{Definition, Tools};
 use crate::incident::AgentRun;
 use history::History;
+pub(crate) use shared::Shared;
 
 /// How long a watcher may keep a run waiting for one event.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,18 +34,6 @@ const LONGEST_ANSWER: u64 = 32_768;
 
 /// What an answer is expected to have where nobody says, tokens.
 const USUAL_ANSWER: u64 = 2_048;
-
-/// What the agents of one incident or one chat turn share.
-#[derive(Clone)]
-pub(crate) struct Shared {
-    pub(crate) tools: Tools,
-    pub(crate) context: ToolContext,
-    pub(crate) session: Session,
-    pub(crate) ledger: Ledger,
-    pub(crate) budget: Budget,
-    pub(crate) progress: Progress,
-    pub(crate) cancel: CancellationToken,
-}
 
 /// Why a run brought nothing.
 #[derive(Debug, thiserror::Error)]

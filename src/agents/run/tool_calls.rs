@@ -70,7 +70,7 @@ impl Run<'_> {
             let event = RunEvent::Evidence {
                 id: Some(evidence.id),
                 object: evidence.object.clone(),
-                statement: shared.session.restore(&shared.session.trusted(&evidence.statement)),
+                statement: shared.session.for_people(&evidence.statement),
             };
             shared.progress.say(event, PATIENCE).await;
         }
@@ -94,7 +94,7 @@ impl Run<'_> {
             call: call.to_owned(),
             agent: self.agent.name.clone(),
             tool: tool.to_owned(),
-            arguments: self.shared.session.restore(&self.shared.session.trusted(&arguments.to_string())),
+            arguments: self.shared.session.for_people(&arguments.to_string()),
         };
         self.shared.progress.say(event, PATIENCE).await;
     }
