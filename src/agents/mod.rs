@@ -29,6 +29,7 @@ use tokio::sync::broadcast;
 use tracing::warn;
 
 pub use answers::Lesson;
+pub use budget::Exceeded;
 pub use orchestrator::{Groundwork, Investigated, Remedied};
 pub use roster::{NAMES, ORCHESTRATOR, RosterProblem, SPECIALISTS, TALKERS};
 
@@ -36,7 +37,7 @@ use crate::egress::Egress;
 use crate::incident::IncidentId;
 use crate::observe::Observer;
 use crate::recall::Recall;
-use crate::settings::AgentsSettings;
+use crate::settings::{AgentsSettings, Quotas, RunLimits};
 use crate::store::Store;
 use chat::{ChatAnswer, ChatError, ChatTurn, Talk};
 use mcp::Added;
@@ -87,6 +88,7 @@ pub struct Agents {
 
 struct Inner {
     settings: AgentsSettings,
+    quotas: Arc<Quotas>,
     egress: Egress,
     models: Models,
     roster: Roster,
@@ -115,14 +117,22 @@ impl Agents {
     pub fn new(parts: Parts) -> Result<Self, AgentsError> {
         let (tools, roster) = hire(&parts.settings, &parts.more_tools).map_err(AgentsError::Roster)?;
         let models = models(&parts.settings, &parts.egress)?;
+        let quotas = Arc::new(parts.settings.quotas.clone());
         if let (Some(agent), recall) = (roster.agent(roster::LIBRARIAN), &parts.recall)
             && let Some(chain) = models.chain(&agent.models)
         {
-            let (prompt, egress) = (agent.prompt.clone(), parts.egress.clone());
-            recall.reword_by(Arc::new(Wordings { chain, prompt, egress }));
+            recall.reword_by(Arc::new(Wordings {
+                chain,
+                prompt: agent.prompt.clone(),
+                egress: parts.egress.clone(),
+                limits: RunLimits { tokens: agent.max_tokens, cost: agent.max_cost, ..parts.settings.limits },
+                store: parts.store.clone(),
+                quotas: quotas.clone(),
+            }));
         }
         let inner = Inner {
             settings: parts.settings,
+            quotas,
             egress: parts.egress,
             models,
             roster,

@@ -162,6 +162,7 @@ fn finish(
             (shared.session.restore(&answer.text), if cut { Finish::Length } else { Finish::Stop })
         }
         Err(RunError::Budget(why)) => (format!("{CUT_SHORT}: {why}."), Finish::Length),
+        Err(RunError::Quota(why)) => return Err(ChatError::Spent(why)),
         Err(error @ RunError::Turns(_)) => (format!("{CUT_SHORT}: {error}."), Finish::Length),
         Err(RunError::Cancelled) => return Err(ChatError::Cancelled),
         Err(RunError::Unanswered(why)) => return Err(ChatError::Unavailable(shared.session.restore(&why))),

@@ -1,20 +1,21 @@
 //! Other wordings of a question for the search in documents.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use rig_core::message::Message;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::model::{Ask, Chain};
+use super::budget::{Books, Budget};
+use super::model::{Ask, Chain, ModelError, Spent};
 use super::prompt::Prompt;
 use crate::egress::Egress;
+use crate::incident::Incident;
 use crate::recall::Reword;
-
-/// How long the model may think; a search does not wait longer.
-const DEADLINE: Duration = Duration::from_secs(5);
+use crate::settings::{Quotas, RunLimits};
+use crate::store::Store;
 
 /// Three wordings are short.
 const ANSWER_TOKENS: u64 = 200;
@@ -27,15 +28,24 @@ pub(super) struct Wordings {
     pub(super) chain: Chain,
     pub(super) prompt: Prompt,
     pub(super) egress: Egress,
+    /// Of one question.
+    pub(super) limits: RunLimits,
+    pub(super) store: Store,
+    pub(super) quotas: Arc<Quotas>,
 }
 
 impl Reword for Wordings {
-    fn reword<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Vec<String>> {
+    fn reword<'a>(
+        &'a self,
+        question: &'a str,
+        about: Option<&'a Incident>,
+        patience: Duration,
+    ) -> BoxFuture<'a, Vec<String>> {
         Box::pin(async move {
             if question.len() > LONGEST {
                 return Vec::new();
             }
-            match self.ask(question).await {
+            match self.ask(question, self.budget(about, patience)).await {
                 Ok(text) => wordings(&text),
                 Err(error) => {
                     tracing::debug!(%error, "a question was not reworded");
@@ -47,7 +57,15 @@ impl Reword for Wordings {
 }
 
 impl Wordings {
-    async fn ask(&self, question: &str) -> Result<String, super::model::ModelError> {
+    fn budget(&self, about: Option<&Incident>, patience: Duration) -> Budget {
+        let tenant = self.quotas.tenant(about.and_then(|incident| incident.namespace.as_deref())).to_owned();
+        let about = about.map(|incident| incident.id.clone());
+        let books = Books::new(self.store.clone(), self.quotas.clone(), tenant, about);
+        Budget::begin(RunLimits { deadline: patience, ..self.limits }, Some(books))
+    }
+
+    /// Dropping it ends the call; what was used until then is still booked.
+    async fn ask(&self, question: &str, budget: Budget) -> Result<String, ModelError> {
         let session = self.egress.session();
         let values = BTreeMap::from([
             ("fence", session.preamble()),
@@ -59,9 +77,14 @@ impl Wordings {
             temperature: Some(0.0),
             ..Ask::default()
         };
-        let deadline = Instant::now() + DEADLINE;
         let cancel = CancellationToken::new();
-        Ok(self.chain.ask(&ask, &mut |_| {}, &cancel, deadline).await?.text)
+        let _ends_with_the_search = cancel.clone().drop_guard();
+        let chain = self.chain.clone();
+        let asking = tokio::spawn(async move {
+            let mut spent = Spent::default();
+            chain.ask_within(&ask, &mut |_| {}, &cancel, &budget, &mut spent).await
+        });
+        Ok(asking.await.map_err(|_| ModelError::Cancelled)??.text)
     }
 }
 

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 use futures::future::join_all;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::base::{Collection, emptiness, open};
@@ -16,8 +18,8 @@ use crate::agents::{AgentsError, examine};
 use crate::egress::Egress;
 use crate::observe::Observer;
 use crate::remediate::Policy;
-use crate::settings::{AgentsSettings, ClusterSettings, Environment, KnowledgeSettings, Settings};
-use crate::store::Store;
+use crate::settings::{AgentsSettings, Allowance, ClusterSettings, Environment, KnowledgeSettings, Settings};
+use crate::store::{Store, Usage};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const LIMITED: Style = AnsiColor::Yellow.on_default();
@@ -88,7 +90,7 @@ async fn everything(file: &str, settings: &Settings) -> Vec<Tried> {
     let (store, knowledge, agents, clusters) = tokio::join!(
         store(settings),
         knowledge(&settings.knowledge, guard.as_ref().ok()),
-        agents(&settings.agents, guard.as_ref().ok()),
+        agents(settings, guard.as_ref().ok()),
         clusters
     );
     let policy = Policy::load(&settings.automation);
@@ -162,7 +164,9 @@ fn reranking(reranker: Result<Option<String>, String>) -> Option<Tried> {
 
 const AGENTS: &str = "agents";
 
-async fn agents(settings: &AgentsSettings, egress: Option<&Egress>) -> Vec<Tried> {
+async fn agents(settings: &Settings, egress: Option<&Egress>) -> Vec<Tried> {
+    let limits = limits(settings).await;
+    let settings = &settings.agents;
     let Some(egress) = egress else {
         let detail = "not tried without the egress guard".to_owned();
         return vec![Tried::limited(AGENTS, "models", detail)];
@@ -176,6 +180,7 @@ async fn agents(settings: &AgentsSettings, egress: Option<&Egress>) -> Vec<Tried
             .collect(),
         Err(error) => vec![Tried::new(AGENTS, "models", Err(chain(error)))],
     };
+    tried.extend(limits);
     tried.extend(reports.into_iter().flat_map(server));
     tried
 }
@@ -188,6 +193,58 @@ fn models(settings: &AgentsSettings) -> Tried {
     }
     let detail = format!("configured, and tried in this order: {}; none was asked", names.join(", "));
     Tried::new(AGENTS, "models", Ok(detail))
+}
+
+/// What models may use, and have used today; nothing where there is none.
+async fn limits(settings: &Settings) -> Option<Tried> {
+    const WHAT: &str = "limits";
+    if !settings.agents.has_models() {
+        return None;
+    }
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let used = async { anyhow::Ok(Store::open(&settings.store).await?.day_usage(today).await?.all) };
+    Some(match used.await {
+        Ok(used) => Tried::new(AGENTS, WHAT, Ok(limited(&settings.agents, &used))),
+        Err(error) => {
+            let detail = format!("what was used cannot be read, so no model will be asked: {}", chain(error));
+            Tried::new(AGENTS, WHAT, Err(detail))
+        }
+    })
+}
+
+fn limited(settings: &AgentsSettings, used: &Usage) -> String {
+    let AgentsSettings { limits: run, quotas, .. } = settings;
+    let run = Allowance {
+        tokens: Some(run.tokens),
+        cost: Some(run.cost),
+        turns: Some(u64::from(run.turns)),
+        time: Some(run.deadline),
+    };
+    let tenants = match quotas.tenants.len() {
+        0 => String::new(),
+        1 => ", 1 tenant".to_owned(),
+        several => format!(", {several} tenants"),
+    };
+    format!(
+        "run {}; incident {}; day {}{tenants}; used today: {} tokens, {:.2} USD",
+        allowed(&run),
+        allowed(&quotas.incident),
+        allowed(&quotas.day),
+        used.tokens,
+        used.cost
+    )
+}
+
+fn allowed(allowance: &Allowance) -> String {
+    let Allowance { tokens, cost, turns, time } = allowance;
+    let parts = [
+        tokens.map(|tokens| format!("{tokens} tokens")),
+        cost.map(|cost| format!("{cost:.2} USD")),
+        turns.map(|turns| format!("{turns} turns")),
+        time.map(|time| format!("{} s", time.as_secs())),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { "unlimited".to_owned() } else { parts.join(", ") }
 }
 
 fn server(report: ServerReport) -> Vec<Tried> {
@@ -246,7 +303,21 @@ fn show(tried: &[Tried]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tried, reranking, show};
+    use super::{Tried, limited, reranking, show};
+    use crate::settings::{AgentsSettings, Allowance};
+    use crate::store::Usage;
+
+    #[test]
+    fn the_limits_are_told_with_what_is_used_of_them() {
+        let mut settings = AgentsSettings::default();
+        settings.quotas.incident = Allowance::default();
+        let used = Usage { tokens: 1_200, cost: 0.254, ..Usage::default() };
+        assert_eq!(
+            limited(&settings, &used),
+            "run 200000 tokens, 1.00 USD, 100 turns, 300 s; incident unlimited; day 20000000 tokens, 20.00 USD; used \
+             today: 1200 tokens, 0.25 USD"
+        );
+    }
 
     #[test]
     fn a_reranker_is_mentioned_when_it_is_there_or_missed() {

@@ -22,6 +22,7 @@ mod mcp;
 mod openapi;
 mod origin;
 mod runbook;
+mod usage;
 mod webhooks;
 
 use std::sync::Arc;
@@ -56,6 +57,7 @@ pub use knowledge::{
 };
 pub use manual::IncidentOpened;
 pub use openapi::openapi;
+pub use usage::{Amounts, Limits, Metered, UsageToday};
 pub use webhooks::{Accepted, Rejected};
 
 use crate::agents::chat::Chat;
@@ -162,6 +164,7 @@ fn guarded(max_webhook_bytes: usize) -> OpenApiRouter<Inner> {
         .routes(routes!(approvals::approve))
         .routes(routes!(approvals::deny))
         .routes(routes!(health::metrics))
+        .routes(routes!(usage::show))
         .routes(routes!(openapi::document))
         .routes(routes!(openapi::document_v1))
         .merge(chat::routes())

@@ -34,7 +34,7 @@ impl Recall {
     pub async fn evidence(&self, symptoms: &Symptoms<'_>) -> Vec<Evidence> {
         let Ok(collections) = self.collections() else { return Vec::new() };
         let question = symptoms.question();
-        let wordings = self.wordings(&question, IN_TRIAGE).await;
+        let wordings = self.wordings(&question, Some(symptoms.incident), IN_TRIAGE).await;
         let now = Timestamp::now();
         let (passages, episodes) = tokio::join!(
             self.passages(&collections.documents, symptoms, &question, &wordings),

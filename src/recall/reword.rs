@@ -5,9 +5,13 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use super::{Recall, RecallError, SearchRequest, SearchResponse};
+use crate::incident::Incident;
 
 /// How long a search waits for other wordings.
 const DEADLINE: Duration = Duration::from_secs(5);
+
+/// How much longer than it was told somebody may take, to note what was used.
+const GRACE: Duration = Duration::from_millis(200);
 
 /// Most wordings that are taken.
 const MOST: usize = 3;
@@ -17,8 +21,14 @@ const LONGEST: usize = 400;
 
 /// Makes other wordings of a question; a language model does.
 pub trait Reword: Send + Sync {
-    /// Other wordings, none where it fails. What it is given has not been scrubbed.
-    fn reword<'a>(&'a self, question: &'a str) -> BoxFuture<'a, Vec<String>>;
+    /// Other wordings, none where it fails or would take longer than `patience`. What it is given has not been scrubbed.
+    /// `about`: the incident for whose sake it is asked.
+    fn reword<'a>(
+        &'a self,
+        question: &'a str,
+        about: Option<&'a Incident>,
+        patience: Duration,
+    ) -> BoxFuture<'a, Vec<String>>;
 }
 
 impl Recall {
@@ -35,7 +45,7 @@ impl Recall {
     /// # Errors
     /// As [`Recall::search`].
     pub async fn search_reworded(&self, request: &SearchRequest) -> Result<SearchResponse, RecallError> {
-        let wordings = self.wordings(&request.query, DEADLINE).await;
+        let wordings = self.wordings(&request.query, None, DEADLINE).await;
         let request = SearchRequest {
             reformulations: [request.reformulations.clone(), wordings].concat(),
             ..request.clone()
@@ -44,9 +54,14 @@ impl Recall {
     }
 
     /// Other wordings of a question; none without a model, or when it takes too long.
-    pub(super) async fn wordings(&self, question: &str, deadline: Duration) -> Vec<String> {
+    pub(super) async fn wordings(
+        &self,
+        question: &str,
+        about: Option<&Incident>,
+        patience: Duration,
+    ) -> Vec<String> {
         let Some(reword) = self.inner.reword.get() else { return Vec::new() };
-        let asked = tokio::time::timeout(deadline, reword.reword(question)).await;
+        let asked = tokio::time::timeout(patience + GRACE, reword.reword(question, about, patience)).await;
         let wordings = asked.unwrap_or_default().into_iter();
         wordings.filter(|wording| !wording.trim().is_empty() && wording.len() <= LONGEST).take(MOST).collect()
     }

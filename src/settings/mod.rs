@@ -19,8 +19,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use agents::{
-    AgentSettings, AgentsSettings, AssessSettings, McpSettings, McpTransport, ModelSettings, ProviderKind,
-    ProviderSettings, RunLimits,
+    AgentSettings, AgentsSettings, Allowance, AssessSettings, McpSettings, McpTransport, ModelSettings,
+    OTHERS, ProviderKind, ProviderSettings, Quotas, RunLimits, TenantSettings,
 };
 pub use egress::EgressSettings;
 use jiff::Timestamp;

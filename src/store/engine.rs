@@ -31,6 +31,9 @@ const POSTGRES_SETUP: &str = "SET statement_timeout = '20s'; SET lock_timeout = 
 /// Any fixed number: names the lock under which replicas write alerts one batch after the other.
 const INTAKE_LOCK: &str = "SELECT pg_advisory_xact_lock(7203113)";
 
+/// The lock under which replicas look at what models have used, and book more.
+const BOOKING_LOCK: &str = "SELECT pg_advisory_xact_lock(7203114)";
+
 /// Which database, and where, without credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Engine {
@@ -138,6 +141,15 @@ impl Engine {
     pub(super) async fn serialize_intake(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
         if matches!(self, Self::Postgres(_)) {
             sqlx::query(INTAKE_LOCK).execute(connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the transaction the only one that books what models use, across all replicas, until it ends: sums that were
+    /// compared with a limit must not change before more is booked.
+    pub(super) async fn serialize_bookings(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        if matches!(self, Self::Postgres(_)) {
+            sqlx::query(BOOKING_LOCK).execute(connection).await?;
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! The durable truth: incidents, their events, the alerts behind them, the latest Snapshot of each, and conversations.
+//! The durable truth: incidents, their events, the alerts behind them, the latest Snapshot of each, conversations, and what
+//! language models have used.
 //!
 //! Owns every SQL statement, the transaction boundaries and the row leases that let several replicas share work. It
 //! decides nothing: incidents move by [`crate::incident::Incident::apply`], alerts are routed by
@@ -20,6 +21,7 @@ mod read;
 mod received;
 mod snapshot;
 mod sql;
+mod usage;
 mod writer;
 
 use std::sync::Arc;
@@ -35,9 +37,11 @@ pub use list::{IncidentFilter, IncidentSummary, MAX_PAGE, Page};
 pub use received::Received;
 use sqlx::AnyPool;
 use tokio::sync::{Semaphore, SemaphorePermit, broadcast};
+pub use usage::{Account, Ceiling, DayUsage, Overrun, Reserved, Resource, Usage, UsageScope, UsedBy};
 
 use crate::incident::IncidentId;
 use engine::Engine;
+use usage::Bookings;
 use writer::Writer;
 
 /// How long any single call may take before it is given up.
@@ -62,6 +66,7 @@ struct Inner {
     /// no more than these, and a delivery waits for few others however many workers commit.
     turns: Semaphore,
     intake: Writer,
+    bookings: Bookings,
     feed: broadcast::Sender<IncidentId>,
 }
 

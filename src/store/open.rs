@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use tokio::sync::{Semaphore, broadcast};
 
 use super::engine::Engine;
+use super::usage::Bookings;
 use super::writer::{Intake, Writer};
 use super::{FEED, Inner, Store, StoreError, within_deadline};
 use crate::settings::StoreSettings;
@@ -53,14 +54,16 @@ impl Store {
                 readers,
                 writers,
                 intake,
+                bookings: Bookings::default(),
                 feed,
             }),
         })
     }
 
-    /// Writes the alerts that are still waiting, then lets go of the database. Calls made later answer
+    /// Writes the alerts that are still waiting and what models have used, then lets go of the database. Calls made later answer
     /// [`StoreError::Closed`].
     pub async fn close(&self) {
+        self.inner.bookings.finish().await;
         self.inner.turns.close();
         self.inner.intake.finish().await;
         self.inner.readers.close().await;

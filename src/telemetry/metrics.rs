@@ -45,6 +45,8 @@ pub const MODEL_DURATION: &str = "kubewright_model_call_duration_seconds";
 pub const MODEL_TOKENS: &str = "kubewright_model_tokens_total";
 /// What language models cost, US dollars, by the prices of the settings.
 pub const MODEL_COST: &str = "kubewright_model_cost_dollars_total";
+/// Questions to a model that were not asked because of a limit, by limit.
+pub const BUDGET_REFUSALS: &str = "kubewright_budget_refusals_total";
 /// Questions that went on to another model.
 pub const MODEL_FALLBACKS: &str = "kubewright_model_fallbacks_total";
 /// Calls of agents' tools, by tool and outcome.
@@ -123,6 +125,10 @@ fn describe() {
     );
     describe_counter!(MODEL_TOKENS, "Tokens that language models read and wrote, by direction.");
     describe_gauge!(MODEL_COST, "What language models cost, US dollars.");
+    describe_counter!(
+        BUDGET_REFUSALS,
+        "Questions to models that were not asked because of a limit, by limit."
+    );
     describe_counter!(MODEL_FALLBACKS, "Questions that went on to another model.");
     describe_counter!(AGENT_TOOL_CALLS, "Calls of agents' tools, by tool and outcome.");
     describe_histogram!(AGENT_TOOL_DURATION, "How long calls of agents' tools took, by tool.");
@@ -219,6 +225,12 @@ pub fn model_spent(input_tokens: u64, output_tokens: u64, cost: f64) {
     gauge!(MODEL_COST).increment(cost);
 }
 
+/// Counts a question to a model that a limit kept back. `limit` is `run`, `agent`, `incident`, `tenant`, `day`, or
+/// `unknown` where the store does not answer.
+pub fn budget_refused(limit: &'static str) {
+    counter!(BUDGET_REFUSALS, "limit" => limit).increment(1);
+}
+
 /// Counts a question that went on to another model.
 pub fn model_fell_back() {
     counter!(MODEL_FALLBACKS).increment(1);
@@ -272,6 +284,7 @@ mod tests {
             model_called("anthropic", "sharp", "ok", Duration::from_secs(20));
             model_spent(300, 40, 0.25);
             model_fell_back();
+            budget_refused("day");
             egress_replaced("aws-key");
             egress_flagged("override");
         });
@@ -298,6 +311,7 @@ mod tests {
             r#"kubewright_model_tokens_total{direction="output"} 40"#,
             r#"kubewright_model_cost_dollars_total 0.25"#,
             r#"kubewright_model_fallbacks_total 1"#,
+            r#"kubewright_budget_refusals_total{limit="day"} 1"#,
             r#"kubewright_http_requests_total{method="GET",route="/readyz",status="200"} 1"#,
             r#"kubewright_http_request_duration_seconds_count{method="GET",route="/readyz"} 1"#,
         ] {

@@ -6,6 +6,7 @@ mod conversations;
 mod leases;
 mod reading;
 mod site;
+mod usage;
 
 use site::Site;
 
@@ -67,6 +68,11 @@ on_both_engines! {
     reading::a_beginning_of_the_identifier_is_enough,
     reading::what_was_stored_is_there_after_a_restart,
     reading::what_is_not_there_is_said_so,
+    usage::what_was_reserved_stays_booked_until_it_is_settled,
+    usage::each_limit_counts_what_is_its_own,
+    usage::replicas_that_ask_at_the_same_time_never_go_over_a_limit_together,
+    usage::time_that_is_left_is_told,
+    usage::what_a_caller_who_has_gone_had_reserved_is_given_back,
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::composed::{Composer, compose};
+use super::composed::{Composer, Without, compose};
 use super::{ChatAnswer, ChatError, ChatTurn, Talk, check};
 use crate::agents::progress::Clean;
 use crate::observe::Observer;
@@ -124,14 +124,17 @@ impl Chat {
             return Err(ChatError::Cancelled);
         }
         match &self.inner.talk {
-            Some(talk) => talk.talk(turn).await,
+            Some(talk) => match talk.talk(turn.clone()).await {
+                Err(ChatError::Spent(why)) => Box::pin(self.composed(&turn, Without::Budget(&why))).await,
+                answered => answered,
+            },
             // Boxed: it holds a whole look at a cluster.
-            None => Box::pin(self.composed(&turn)).await,
+            None => Box::pin(self.composed(&turn, Without::Models(&self.inner.models_file))).await,
         }
     }
 
     /// An answer without a model. Nothing in it is worth waiting for once it is cancelled.
-    async fn composed(&self, turn: &ChatTurn) -> Result<ChatAnswer, ChatError> {
+    async fn composed(&self, turn: &ChatTurn, without: Without<'_>) -> Result<ChatAnswer, ChatError> {
         let inner = &self.inner;
         let about = match &turn.about {
             Some(id) => inner.store.incident(id).await.map_err(anyhow::Error::from)?,
@@ -141,7 +144,7 @@ impl Chat {
         let cluster = named.or_else(|| inner.default_cluster.clone());
         let observer = cluster.as_ref().and_then(|name| inner.observers.get(name));
         let composer = Composer::new(&inner.store, &inner.recall, observer, turn, about);
-        let composed = compose(composer, &inner.models_file);
+        let composed = compose(composer, without);
         turn.cancel.run_until_cancelled(composed).await.unwrap_or(Err(ChatError::Cancelled))
     }
 }

@@ -98,6 +98,9 @@ pub enum ChatError {
     /// All models failed; the text is safe for people.
     #[error("no model answered: {0}")]
     Unavailable(String),
+    /// A limit of the incident, the day or the tenant is reached; the text says which, and when it begins anew.
+    #[error("{0}")]
+    Spent(String),
     /// The turn was cancelled.
     #[error("cancelled")]
     Cancelled,

@@ -13,6 +13,7 @@ use super::entry::Entry;
 use super::fault::Fault;
 use super::learned::Sent;
 use super::{Answer, Ask, Spent};
+use crate::agents::budget::{Budget, Want};
 use crate::telemetry::metrics;
 
 /// One question under way, over all its attempts.
@@ -26,7 +27,25 @@ pub(super) struct Turn<'a> {
     /// What people have seen of an answer, bytes. More than none: no other attempt may be made.
     pub(super) passed_on: usize,
     /// What the attempts have cost.
-    pub(super) spent: &'a mut Spent,
+    pub(super) spent: Spent,
+    /// What every attempt has to have room in.
+    budget: Option<&'a Budget>,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn new(
+        ask: &'a Ask,
+        on_text: &'a mut (dyn FnMut(&str) + Send),
+        cancel: &'a CancellationToken,
+        deadline: Instant,
+    ) -> Self {
+        let (read, spent) = (ask.estimated_tokens(), Spent::default());
+        Self { ask, read, on_text, cancel, deadline, passed_on: 0, spent, budget: None }
+    }
+
+    pub(super) fn within(self, budget: &'a Budget) -> Self {
+        Self { budget: Some(budget), ..self }
+    }
 }
 
 /// What was heard of one answer.
@@ -38,8 +57,29 @@ struct Heard {
     bytes: usize,
 }
 
-/// Asks once. Spans and metrics follow OpenTelemetry's conventions for generative AI; no content is in them.
+/// Asks once, if there is room for it: what it may use at most is reserved before, and what it has used is booked after.
 pub(super) async fn attempt(entry: &Entry, turn: &mut Turn<'_>) -> Result<Answer, Fault> {
+    let longest = entry.longest_answer(turn.ask);
+    let Some(budget) = turn.budget else {
+        let (result, spent) = asked(entry, turn, longest, turn.deadline).await;
+        turn.spent += spent;
+        return result;
+    };
+    let want = Want::of(&entry.settings, turn.read, longest);
+    let room = budget.reserve(want).await.map_err(Fault::Budget)?;
+    let (result, spent) = asked(entry, turn, room.answer, room.until.min(turn.deadline)).await;
+    turn.spent += spent;
+    room.settle(spent).await;
+    result
+}
+
+/// Asks. Spans and metrics follow OpenTelemetry's conventions for generative AI; no content is in them.
+async fn asked(
+    entry: &Entry,
+    turn: &mut Turn<'_>,
+    longest: u64,
+    deadline: Instant,
+) -> (Result<Answer, Fault>, Spent) {
     let span = tracing::info_span!(
         "chat",
         gen_ai.operation.name = "chat",
@@ -50,19 +90,24 @@ pub(super) async fn attempt(entry: &Entry, turn: &mut Turn<'_>) -> Result<Answer
         error.r#type = Empty,
     );
     let began = Instant::now();
-    let result = observed(entry, turn).instrument(span.clone()).await;
+    let (result, spent) = observed(entry, turn, longest, deadline).instrument(span.clone()).await;
     let outcome = result.as_ref().map_or_else(Fault::outcome, |_| "ok");
     metrics::model_called(entry.kind.name(), &entry.name, outcome, began.elapsed());
     if result.is_err() {
         span.record("error.type", outcome);
     }
-    result
+    (result, spent)
 }
 
-async fn observed(entry: &Entry, turn: &mut Turn<'_>) -> Result<Answer, Fault> {
-    let (request, sent) = entry.request(turn.ask);
+async fn observed(
+    entry: &Entry,
+    turn: &mut Turn<'_>,
+    longest: u64,
+    deadline: Instant,
+) -> (Result<Answer, Fault>, Spent) {
+    let (request, sent) = entry.request(turn.ask, longest);
     let mut heard = Heard::default();
-    let reply = bounded(entry, request, sent, turn, &mut heard).await;
+    let reply = bounded(entry, request, sent, turn, deadline, &mut heard).await;
     let result = reply.and_then(|reply| answer(entry, turn.read, &heard, &reply));
     let spent = match &result {
         Ok(answer) => answer.spent,
@@ -70,12 +115,11 @@ async fn observed(entry: &Entry, turn: &mut Turn<'_>) -> Result<Answer, Fault> {
         Err(_) if heard.begun => Spent::broken_off(&entry.settings, turn.read, heard.bytes),
         Err(_) => Spent::default(),
     };
-    *turn.spent += spent;
     metrics::model_spent(spent.input_tokens, spent.output_tokens, spent.cost);
     let span = Span::current();
     span.record("gen_ai.usage.input_tokens", spent.input_tokens);
     span.record("gen_ai.usage.output_tokens", spent.output_tokens);
-    result
+    (result, spent)
 }
 
 /// The reply, if it comes before the deadlines and nobody cancels.
@@ -84,9 +128,9 @@ async fn bounded(
     request: CompletionRequest,
     sent: Sent,
     turn: &mut Turn<'_>,
+    deadline: Instant,
     heard: &mut Heard,
 ) -> Result<CompletionResponse, Fault> {
-    let deadline = turn.deadline;
     let until = deadline.min(Instant::now() + entry.timeout);
     let reply = async {
         let mut pass_on = |text: &str| {

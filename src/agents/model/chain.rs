@@ -9,6 +9,7 @@ use super::attempt::{Turn, attempt};
 use super::entry::Entry;
 use super::fault::Fault;
 use super::{Answer, Ask, ModelError, Patience, Spent};
+use crate::agents::budget::{Budget, Exceeded};
 use crate::telemetry::metrics;
 
 /// Models in the order in which they are asked. Cheap to clone; never empty.
@@ -66,17 +67,36 @@ impl Chain {
         deadline: Instant,
         spent: &mut Spent,
     ) -> Result<Answer, ModelError> {
-        let mut used = Spent::default();
-        let read = ask.estimated_tokens();
-        let turn = Turn { ask, read, on_text, cancel, deadline, passed_on: 0, spent: &mut used };
-        let result = self.ask_in_order(turn).await;
-        *spent += used;
-        result.map(|answer| Answer { spent: used, ..answer })
+        let turn = Turn::new(ask, on_text, cancel, deadline);
+        self.ask_turn(turn, spent).await
     }
 
-    async fn ask_in_order(&self, mut turn: Turn<'_>) -> Result<Answer, ModelError> {
+    /// As [`Chain::ask_counting`], with room in `budget` for every attempt before it is made, and until its deadline.
+    ///
+    /// # Errors
+    /// [`ModelError`].
+    pub(crate) async fn ask_within(
+        &self,
+        ask: &Ask,
+        on_text: &mut (dyn FnMut(&str) + Send),
+        cancel: &CancellationToken,
+        budget: &Budget,
+        spent: &mut Spent,
+    ) -> Result<Answer, ModelError> {
+        let turn = Turn::new(ask, on_text, cancel, budget.deadline).within(budget);
+        self.ask_turn(turn, spent).await
+    }
+
+    async fn ask_turn(&self, mut turn: Turn<'_>, spent: &mut Spent) -> Result<Answer, ModelError> {
+        let result = self.ask_in_order(&mut turn).await;
+        *spent += turn.spent;
+        result.map(|answer| Answer { spent: turn.spent, ..answer })
+    }
+
+    async fn ask_in_order(&self, turn: &mut Turn<'_>) -> Result<Answer, ModelError> {
         let mut failures: Vec<String> = Vec::new();
         let mut too_small: Option<u64> = None;
+        let mut exceeded: Option<Exceeded> = None;
         for (position, entry) in self.entries.iter().enumerate() {
             if too_small.is_some_and(|size| entry.settings.context_tokens <= size) {
                 continue;
@@ -91,22 +111,25 @@ impl Chain {
                 metrics::model_fell_back();
             }
             let is_last = position + 1 == self.entries.len();
-            match self.ask_one(entry, &mut turn, is_last).await {
+            match self.ask_one(entry, turn, is_last).await {
                 Ok(answer) => return Ok(answer),
                 Err(Verdict::Over(error)) => return Err(error),
                 Err(Verdict::Next(fault)) => {
-                    if fault == Fault::Overflow {
-                        too_small = too_small.max(Some(entry.settings.context_tokens));
+                    match &fault {
+                        Fault::Overflow => too_small = too_small.max(Some(entry.settings.context_tokens)),
+                        Fault::Budget(limit) => exceeded = Some(limit.clone()),
+                        _ => {}
                     }
                     failures.push(format!("{} {}", entry.name, fault.reason()));
                 }
             }
         }
         tracing::warn!(failures = failures.join("; "), "no model has answered");
-        Err(match too_small {
+        Err(match (too_small, exceeded) {
             // A shorter conversation may be answered, whatever else is wrong.
-            Some(_) => ModelError::ContextOverflow,
-            None => ModelError::Exhausted(failures.join("; ")),
+            (Some(_), _) => ModelError::ContextOverflow,
+            (None, Some(limit)) => ModelError::Budget(limit),
+            (None, None) => ModelError::Exhausted(failures.join("; ")),
         })
     }
 

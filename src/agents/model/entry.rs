@@ -43,8 +43,13 @@ impl Entry {
         self.circuit.open_for(now).max(self.provider_circuit.open_for(now))
     }
 
-    /// The question as this model takes it, with what of it may be refused.
-    pub(super) fn request(&self, ask: &Ask) -> (CompletionRequest, Sent) {
+    /// The longest answer to a question, tokens.
+    pub(super) fn longest_answer(&self, ask: &Ask) -> u64 {
+        ask.max_tokens.unwrap_or(u64::MAX).min(self.settings.answer_tokens)
+    }
+
+    /// The question as this model takes it, with an answer of at most `longest` tokens; and what of it may be refused.
+    pub(super) fn request(&self, ask: &Ask, longest: u64) -> (CompletionRequest, Sent) {
         let tool_choice = self.tool_choice(ask);
         let temperature = ask.temperature.filter(|_| !self.learned.no_temperature.is_known());
         let schema = ask.schema.clone().filter(|_| !self.learned.no_schema.is_known());
@@ -56,7 +61,6 @@ impl Entry {
             streamed: !self.learned.whole_only.is_known(),
             max_tokens: !self.learned.completion_limit.is_known(),
         };
-        let limit = ask.max_tokens.unwrap_or(u64::MAX).min(self.settings.answer_tokens);
         let mut request = CompletionRequest::from(ask.messages.clone())
             .tools(ask.tools.clone())
             .temperature(temperature)
@@ -71,9 +75,9 @@ impl Entry {
             request = request.tool_choice(choice);
         }
         request = if sent.max_tokens {
-            request.max_tokens(limit)
+            request.max_tokens(longest)
         } else {
-            request.additional_params(json!({"max_completion_tokens": limit}))
+            request.additional_params(json!({"max_completion_tokens": longest}))
         };
         if self.kind == ProviderKind::Ollama {
             // Without them Ollama reads a few thousand tokens, and silently drops the beginning of what is longer.

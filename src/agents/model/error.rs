@@ -1,5 +1,7 @@
 //! Why there is no answer.
 
+use crate::agents::budget::Exceeded;
+
 /// No model has answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ModelError {
@@ -12,6 +14,9 @@ pub enum ModelError {
     /// The conversation is larger than what any model of the chain can read.
     #[error("the conversation is larger than any configured model can read")]
     ContextOverflow,
+    /// No model fits under a limit.
+    #[error(transparent)]
+    Budget(Exceeded),
     /// Every model has failed, or one broke off in the middle of an answer that people already saw. The text says which
     /// and why, one sentence each; it is scrubbed and safe to show.
     #[error("no model has answered: {0}")]

@@ -9,6 +9,7 @@ use super::clean::Clean;
 use super::learned::{Learned, Sent};
 use super::overflow::is_overflow;
 use super::transport::TransportError;
+use crate::agents::budget::Exceeded;
 
 /// Longest wait that a provider may ask for at all.
 const MOST_WAIT: Duration = Duration::from_secs(3600);
@@ -22,6 +23,8 @@ pub(super) enum Fault {
     Deadline,
     /// The conversation is too long for this model.
     Overflow,
+    /// It does not fit under a limit; it was not asked.
+    Budget(Exceeded),
     /// The same question, said otherwise, may be taken: something was learnt.
     AskOtherwise,
     /// The key, or the account behind it, is not accepted: this will not pass soon.
@@ -41,6 +44,7 @@ impl Fault {
             Self::Cancelled => "cancelled",
             Self::Deadline => "deadline",
             Self::Overflow => "overflow",
+            Self::Budget(_) => "budget",
             Self::AskOtherwise => "asked_otherwise",
             Self::Refused(_) => "refused",
             Self::Busy(_) => "busy",
@@ -55,6 +59,7 @@ impl Fault {
             Self::Cancelled => "was cancelled".to_owned(),
             Self::Deadline => "ran out of time".to_owned(),
             Self::Overflow => "cannot read a conversation this long".to_owned(),
+            Self::Budget(limit) => format!("was not asked: {limit}"),
             Self::AskOtherwise => "did not take the question as it was put".to_owned(),
             Self::Busy(_) => "is asked too often (status 429)".to_owned(),
             Self::Refused(reason) | Self::Passing(reason) | Self::Lasting(reason) => reason.clone(),

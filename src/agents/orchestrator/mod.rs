@@ -185,7 +185,7 @@ impl Case<'_> {
 /// How an investigation ends that a run's failure has cut off.
 fn end_by(error: &RunError) -> InvestigationEnd {
     match error {
-        RunError::Budget(_) => InvestigationEnd::BudgetSpent,
+        RunError::Budget(_) | RunError::Quota(_) => InvestigationEnd::BudgetSpent,
         _ => InvestigationEnd::FellBack,
     }
 }

@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::scene::Scene;
-use super::{Groundwork, words};
+use super::{Groundwork, end_by, words};
 use crate::agents::Agents;
 use crate::agents::answers::Remedy;
 use crate::agents::progress::RunEvent;
@@ -62,7 +62,7 @@ impl Agents {
                 };
                 (InvestigationEnd::Concluded, reason.to_owned(), Some(said))
             }
-            Err(error) => (InvestigationEnd::FellBack, people(&error.to_string()), None),
+            Err(error) => (end_by(&error), people(&error.to_string()), None),
         };
         // A plan that was accepted and then not submitted is no plan: the agent did not stand by it.
         let draft = draft.filter(|_| stands_by_it);

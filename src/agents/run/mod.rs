@@ -17,7 +17,7 @@ use rig_core::completion::ToolDefinition;
 use rig_core::message::{Message, ToolChoice, ToolName};
 use tokio::time::Instant;
 
-use super::budget::Exceeded;
+use super::budget::{Budget, Exceeded};
 use super::model::{Answer, Ask, Chain, ModelError, Spent};
 use super::progress::RunEvent;
 use super::roster::Agent;
@@ -32,15 +32,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest answer that is asked for, tokens, whatever a client wants.
 const LONGEST_ANSWER: u64 = 32_768;
 
-/// What an answer is expected to have where nobody says, tokens.
-const USUAL_ANSWER: u64 = 2_048;
-
 /// Why a run brought nothing.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
     /// A limit of the whole or of this agent.
     #[error("{0}")]
     Budget(String),
+    /// A limit that the next run would meet as well: of the incident, the day or the tenant.
+    #[error("{0}")]
+    Quota(String),
     /// The turns are used up without an answer.
     #[error("{0} turns brought no answer")]
     Turns(u32),
@@ -60,7 +60,10 @@ pub(crate) enum RunError {
 
 impl From<Exceeded> for RunError {
     fn from(exceeded: Exceeded) -> Self {
-        Self::Budget(exceeded.to_string())
+        match exceeded.is_lasting() {
+            true => Self::Quota(exceeded.to_string()),
+            false => Self::Budget(exceeded.to_string()),
+        }
     }
 }
 
@@ -71,6 +74,8 @@ pub(crate) struct Run<'a> {
     /// Those that the agent may call.
     tools: Tools,
     shared: &'a Shared,
+    /// What is left to the agent.
+    budget: Budget,
     history: History,
     pub(crate) record: Record,
 }
@@ -147,7 +152,8 @@ impl<'a> Run<'a> {
     pub(crate) fn new(agent: &'a Agent, chain: Chain, shared: &'a Shared, messages: Vec<Message>) -> Self {
         let history = History::new(messages, chain.context_tokens());
         let tools = shared.tools.subset(&agent.tools);
-        Self { agent, chain, tools, shared, history, record: Record::begin() }
+        let budget = shared.budget.part(&agent.name, agent.max_tokens, agent.max_cost);
+        Self { agent, chain, tools, shared, budget, history, record: Record::begin() }
     }
 
     /// The same without tools.
@@ -163,9 +169,8 @@ impl<'a> Run<'a> {
 
     /// Whether this is the last turn that the limits leave: then the model has to answer with what it has.
     pub(crate) fn is_last(&self) -> bool {
-        let used = self.record.spent.input_tokens + self.record.spent.output_tokens;
         let next = self.history.tokens();
-        self.record.turns + 1 >= self.agent.max_turns || used + 2 * next >= self.agent.max_tokens
+        self.record.turns + 1 >= self.agent.max_turns || 2 * next >= self.budget.tokens_left()
     }
 
     /// One call of the model. Its answer is part of the conversation afterwards.
@@ -182,12 +187,9 @@ impl<'a> Run<'a> {
             temperature: turn.temperature.or(Some(self.agent.temperature)),
             stop: turn.stop,
         };
-        let expected = ask.estimated_tokens() + max_tokens.unwrap_or(USUAL_ANSWER);
-        let _room = self.shared.budget.admit(expected)?;
         let mut spent = Spent::default();
         let answer = self.ask(&ask, turn.aloud, &mut spent).await;
         // Also what brought no answer was used.
-        self.shared.budget.book(spent);
         let mut answer = answer.inspect_err(|_| self.record.spent += spent)?;
         if answer.calls.is_empty() {
             let offered: Vec<&str> = ask.tools.iter().map(|tool| &*tool.name).collect();
@@ -202,24 +204,11 @@ impl<'a> Run<'a> {
     }
 
     fn check(&self) -> Result<(), RunError> {
-        let spent = self.record.spent;
         if self.shared.cancel.is_cancelled() || self.shared.progress.is_abandoned() {
             return Err(RunError::Cancelled);
         }
         if self.record.turns >= self.agent.max_turns {
             return Err(RunError::Turns(self.agent.max_turns));
-        }
-        if spent.input_tokens + spent.output_tokens >= self.agent.max_tokens {
-            return Err(RunError::Budget(format!(
-                "the {} agent has used its {} tokens",
-                self.agent.name, self.agent.max_tokens
-            )));
-        }
-        if spent.cost >= self.agent.max_cost {
-            return Err(RunError::Budget(format!(
-                "the {} agent has used its {:.2} US dollars",
-                self.agent.name, self.agent.max_cost
-            )));
         }
         Ok(())
     }
@@ -232,8 +221,7 @@ impl<'a> Run<'a> {
             }
         };
         let shared = self.shared;
-        let deadline = shared.budget.deadline;
-        let asking = self.chain.ask_counting(ask, &mut on_text, &shared.cancel, deadline, spent);
+        let asking = self.chain.ask_within(ask, &mut on_text, &shared.cancel, &self.budget, spent);
         let mut asking = std::pin::pin!(asking);
         let mut speaker = Speaker::default();
         let answer = loop {
@@ -249,6 +237,7 @@ impl<'a> Run<'a> {
         speaker.finish(shared).await;
         answer.map_err(|error| match error {
             ModelError::Cancelled => RunError::Cancelled,
+            ModelError::Budget(limit) => limit.into(),
             ModelError::Exhausted(why) => RunError::Unanswered(why),
             other => RunError::Unanswered(other.to_string()),
         })

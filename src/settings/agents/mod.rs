@@ -4,6 +4,7 @@
 //! name of a variable or of a file that holds them. Whether tools, prompts and schemas exist is checked where they are
 //! known, in `agents`.
 
+mod quotas;
 mod raw;
 mod read;
 
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use quotas::{Allowance, OTHERS, Quotas, TenantSettings};
 use secrecy::SecretString;
 use url::Url;
 
@@ -29,8 +31,10 @@ pub struct AgentsSettings {
     pub agents: BTreeMap<String, AgentSettings>,
     /// When the model is left out because the rules are sure enough.
     pub assess: AssessSettings,
-    /// What one incident or one chat turn may use.
+    /// What one run may use: one investigation, one chat turn.
     pub limits: RunLimits,
+    /// What may be used beyond that: by an incident, in a day, by a tenant.
+    pub quotas: Quotas,
     /// Servers of the Model Context Protocol whose tools agents may call.
     pub mcp: BTreeMap<String, McpSettings>,
 }
@@ -186,7 +190,7 @@ impl Default for AssessSettings {
     }
 }
 
-/// What one incident or one chat turn may use, all agents together.
+/// What one run may use, all its agents together: one investigation, one chat turn.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RunLimits {
     /// Tokens, read and written.
@@ -199,11 +203,20 @@ pub struct RunLimits {
     pub cycles: u32,
     /// Specialists at work at the same time.
     pub parallel: usize,
+    /// Questions to a model.
+    pub turns: u32,
 }
 
 impl Default for RunLimits {
     fn default() -> Self {
-        Self { tokens: 200_000, cost: 1.0, deadline: Duration::from_secs(300), cycles: 3, parallel: 4 }
+        Self {
+            tokens: 200_000,
+            cost: 1.0,
+            deadline: Duration::from_secs(300),
+            cycles: 3,
+            parallel: 4,
+            turns: 100,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) struct File {
     pub(super) agents: BTreeMap<String, Agent>,
     pub(super) assess: Assess,
     pub(super) limits: Limits,
+    pub(super) tenants: BTreeMap<String, Tenant>,
     pub(super) mcp: BTreeMap<String, Mcp>,
 }
 
@@ -68,6 +69,28 @@ pub(super) struct Limits {
     pub(super) deadline: Option<String>,
     pub(super) cycles: Option<u32>,
     pub(super) parallel: Option<usize>,
+    pub(super) turns: Option<u32>,
+    pub(super) incident: Option<Allowance>,
+    pub(super) day: Option<Allowance>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Allowance {
+    pub(super) tokens: Option<u64>,
+    pub(super) cost: Option<f64>,
+    pub(super) turns: Option<u64>,
+    pub(super) time: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Tenant {
+    pub(super) namespaces: Vec<String>,
+    pub(super) tokens: Option<u64>,
+    pub(super) cost: Option<f64>,
+    pub(super) turns: Option<u64>,
+    pub(super) time: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

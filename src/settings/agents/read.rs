@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     AgentSettings, AgentsSettings, AssessSettings, McpSettings, McpTransport, ModelSettings, ProviderKind,
-    ProviderSettings, RunLimits, raw,
+    ProviderSettings, RunLimits, quotas, raw,
 };
 use crate::settings::load::read_limited;
 use crate::settings::validate::Validator;
@@ -35,7 +35,7 @@ const MCP_AGENTS: [&str; 2] = ["orchestrator", "diagnostic"];
 /// Longest name of a server; it begins the names of its tools, which have at most 64 characters.
 const LONGEST_SERVER: usize = 24;
 
-const SECTIONS: [&str; 6] = ["providers", "models", "agents", "assess", "limits", "mcp"];
+const SECTIONS: [&str; 7] = ["providers", "models", "agents", "assess", "limits", "tenants", "mcp"];
 
 impl AgentsSettings {
     /// Checks a file given as text; `file` names it in messages.
@@ -83,6 +83,7 @@ pub(in crate::settings) fn read(
         file: None,
         assess: assess(check, &raw.assess),
         limits: limits(check, &raw.limits),
+        quotas: quotas::read(check, &raw.limits, raw.tenants),
         providers,
         models,
         model_order,
@@ -148,6 +149,7 @@ impl Reader<'_> {
             agents: self.named("agents"),
             assess: self.section("assess"),
             limits: self.section("limits"),
+            tenants: self.named("tenants"),
             mcp: self.named("mcp"),
         }
     }
@@ -286,8 +288,8 @@ fn assess(check: &mut Validator<'_>, raw: &raw::Assess) -> AssessSettings {
 
 fn limits(check: &mut Validator<'_>, raw: &raw::Limits) -> RunLimits {
     let default = RunLimits::default();
-    let zero = [raw.tokens == Some(0), raw.cycles == Some(0), raw.parallel == Some(0)];
-    for (key, _) in ["tokens", "cycles", "parallel"].iter().zip(zero).filter(|(_, zero)| *zero) {
+    let zero = [raw.tokens == Some(0), raw.cycles == Some(0), raw.parallel == Some(0), raw.turns == Some(0)];
+    for (key, _) in ["tokens", "cycles", "parallel", "turns"].iter().zip(zero).filter(|(_, zero)| *zero) {
         check.add(&format!("limits.{key}"), "must be 1 or more");
     }
     if raw.cost.is_some_and(|cost| !(cost.is_finite() && cost > 0.0)) {
@@ -301,6 +303,7 @@ fn limits(check: &mut Validator<'_>, raw: &raw::Limits) -> RunLimits {
         deadline,
         cycles: raw.cycles.unwrap_or(default.cycles),
         parallel: raw.parallel.unwrap_or(default.parallel),
+        turns: raw.turns.unwrap_or(default.turns),
     }
 }
 

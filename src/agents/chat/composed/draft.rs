@@ -19,6 +19,15 @@ pub(super) struct Draft {
     gaps: Vec<String>,
 }
 
+/// Why there is no model.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::agents::chat) enum Without<'a> {
+    /// None is configured; this file would name them.
+    Models(&'a str),
+    /// A limit is reached; which, and when it begins anew.
+    Budget(&'a str),
+}
+
 /// Where an answer ends at the latest.
 pub(super) struct Limits<'a> {
     /// Texts at which it ends.
@@ -75,7 +84,7 @@ impl Draft {
     }
 
     /// The whole answer, cut at its limits.
-    pub(super) fn finish(mut self, models_file: &str, limits: &Limits<'_>) -> (String, Finish) {
+    pub(super) fn finish(mut self, without: Without<'_>, limits: &Limits<'_>) -> (String, Finish) {
         if self.paragraphs.is_empty() {
             let looked = if self.looked.is_empty() { "nothing".to_owned() } else { self.looked.join("; ") };
             self.paragraphs.push(format!("Nothing was found about that. Looked at: {looked}."));
@@ -86,10 +95,15 @@ impl Draft {
             let more = if more == 0 { String::new() } else { format!("; and {more} more") };
             self.paragraphs.push(format!("Not everything could be seen: {}{more}.", self.gaps.join("; ")));
         }
-        self.paragraphs.push(format!(
-            "No language model is configured, so this was composed from analyzers, incidents and documents. Name a \
-             provider and a model in {models_file} to have questions investigated."
-        ));
+        self.paragraphs.push(match without {
+            Without::Models(file) => format!(
+                "No language model is configured, so this was composed from analyzers, incidents and documents. Name \
+                 a provider and a model in {file} to have questions investigated."
+            ),
+            Without::Budget(why) => format!(
+                "No language model was asked: {why}. So this was composed from analyzers, incidents and documents."
+            ),
+        });
         cut(&self.paragraphs.join("\n\n"), limits)
     }
 }
@@ -165,7 +179,7 @@ mod tests {
         let mut draft = Draft::default();
         draft.looked_at("the names of 40 objects in cluster prod");
         draft.looked_at("78 documents");
-        let (text, finish) = draft.finish("agents.toml", &UNLIMITED);
+        let (text, finish) = draft.finish(Without::Models("agents.toml"), &UNLIMITED);
         assert!(
             text.starts_with(
                 "Nothing was found about that. Looked at: the names of 40 objects in cluster prod; 78 documents."
@@ -174,6 +188,18 @@ mod tests {
         );
         assert!(text.contains("No language model is configured") && text.contains("agents.toml"), "{text}");
         assert_eq!(finish, Finish::Stop);
+    }
+
+    #[test]
+    fn where_a_limit_is_reached_the_answer_says_so() {
+        let mut draft = Draft::default();
+        draft.say("All is well.");
+        let (text, _) = draft.finish(Without::Budget("the limit is reached"), &UNLIMITED);
+        assert!(
+            text.contains("No language model was asked: the limit is reached. So this was composed"),
+            "{text}"
+        );
+        assert!(!text.contains("is configured"), "{text}");
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::observe::Observer;
 use crate::recall::Recall;
 use crate::store::Store;
 use draft::Draft;
+pub(super) use draft::Without;
 use intent::Intent;
 use subject::Named;
 
@@ -124,7 +125,10 @@ impl<'a> Composer<'a> {
 }
 
 /// Answers the last question of the turn.
-pub(super) async fn compose(mut composer: Composer<'_>, models_file: &str) -> Result<ChatAnswer, ChatError> {
+pub(super) async fn compose(
+    mut composer: Composer<'_>,
+    without: Without<'_>,
+) -> Result<ChatAnswer, ChatError> {
     let intent = Intent::of(composer.question(), composer.about.is_some());
     tracing::debug!(?intent, "composing an answer");
     composer.answer(&intent).await.map_err(ChatError::Failed)?;
@@ -133,7 +137,7 @@ pub(super) async fn compose(mut composer: Composer<'_>, models_file: &str) -> Re
         composer.say(RunEvent::Citation { cited }).await;
     }
     let limits = draft::Limits { stop: &composer.turn.stop, max_tokens: composer.turn.max_tokens };
-    let (text, finish) = std::mem::take(&mut composer.draft).finish(models_file, &limits);
+    let (text, finish) = std::mem::take(&mut composer.draft).finish(without, &limits);
     for piece in draft::pieces(&text, PIECE) {
         composer.say(RunEvent::Text { text: piece.to_owned() }).await;
     }
