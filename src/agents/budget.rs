@@ -62,6 +62,11 @@ impl Budget {
         self.whole.lock().unwrap_or_else(PoisonError::into_inner).spent += spent;
     }
 
+    /// Counts what an earlier process has used of the same budget.
+    pub(crate) fn used_before(&self, spent: Spent) {
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner).spent += spent;
+    }
+
     /// Room for a call that reads and writes at most about `tokens`. Agents that work at the same time cannot go over
     /// the limit together.
     pub(crate) fn admit(&self, tokens: u64) -> Result<Reservation, Exceeded> {

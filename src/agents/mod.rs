@@ -16,6 +16,7 @@ pub mod progress;
 mod prompt;
 mod roster;
 mod run;
+pub mod runs;
 mod talk;
 pub mod tools;
 mod wordings;
@@ -119,7 +120,8 @@ impl Agents {
             && let Some(chain) = models.chain(&agent.models)
         {
             let (prompt, egress) = (agent.prompt.clone(), parts.egress.clone());
-            recall.reword_by(Arc::new(Wordings { chain, prompt, egress }));
+            let store = parts.store.clone();
+            recall.reword_by(Arc::new(Wordings { chain, prompt, egress, store }));
         }
         let inner = Inner {
             settings: parts.settings,

@@ -10,8 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::model::{Ask, Chain};
 use super::prompt::Prompt;
+use super::roster::LIBRARIAN;
+use super::run::{Keeping, Record, Records, Task};
 use crate::egress::Egress;
 use crate::recall::Reword;
+use crate::store::{MessageDetail, RunKind, RunState, Store};
 
 /// How long the model may think; a search does not wait longer.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -27,6 +30,7 @@ pub(super) struct Wordings {
     pub(super) chain: Chain,
     pub(super) prompt: Prompt,
     pub(super) egress: Egress,
+    pub(super) store: Store,
 }
 
 impl Reword for Wordings {
@@ -53,15 +57,30 @@ impl Wordings {
             ("fence", session.preamble()),
             ("question", session.untrusted("question", question)),
         ]);
+        let first = Message::user(self.prompt.fill(&values));
+        let task = Task { agent: LIBRARIAN, prompt: &self.prompt.hash, question, cycle: 0 };
+        let records = Records::of(self.store.clone(), RunKind::Wordings);
+        let mut keeping = Keeping::begin(&records, &task, &session, &[&first]);
+        let mut record = Record::begin();
         let ask = Ask {
-            messages: vec![Message::user(self.prompt.fill(&values))],
+            messages: vec![first],
             max_tokens: Some(ANSWER_TOKENS),
             temperature: Some(0.0),
             ..Ask::default()
         };
         let deadline = Instant::now() + DEADLINE;
         let cancel = CancellationToken::new();
-        Ok(self.chain.ask(&ask, &mut |_| {}, &cancel, deadline).await?.text)
+        let answer = self.chain.ask(&ask, &mut |_| {}, &cancel, deadline).await;
+        let (state, outcome) = match &answer {
+            Ok(answer) => {
+                record.book(answer);
+                keeping.note(&answer.message, MessageDetail::default(), &session);
+                (RunState::Finished, wordings(&answer.text).join("; "))
+            }
+            Err(error) => (RunState::Failed, error.to_string()),
+        };
+        keeping.finish(&record, &session, state, &outcome).await;
+        Ok(answer?.text)
     }
 }
 

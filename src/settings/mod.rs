@@ -20,7 +20,7 @@ use std::time::Duration;
 
 pub use agents::{
     AgentSettings, AgentsSettings, AssessSettings, McpSettings, McpTransport, ModelSettings, ProviderKind,
-    ProviderSettings, RunLimits,
+    ProviderSettings, RunLimits, RunsSettings,
 };
 pub use egress::EgressSettings;
 use jiff::Timestamp;

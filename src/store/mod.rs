@@ -1,4 +1,5 @@
-//! The durable truth: incidents, their events, the alerts behind them, the latest Snapshot of each, and conversations.
+//! The durable truth: incidents, their events, the alerts behind them, the latest Snapshot of each, conversations, and the
+//! runs of agents.
 //!
 //! Owns every SQL statement, the transaction boundaries and the row leases that let several replicas share work. It
 //! decides nothing: incidents move by [`crate::incident::Incident::apply`], alerts are routed by
@@ -18,6 +19,7 @@ mod list;
 mod open;
 mod read;
 mod received;
+mod runs;
 mod snapshot;
 mod sql;
 mod writer;
@@ -33,6 +35,10 @@ pub use conversations::{
 pub use error::{ActError, CommitError, FindError, StoreError};
 pub use list::{IncidentFilter, IncidentSummary, MAX_PAGE, Page};
 pub use received::Received;
+pub use runs::{
+    KeptRun, MOST_MESSAGE_BYTES, MOST_RUN_BYTES, MOST_RUN_MESSAGES, MessageDetail, RunFilter, RunId, RunKind,
+    RunMessage, RunPage, RunRetention, RunState, RunSummary, Tidied, ToolRecord,
+};
 use sqlx::AnyPool;
 use tokio::sync::{Semaphore, SemaphorePermit, broadcast};
 

@@ -16,6 +16,7 @@ pub use desk::Chat;
 use super::progress::Progress;
 use super::tools::Access;
 use crate::incident::IncidentId;
+use crate::store::ConversationId;
 
 /// Who wrote a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct ChatTurn {
     pub messages: Vec<ChatMessage>,
     /// The incident that it is about.
     pub about: Option<IncidentId>,
+    /// The conversation that it is kept in, where it is.
+    pub conversation: Option<ConversationId>,
     /// The cluster; `None`: that of the incident, else the first.
     pub cluster: Option<String>,
     /// What of it may be read.

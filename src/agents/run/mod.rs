@@ -4,7 +4,11 @@
 //! retries and fall-back, is `model`'s business; what tools do is theirs. Everything that the model reads from the world
 //! is scrubbed and fenced here; everything that people read of it is scrubbed too.
 
+mod again;
 mod history;
+mod kept;
+mod records;
+mod redacted;
 mod shared;
 mod spoken;
 mod tool_calls;
@@ -23,8 +27,12 @@ use super::progress::RunEvent;
 use super::roster::Agent;
 use super::tools::{Definition, Tools};
 use crate::incident::AgentRun;
+use crate::store::{MessageDetail, RunState};
+use again::Said;
 use history::History;
-pub(crate) use shared::Shared;
+pub(crate) use kept::{Keeping, state_of};
+pub(crate) use records::{Records, Task};
+pub(crate) use shared::{Shared, Watch};
 
 /// How long a watcher may keep a run waiting for one event.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -73,29 +81,39 @@ pub(crate) struct Run<'a> {
     shared: &'a Shared,
     history: History,
     pub(crate) record: Record,
+    pub(crate) keeping: Keeping,
+    /// What the model said before a crash, and nobody has answered.
+    unanswered: Option<Said>,
 }
 
 /// What a run has used so far.
 pub(crate) struct Record {
     started: Instant,
+    /// How long it worked in earlier processes.
+    before: Duration,
     turns: u32,
+    /// Answers that were sent back.
+    repairs: u32,
     spent: Spent,
     models: Vec<String>,
     tools: BTreeMap<String, u32>,
 }
 
 impl Record {
-    fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         Self {
             started: Instant::now(),
+            before: Duration::ZERO,
             turns: 0,
+            repairs: 0,
             spent: Spent::default(),
             models: Vec::new(),
             tools: BTreeMap::new(),
         }
     }
 
-    fn book(&mut self, answer: &Answer) {
+    /// Counts an answer.
+    pub(crate) fn book(&mut self, answer: &Answer) {
         self.turns += 1;
         self.spent += answer.spent;
         if !self.models.contains(&answer.model) {
@@ -106,6 +124,7 @@ impl Record {
     /// As it is kept with the incident.
     pub(crate) fn finish(&self, agent: &Agent, prompt: &str, question: &str, outcome: String) -> AgentRun {
         AgentRun {
+            id: None,
             agent: agent.name.clone(),
             question: question.to_owned(),
             models: self.models.clone(),
@@ -115,9 +134,15 @@ impl Record {
             input_tokens: self.spent.input_tokens,
             output_tokens: self.spent.output_tokens,
             cost: self.spent.cost,
-            took_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            took_ms: self.took_ms(),
             outcome,
         }
+    }
+
+    /// How long it has worked, ms.
+    fn took_ms(&self) -> u64 {
+        let took = self.before + self.started.elapsed();
+        u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// What was used.
@@ -143,11 +168,18 @@ pub(crate) struct Turn {
 }
 
 impl<'a> Run<'a> {
-    /// An agent with its conversation. Every message has been through the session already.
-    pub(crate) fn new(agent: &'a Agent, chain: Chain, shared: &'a Shared, messages: Vec<Message>) -> Self {
+    /// An agent with its conversation, kept as `keeping`. Every message has been through the session already.
+    pub(crate) fn new(
+        agent: &'a Agent,
+        chain: Chain,
+        shared: &'a Shared,
+        messages: Vec<Message>,
+        keeping: Keeping,
+    ) -> Self {
         let history = History::new(messages, chain.context_tokens());
         let tools = shared.tools.subset(&agent.tools);
-        Self { agent, chain, tools, shared, history, record: Record::begin() }
+        let record = Record::begin();
+        Self { agent, chain, tools, shared, history, record, keeping, unanswered: None }
     }
 
     /// The same without tools.
@@ -161,6 +193,22 @@ impl<'a> Run<'a> {
         self.tools.definitions().into_iter().filter_map(definition).collect()
     }
 
+    /// Adds a message to the conversation.
+    fn push(&mut self, message: Message, detail: MessageDetail) {
+        self.keeping.note(&message, detail, &self.shared.session);
+        self.history.push(message);
+    }
+
+    /// Makes durable what a model has said.
+    async fn save(&mut self) {
+        self.keeping.save_if_due(&self.record, &self.shared.session).await;
+    }
+
+    /// Writes how it ended.
+    pub(crate) async fn finish(&mut self, state: RunState, outcome: &str) {
+        self.keeping.finish(&self.record, &self.shared.session, state, outcome).await;
+    }
+
     /// Whether this is the last turn that the limits leave: then the model has to answer with what it has.
     pub(crate) fn is_last(&self) -> bool {
         let used = self.record.spent.input_tokens + self.record.spent.output_tokens;
@@ -171,6 +219,7 @@ impl<'a> Run<'a> {
     /// One call of the model. Its answer is part of the conversation afterwards.
     pub(crate) async fn turn(&mut self, turn: Turn) -> Result<Answer, RunError> {
         self.check()?;
+        self.save().await;
         self.history.make_room();
         let max_tokens = turn.max_tokens.map(|most| most.min(LONGEST_ANSWER));
         let ask = Ask {
@@ -197,7 +246,7 @@ impl<'a> Run<'a> {
             }
         }
         self.record.book(&answer);
-        self.history.push(answer.message.clone());
+        self.push(answer.message.clone(), MessageDetail::default());
         Ok(answer)
     }
 

@@ -9,6 +9,7 @@ use crate::agents::Agents;
 use crate::agents::budget::Budget;
 use crate::agents::ledger::Ledger;
 use crate::agents::progress::Progress;
+use crate::agents::run::Records;
 use crate::agents::tools::{Access, Proposals, ToolContext, Tools};
 use crate::egress::Session;
 use crate::incident::{Evidence, Incident};
@@ -22,21 +23,30 @@ pub(crate) struct Shared {
     pub(crate) session: Session,
     pub(crate) ledger: Ledger,
     pub(crate) budget: Budget,
+    pub(crate) records: Records,
+    pub(crate) progress: Progress,
+    pub(crate) cancel: CancellationToken,
+}
+
+/// Who watches, and how they end it.
+pub(crate) struct Watch {
     pub(crate) progress: Progress,
     pub(crate) cancel: CancellationToken,
 }
 
 impl Agents {
-    /// What the agents of one incident or one chat turn share, with a session and a budget of its own.
+    /// What the agents of one incident or one chat turn share, with a session and a budget of its own; where an earlier
+    /// process has begun the same step, with its session, its Evidence, and what it has used.
     pub(in crate::agents) fn share(
         &self,
         observer: &Observer,
         access: Access,
         incident: Option<Arc<Incident>>,
         evidence: &[Evidence],
-        progress: Progress,
-        cancel: CancellationToken,
+        watch: Watch,
+        records: Records,
     ) -> Shared {
+        let Watch { progress, cancel } = watch;
         let context = ToolContext {
             observer: observer.clone(),
             access,
@@ -47,12 +57,22 @@ impl Agents {
             cancel: cancel.clone(),
             proposals: Proposals::default(),
         };
+        let (ledger, budget) = (Ledger::of(evidence), Budget::begin(self.inner.settings.limits));
+        let session = match records.left() {
+            None => self.inner.egress.session(),
+            Some(left) => {
+                ledger.restore(left.seen);
+                budget.used_before(left.spent);
+                self.inner.egress.resume(left.memory)
+            }
+        };
         Shared {
             tools: self.inner.tools.clone(),
             context,
-            session: self.inner.egress.session(),
-            ledger: Ledger::of(evidence),
-            budget: Budget::begin(self.inner.settings.limits),
+            session,
+            ledger,
+            budget,
+            records,
             progress,
             cancel,
         }

@@ -31,6 +31,8 @@ pub struct AgentsSettings {
     pub assess: AssessSettings,
     /// What one incident or one chat turn may use.
     pub limits: RunLimits,
+    /// How long the runs of agents are kept.
+    pub runs: RunsSettings,
     /// Servers of the Model Context Protocol whose tools agents may call.
     pub mcp: BTreeMap<String, McpSettings>,
 }
@@ -204,6 +206,21 @@ pub struct RunLimits {
 impl Default for RunLimits {
     fn default() -> Self {
         Self { tokens: 200_000, cost: 1.0, deadline: Duration::from_secs(300), cycles: 3, parallel: 4 }
+    }
+}
+
+/// How long the runs of agents are kept, with everything that was said in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunsSettings {
+    /// Runs that ended longer ago are removed.
+    pub keep_for: Duration,
+    /// Most runs; the oldest beyond them are removed.
+    pub keep_at_most: u64,
+}
+
+impl Default for RunsSettings {
+    fn default() -> Self {
+        Self { keep_for: Duration::from_secs(30 * 24 * 3600), keep_at_most: 10_000 }
     }
 }
 

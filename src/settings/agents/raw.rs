@@ -15,6 +15,7 @@ pub(super) struct File {
     pub(super) agents: BTreeMap<String, Agent>,
     pub(super) assess: Assess,
     pub(super) limits: Limits,
+    pub(super) runs: Runs,
     pub(super) mcp: BTreeMap<String, Mcp>,
 }
 
@@ -68,6 +69,13 @@ pub(super) struct Limits {
     pub(super) deadline: Option<String>,
     pub(super) cycles: Option<u32>,
     pub(super) parallel: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Runs {
+    pub(super) keep_for: Option<String>,
+    pub(super) keep_at_most: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

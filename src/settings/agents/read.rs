@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     AgentSettings, AgentsSettings, AssessSettings, McpSettings, McpTransport, ModelSettings, ProviderKind,
-    ProviderSettings, RunLimits, raw,
+    ProviderSettings, RunLimits, RunsSettings, raw,
 };
 use crate::settings::load::read_limited;
 use crate::settings::validate::Validator;
@@ -35,7 +35,7 @@ const MCP_AGENTS: [&str; 2] = ["orchestrator", "diagnostic"];
 /// Longest name of a server; it begins the names of its tools, which have at most 64 characters.
 const LONGEST_SERVER: usize = 24;
 
-const SECTIONS: [&str; 6] = ["providers", "models", "agents", "assess", "limits", "mcp"];
+const SECTIONS: [&str; 7] = ["providers", "models", "agents", "assess", "limits", "runs", "mcp"];
 
 impl AgentsSettings {
     /// Checks a file given as text; `file` names it in messages.
@@ -83,6 +83,7 @@ pub(in crate::settings) fn read(
         file: None,
         assess: assess(check, &raw.assess),
         limits: limits(check, &raw.limits),
+        runs: runs(check, &raw.runs),
         providers,
         models,
         model_order,
@@ -148,6 +149,7 @@ impl Reader<'_> {
             agents: self.named("agents"),
             assess: self.section("assess"),
             limits: self.section("limits"),
+            runs: self.section("runs"),
             mcp: self.named("mcp"),
         }
     }
@@ -301,6 +303,18 @@ fn limits(check: &mut Validator<'_>, raw: &raw::Limits) -> RunLimits {
         deadline,
         cycles: raw.cycles.unwrap_or(default.cycles),
         parallel: raw.parallel.unwrap_or(default.parallel),
+    }
+}
+
+fn runs(check: &mut Validator<'_>, raw: &raw::Runs) -> RunsSettings {
+    let default = RunsSettings::default();
+    if raw.keep_at_most == Some(0) {
+        check.add("runs.keep_at_most", "must be 1 or more");
+    }
+    let default_ms = u64::try_from(default.keep_for.as_millis()).unwrap_or(u64::MAX);
+    RunsSettings {
+        keep_for: check.duration("runs.keep_for", raw.keep_for.as_ref(), default_ms),
+        keep_at_most: raw.keep_at_most.unwrap_or(default.keep_at_most),
     }
 }
 
