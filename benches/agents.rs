@@ -117,6 +117,7 @@ async fn run(agents: &Agents) -> Result<()> {
         agent: "orchestrator".to_owned(),
         messages: vec![ChatMessage { role: Role::User, text: "Why does checkout crash?".to_owned() }],
         about: None,
+        conversation: None,
         cluster: None,
         access: Access::Everything,
         stop: Vec::new(),

@@ -116,6 +116,8 @@ impl App {
             workflow.run(stop).await;
         });
         tasks.spawn(telemetry::metrics::upkeep(self.metrics.clone(), shutdown.clone()));
+        let (agents, stop) = (self.agents.clone(), shutdown.clone());
+        tasks.spawn(async move { agents.tidy(stop).await });
         let state = HttpState {
             store: self.store.clone(),
             recall: self.recall,

@@ -60,6 +60,17 @@ impl Ledger {
         entered
     }
 
+    /// Puts back what an earlier process had numbered. A number that is taken stays with what has it.
+    pub(crate) fn restore(&self, seen: Vec<Evidence>) {
+        let mut entries = self.entries();
+        for evidence in seen {
+            if entries.len() >= MOST {
+                break;
+            }
+            entries.entry(evidence.id).or_insert(evidence);
+        }
+    }
+
     /// The Evidence with this number.
     pub(crate) fn get(&self, id: EvidenceId) -> Option<Evidence> {
         self.entries().get(&id).cloned()
@@ -108,6 +119,18 @@ mod tests {
         };
         assert_eq!((ids(first), ids(again)), (vec![1, 2], vec![2, 3]));
         assert!(ledger.get(EvidenceId(4)).is_none());
+    }
+
+    #[test]
+    fn what_is_restored_keeps_its_number_and_new_ones_come_after_it() {
+        let before = Ledger::default();
+        let seen = before.enter(vec![observation("a"), observation("b")]);
+        let after = Ledger::of(&seen[..1]);
+        after.restore(seen.clone());
+        after.restore(vec![crate::incident::Evidence { statement: "other".to_owned(), ..seen[0].clone() }]);
+        assert_eq!(after.get(EvidenceId(1)), Some(seen[0].clone()));
+        assert_eq!(after.get(EvidenceId(2)), Some(seen[1].clone()));
+        assert_eq!(after.enter(vec![observation("c")])[0].id, EvidenceId(3));
     }
 
     #[test]

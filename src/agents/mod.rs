@@ -16,6 +16,7 @@ pub mod progress;
 mod prompt;
 mod roster;
 mod run;
+pub mod runs;
 mod talk;
 pub mod tools;
 mod wordings;
@@ -44,6 +45,7 @@ use mcp::Added;
 use model::Models;
 use progress::{Progress, RunEvent};
 use roster::Roster;
+use run::Summariser;
 use tools::Tools;
 use wordings::Wordings;
 
@@ -97,6 +99,7 @@ struct Inner {
     default_cluster: String,
     recall: Recall,
     store: Store,
+    summariser: Option<Arc<Summariser>>,
     live: broadcast::Sender<(IncidentId, RunEvent)>,
 }
 
@@ -130,6 +133,10 @@ impl Agents {
                 quotas: quotas.clone(),
             }));
         }
+        let summariser = roster.agent(roster::SUMMARY).and_then(|agent| {
+            let (chain, prompt) = (models.chain(&agent.models)?, agent.prompt.clone());
+            Some(Arc::new(Summariser { chain, prompt }))
+        });
         let inner = Inner {
             settings: parts.settings,
             quotas,
@@ -141,6 +148,7 @@ impl Agents {
             default_cluster: parts.default_cluster,
             recall: parts.recall,
             store: parts.store,
+            summariser,
             live: broadcast::Sender::new(LIVE),
         };
         Ok(Self { inner: Arc::new(inner) })

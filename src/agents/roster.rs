@@ -48,6 +48,9 @@ pub(crate) const REMEDIATION: &str = "remediation";
 /// The one who finds other words for a question to the documents.
 pub(crate) const LIBRARIAN: &str = "librarian";
 
+/// The one who summarises long conversations; only where a prompt for it is named.
+pub(crate) const SUMMARY: &str = "summary";
+
 /// The one who reflects on outcomes.
 pub(crate) const LEARNING: &str = "learning";
 

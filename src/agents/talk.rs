@@ -12,7 +12,7 @@ use super::chat::{ChatAnswer, ChatError, ChatMessage, ChatTurn, Finish, Role};
 use super::model::Answer;
 use super::progress::{Progress, RunEvent};
 use super::roster::{Agent, TALKERS};
-use super::run::{PATIENCE, Run, RunError, Shared, Turn};
+use super::run::{Keeping, PATIENCE, Records, Run, RunError, Shared, Task, Turn, Watch, state_of};
 use super::tools::Access;
 use super::{Agents, orchestrator};
 use crate::egress::Session;
@@ -36,9 +36,13 @@ impl Agents {
         let chain = chain.ok_or_else(|| ChatError::Unavailable("no model is configured".to_owned()))?;
         let incident = self.about(&turn).await?;
         let shared = self.shared_of(&turn, incident.as_ref())?;
-        let messages = messages(agent, &turn, incident.as_deref(), &shared.session);
-        let mut run = Run::new(agent, chain, &shared, messages);
+        let window = chain.context_tokens();
+        let messages = messages(agent, &turn, incident.as_deref(), &shared.session, window);
+        let keeping = keeping(agent, &turn, &messages, &shared);
+        let mut run = Run::new(agent, chain, &shared, messages, keeping);
         let answered = Box::pin(answer(&mut run, &turn)).await;
+        let outcome = answered.as_ref().map_or_else(ToString::to_string, |answer| answer.text.clone());
+        run.finish(state_of(&answered), &outcome).await;
         say_what_happened(&shared, &turn.progress).await;
         finish(&run, answered, &shared)
     }
@@ -59,8 +63,10 @@ impl Agents {
             ChatError::Invalid(format!("there is no cluster {named}; configured are {}", known.join(", ")))
         })?;
         let evidence = incident.map_or(&[][..], |incident| &incident.evidence);
-        let (progress, cancel) = (turn.progress.clone(), turn.cancel.clone());
-        Ok(self.share(observer, turn.access.clone(), incident.cloned(), evidence, progress, cancel))
+        let watch = Watch { progress: turn.progress.clone(), cancel: turn.cancel.clone() };
+        let about = incident.map(|incident| incident.id.clone());
+        let records = Records::of_turn(self.inner.store.clone(), turn.conversation.clone(), about);
+        Ok(self.share(observer, turn.access.clone(), incident.cloned(), evidence, watch, records))
     }
 }
 
@@ -77,15 +83,21 @@ fn permitted(mut incident: Incident, access: &Access) -> Result<Incident, ChatEr
 }
 
 /// The conversation as the model reads it: our prompt first, then what people and we said, scrubbed.
-fn messages(agent: &Agent, turn: &ChatTurn, incident: Option<&Incident>, session: &Session) -> Vec<Message> {
+fn messages(
+    agent: &Agent,
+    turn: &ChatTurn,
+    incident: Option<&Incident>,
+    session: &Session,
+    window: u64,
+) -> Vec<Message> {
     let role = TALKERS.iter().find(|(name, _)| *name == agent.name);
     let role = role.map_or(agent.name.clone(), |(name, what)| format!("{name} agent, who {what}"));
     let about = incident.map(|incident| {
-        let evidence = orchestrator::words::evidence(&incident.evidence, session);
-        let hypotheses = orchestrator::words::hypotheses(&incident.hypotheses, session);
+        let evidence = orchestrator::words::evidence(&incident.evidence, session, window);
+        let hypotheses = orchestrator::words::hypotheses(&incident.hypotheses, session, window);
         format!(
             "# The incident that this is about\n{}\nPhase: {:?}.\n\n## Hypotheses\n{hypotheses}\n\n## Evidence\n{evidence}",
-            orchestrator::words::incident(incident, session),
+            orchestrator::words::incident(incident, session, window),
             incident.phase
         )
     });
@@ -97,6 +109,15 @@ fn messages(agent: &Agent, turn: &ChatTurn, incident: Option<&Incident>, session
     ]);
     let said = turn.messages.iter().map(|message| said(message, session));
     std::iter::once(Message::system(agent.chat_prompt.fill(&values))).chain(said).collect()
+}
+
+/// The turn as it is kept: with our prompt and the question, without what was said before, which clients send each time.
+fn keeping(agent: &Agent, turn: &ChatTurn, messages: &[Message], shared: &Shared) -> Keeping {
+    let question = turn.messages.last().map(|message| message.text.as_str()).unwrap_or_default();
+    let task = Task { agent: &agent.name, prompt: &agent.chat_prompt.hash, question, cycle: 0 };
+    let first = messages.first().into_iter();
+    let kept: Vec<&Message> = first.chain(messages.last().filter(|_| messages.len() > 1)).collect();
+    Keeping::begin(&shared.records, &task, &shared.session, &kept)
 }
 
 fn said(message: &ChatMessage, session: &Session) -> Message {
@@ -162,7 +183,7 @@ fn finish(
             (shared.session.restore(&answer.text), if cut { Finish::Length } else { Finish::Stop })
         }
         Err(RunError::Budget(why)) => (format!("{CUT_SHORT}: {why}."), Finish::Length),
-        Err(RunError::Quota(why)) => return Err(ChatError::Spent(why)),
+        Err(RunError::Quota(why) | RunError::TooLong(why)) => return Err(ChatError::NotAsked(why)),
         Err(error @ RunError::Turns(_)) => (format!("{CUT_SHORT}: {error}."), Finish::Length),
         Err(RunError::Cancelled) => return Err(ChatError::Cancelled),
         Err(RunError::Unanswered(why)) => return Err(ChatError::Unavailable(shared.session.restore(&why))),

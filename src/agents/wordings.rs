@@ -11,11 +11,13 @@ use tokio_util::sync::CancellationToken;
 use super::budget::{Books, Budget};
 use super::model::{Ask, Chain, ModelError, Spent};
 use super::prompt::Prompt;
+use super::roster::LIBRARIAN;
+use super::run::{Keeping, Record, Records, Task};
 use crate::egress::Egress;
 use crate::incident::Incident;
 use crate::recall::Reword;
 use crate::settings::{Quotas, RunLimits};
-use crate::store::Store;
+use crate::store::{MessageDetail, RunKind, RunState, Store};
 
 /// Three wordings are short.
 const ANSWER_TOKENS: u64 = 200;
@@ -71,8 +73,13 @@ impl Wordings {
             ("fence", session.preamble()),
             ("question", session.untrusted("question", question)),
         ]);
+        let first = Message::user(self.prompt.fill(&values));
+        let task = Task { agent: LIBRARIAN, prompt: &self.prompt.hash, question, cycle: 0 };
+        let records = Records::of(self.store.clone(), RunKind::Wordings);
+        let mut keeping = Keeping::begin(&records, &task, &session, &[&first]);
+        let mut record = Record::begin();
         let ask = Ask {
-            messages: vec![Message::user(self.prompt.fill(&values))],
+            messages: vec![first],
             max_tokens: Some(ANSWER_TOKENS),
             temperature: Some(0.0),
             ..Ask::default()
@@ -80,9 +87,21 @@ impl Wordings {
         let cancel = CancellationToken::new();
         let _ends_with_the_search = cancel.clone().drop_guard();
         let chain = self.chain.clone();
+        // A task of its own: also of a search that nobody waits for any more it is noted what it has used.
         let asking = tokio::spawn(async move {
             let mut spent = Spent::default();
-            chain.ask_within(&ask, &mut |_| {}, &cancel, &budget, &mut spent).await
+            let answer = chain.ask_within(&ask, &mut |_| {}, &cancel, &budget, &mut spent).await;
+            let (state, outcome) = match &answer {
+                Ok(answer) => {
+                    record.book(answer);
+                    keeping.note(&answer.message, MessageDetail::default(), &session);
+                    (RunState::Finished, wordings(&answer.text).join("; "))
+                }
+                Err(ModelError::Cancelled) => (RunState::Cancelled, "nobody waits for it".to_owned()),
+                Err(error) => (RunState::Failed, error.to_string()),
+            };
+            keeping.finish(&record, &session, state, &outcome).await;
+            answer
         });
         Ok(asking.await.map_err(|_| ModelError::Cancelled)??.text)
     }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::output::{Format, age, heading, print, render, story, table};
 use super::{Client, recalled, text, watch};
 use crate::http::{CloseRequest, IncidentDetail};
-use crate::incident::{Phase, Severity};
+use crate::incident::{AgentRun, Phase, Severity};
 use crate::settings::Environment;
 use crate::store::{IncidentSummary, Page};
 
@@ -198,7 +198,23 @@ fn show(detail: &IncidentDetail) -> String {
         Phase::Closed => String::new(),
         _ => format!("\nFollow it: kubewright incidents watch {id}\n"),
     };
-    story(&detail.story) + &reading(detail) + &text::lines(&next)
+    story(&detail.story) + &agents(detail) + &reading(detail) + &text::lines(&next)
+}
+
+/// What agents did about an incident, with the names of their runs. Empty where there was none.
+fn agents(detail: &IncidentDetail) -> String {
+    let Some(investigation) = &detail.incident.investigation else { return String::new() };
+    let run = |run: &AgentRun| {
+        let (id, tokens) = (run.id.as_deref().unwrap_or("(not kept)"), run.input_tokens + run.output_tokens);
+        format!(
+            "{id} {}: {} ({} turns, {tokens} tokens, ${:.4})",
+            run.agent, run.outcome, run.turns, run.cost
+        )
+    };
+    let said = std::iter::once(investigation.reason.clone()).chain(investigation.runs.iter().map(run));
+    let lines: String = said.map(|line| format!("  {}\n", text::line(&line))).collect();
+    let shown = if investigation.runs.is_empty() { "" } else { "  More of one: kubewright runs show ID\n" };
+    format!("\n{}{lines}{shown}", heading("What agents did"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The command line, one file a subcommand.
 //!
 //! Owns arguments, how results look in a terminal, and the client of our own HTTP interface. It holds no logic about
-//! incidents: `incidents`, `approvals`, `ask` and `chat` talk to a running server, `serve`, `demo` and `sim` build the program and run it,
+//! incidents: `incidents`, `approvals`, `runs`, `ask` and `chat` talk to a running server, `serve`, `demo` and `sim` build the program and run it,
 //! `ingest`, `search`, `knowledge` and `eval` open the knowledge base themselves.
 
 mod approvals;
@@ -21,6 +21,7 @@ mod mcp;
 mod narrate;
 mod openapi;
 mod output;
+mod runs;
 mod search;
 pub mod serve;
 pub mod sim;
@@ -55,7 +56,7 @@ Examples:
   kubewright search exit code 137 -k 3
 
 Environment:
-  KUBEWRIGHT_SERVER   the server that incidents, approvals, ask and chat talk to, like --server
+  KUBEWRIGHT_SERVER   the server that incidents, approvals, runs, ask and chat talk to, like --server
   KUBEWRIGHT_TOKEN    its bearer token, like --token-file
   KUBEWRIGHT_LOG      what is logged, for instance warn,kubewright=debug
 
@@ -112,6 +113,9 @@ pub enum Command {
     /// List and answer repairs that wait for a person
     #[command(subcommand)]
     Approvals(approvals::ApprovalsCommand),
+    /// List and show what agents of a running server did
+    #[command(subcommand)]
+    Runs(runs::RunsCommand),
     /// Ask a running server one question
     Ask(ask::AskArgs),
     /// Talk to a running server
@@ -157,6 +161,10 @@ pub async fn run(
         Command::Approvals(command) => {
             let client = Client::connect(&connection, &environment)?;
             approvals::run(command, &client, format, &environment, &shutdown).await
+        }
+        Command::Runs(command) => {
+            let client = Client::connect(&connection, &environment)?;
+            runs::run(command, &client, format).await
         }
         Command::Ask(args) => {
             let client = Client::connect(&connection, &environment)?;

@@ -19,6 +19,7 @@ const HEADING: Style = AnsiColor::Cyan.on_default().bold();
 pub enum Format {
     /// Tables and prose, for people
     #[default]
+    #[value(alias = "text")]
     Table,
     /// JSON, indented
     Json,
@@ -78,6 +79,11 @@ pub fn story(story: &Story) -> String {
         lines.iter().for_each(|line| shown.push_str(&format!("  {}\n", text::line(line))));
     }
     shown
+}
+
+/// The first line of something, for a terminal; it must have passed [`text`] already.
+pub(super) fn bold(line: &str) -> String {
+    format!("{BOLD}{line}{BOLD:#}\n")
 }
 
 /// A heading for a terminal.

@@ -25,6 +25,16 @@ impl Fence {
         Self { marker: hex::encode(rand::random::<[u8; 16]>()) }
     }
 
+    /// The fence of an earlier process; `None` if that is no marker of ours.
+    pub(super) fn with(marker: String) -> Option<Self> {
+        let ours = marker.len() == 32 && marker.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        ours.then_some(Self { marker })
+    }
+
+    pub(super) fn marker(&self) -> &str {
+        &self.marker
+    }
+
     /// The text between markers. It must be clean and scrubbed.
     pub(super) fn around(&self, source: &str, text: &str) -> String {
         let marker = &self.marker;

@@ -13,6 +13,7 @@ mod entropy;
 mod fence;
 mod instructions;
 mod manifest;
+mod memory;
 mod pattern;
 mod personal;
 mod placeholder;
@@ -32,6 +33,7 @@ use thiserror::Error;
 use crate::settings::EgressSettings;
 use detect::Detector;
 use instructions::Instructions;
+pub use memory::Memory;
 use personal::Personal;
 use rule::Rules;
 pub use session::{Flag, Session};
@@ -115,6 +117,12 @@ impl Egress {
     #[must_use]
     pub fn session(&self) -> Session {
         Session::new(self.clone())
+    }
+
+    /// A run that another process has begun: with its fence, its flags, and placeholders that go on after its own.
+    #[must_use]
+    pub fn resume(&self, memory: Memory) -> Session {
+        Session::resumed(self.clone(), memory)
     }
 
     /// The text without secrets and private data, for logs, traces and embeddings. Placeholders are those of this one

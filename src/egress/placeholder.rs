@@ -37,6 +37,17 @@ pub(super) struct Again {
 }
 
 impl Placeholders {
+    /// None yet; numbers go on after these.
+    pub(super) fn after(numbers: BTreeMap<String, usize>) -> Self {
+        let last = numbers.into_iter().map(|(rule, number)| (Arc::from(rule), number)).collect();
+        Self { last, ..Self::default() }
+    }
+
+    /// The last number of each rule.
+    pub(super) fn numbers(&self) -> BTreeMap<String, usize> {
+        self.last.iter().map(|(rule, number)| (rule.to_string(), *number)).collect()
+    }
+
     /// The placeholder of a value.
     pub(super) fn of(&mut self, found: &Found, value: &str) -> String {
         *self.replaced.entry(found.rule.to_string()).or_default() += 1;

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 use super::clean::{Clean, clean};
 use super::detect::{Found, Refusal, apart};
 use super::fence::Fence;
 use super::instructions::Suspicion;
+use super::memory::Memory;
 use super::placeholder::Placeholders;
 use super::{Egress, bounded};
 use crate::telemetry::metrics;
@@ -17,7 +20,7 @@ use crate::telemetry::metrics;
 const MOST_FLAGS: usize = 200;
 
 /// Something in untrusted text that speaks to a model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flag {
     /// The rule that matched.
     pub rule: String,
@@ -45,6 +48,23 @@ struct State {
 impl Session {
     pub(super) fn new(egress: Egress) -> Self {
         Self { egress, fence: Arc::new(Fence::new()), state: Arc::default() }
+    }
+
+    pub(super) fn resumed(egress: Egress, memory: Memory) -> Self {
+        let Memory { marker, numbers, mut flags } = memory;
+        flags.truncate(MOST_FLAGS);
+        let placeholders = Placeholders::after(numbers);
+        let state = State { placeholders, tainted: !flags.is_empty(), flags };
+        let fence = Fence::with(marker).unwrap_or_else(Fence::new);
+        Self { egress, fence: Arc::new(fence), state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// What another process needs to go on; no value that was replaced is in it.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        let state = self.state();
+        let (numbers, flags) = (state.placeholders.numbers(), state.flags.clone());
+        Memory { marker: self.fence.marker().to_owned(), numbers, flags }
     }
 
     /// Text of our own or of the user, without secrets and private data.

@@ -196,7 +196,7 @@ pub(super) async fn find(store: &Store, text: &str) -> Result<Incident, ApiError
 }
 
 /// A client's text in a message: not longer than an identifier could be.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     text.chars().take(40).collect()
 }
 

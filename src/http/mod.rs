@@ -22,6 +22,7 @@ mod mcp;
 mod openapi;
 mod origin;
 mod runbook;
+mod runs;
 mod usage;
 mod webhooks;
 
@@ -57,6 +58,7 @@ pub use knowledge::{
 };
 pub use manual::IncidentOpened;
 pub use openapi::openapi;
+pub use runs::RunDetail;
 pub use usage::{Amounts, Limits, Metered, UsageToday};
 pub use webhooks::{Accepted, Rejected};
 
@@ -160,6 +162,8 @@ fn guarded(max_webhook_bytes: usize) -> OpenApiRouter<Inner> {
         .routes(routes!(feed::stream))
         .routes(routes!(graph::show))
         .routes(routes!(runbook::show))
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::show))
         .routes(routes!(approvals::list))
         .routes(routes!(approvals::approve))
         .routes(routes!(approvals::deny))

@@ -34,6 +34,7 @@ pub(super) fn frame() -> OpenApi {
         (name = "webhooks", description = "Where alerts are sent."),
         (name = "incidents", description = "What is and was going on."),
         (name = "approvals", description = "Repairs that wait for a person."),
+        (name = "runs", description = "What agents were asked and did, with everything that was said."),
         (name = "chat", description = "Questions in words; below /v1 as OpenAI's clients ask them."),
         (name = "knowledge", description = "Documents and past incidents to search."),
         (name = "operations", description = "Health, metrics, this document."),

@@ -24,6 +24,9 @@ pub enum InvestigationEnd {
 /// One run of one agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AgentRun {
+    /// Its name, `run-…`, under which everything that was said in it is kept; none where it could not be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// The agent's name.
     pub agent: String,
     /// What it was asked.
@@ -83,6 +86,11 @@ impl Investigation {
         if later.recommendation.is_some() {
             self.recommendation.clone_from(&later.recommendation);
         }
+    }
+
+    /// The names of its runs, where they were kept.
+    pub fn run_ids(&self) -> impl Iterator<Item = &str> {
+        self.runs.iter().filter_map(|run| run.id.as_deref())
     }
 
     /// Whether something that the agents read tried to instruct them.

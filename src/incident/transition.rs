@@ -31,7 +31,11 @@ impl Incident {
                 self.hypotheses.clone_from(hypotheses);
                 self.phase = Phase::Plan;
             }
-            Event::Investigated { investigation } => self.investigated(investigation),
+            Event::Investigated { investigation } => {
+                // It ends no step: one that fails after it has failed once more.
+                self.step_failures = failures;
+                self.investigated(investigation);
+            }
             Event::Planned { plan } => self.planned(plan),
             Event::Decided { decision } => {
                 self.decision = Some(decision.clone());

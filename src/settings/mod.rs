@@ -20,7 +20,7 @@ use std::time::Duration;
 
 pub use agents::{
     AgentSettings, AgentsSettings, Allowance, AssessSettings, McpSettings, McpTransport, ModelSettings,
-    OTHERS, ProviderKind, ProviderSettings, Quotas, RunLimits, TenantSettings,
+    OTHERS, ProviderKind, ProviderSettings, Quotas, RunLimits, RunsSettings, TenantSettings,
 };
 pub use egress::EgressSettings;
 use jiff::Timestamp;

@@ -1,5 +1,5 @@
-//! The durable truth: incidents, their events, the alerts behind them, the latest Snapshot of each, conversations, and what
-//! language models have used.
+//! The durable truth: incidents, their events, the alerts behind them, the latest Snapshot of each, conversations, the
+//! runs of agents, and what language models have used.
 //!
 //! Owns every SQL statement, the transaction boundaries and the row leases that let several replicas share work. It
 //! decides nothing: incidents move by [`crate::incident::Incident::apply`], alerts are routed by
@@ -19,6 +19,8 @@ mod list;
 mod open;
 mod read;
 mod received;
+mod results;
+mod runs;
 mod snapshot;
 mod sql;
 mod usage;
@@ -35,6 +37,11 @@ pub use conversations::{
 pub use error::{ActError, CommitError, FindError, StoreError};
 pub use list::{IncidentFilter, IncidentSummary, MAX_PAGE, Page};
 pub use received::Received;
+pub use results::KeptResult;
+pub use runs::{
+    KeptRun, MOST_MESSAGE_BYTES, MOST_RUN_BYTES, MOST_RUN_MESSAGES, MessageDetail, RunFilter, RunId, RunKind,
+    RunMessage, RunPage, RunRetention, RunState, RunSummary, Tidied, ToolRecord,
+};
 use sqlx::AnyPool;
 use tokio::sync::{Semaphore, SemaphorePermit, broadcast};
 pub use usage::{Account, Ceiling, DayUsage, Overrun, Reserved, Resource, Usage, UsageScope, UsedBy};

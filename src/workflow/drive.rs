@@ -43,7 +43,7 @@ impl Workflow {
             let work = AssertUnwindSafe(self.step(&incident).instrument(span)).catch_unwind();
             let limit = self.limit(phase);
             let step = match tokio::time::timeout(limit, work).await {
-                Ok(Ok(Ok(step))) => step,
+                Ok(Ok(Ok(step))) => with_failure(&incident, step),
                 Ok(Ok(Err(error))) => failed(&incident, &error),
                 Ok(Err(_)) => {
                     failed(&incident, &anyhow::anyhow!("a bug in kubewright; its log has the details"))
@@ -117,6 +117,14 @@ fn due(incident: &Incident) -> bool {
 
 fn kinds(events: &[Event]) -> String {
     events.iter().map(Event::kind).collect::<Vec<_>>().join(",")
+}
+
+/// A step that failed after something was worth saving: the events, then the failure.
+fn with_failure(incident: &Incident, mut step: Step) -> Step {
+    if let Some(error) = step.then_failed.take() {
+        step.events.extend(failed(incident, &error).events);
+    }
+    step
 }
 
 /// A step that could not be done: tried again later, and after a while handed to people.

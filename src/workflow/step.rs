@@ -13,12 +13,14 @@ pub(super) struct Step {
     pub(super) snapshot: Option<Snapshot>,
     /// Look again after this long; `None`: when the incident's state says.
     pub(super) wait: Option<Duration>,
+    /// What went wrong after the events, which are saved all the same.
+    pub(super) then_failed: Option<anyhow::Error>,
 }
 
 impl Step {
     /// Something happened.
     pub(super) fn events(events: impl IntoIterator<Item = Event>) -> Self {
-        Self { events: events.into_iter().collect(), snapshot: None, wait: None }
+        Self { events: events.into_iter().collect(), snapshot: None, wait: None, then_failed: None }
     }
 
     /// For people, and why.

@@ -69,6 +69,7 @@ fn turn(namespaces: &[&str]) -> ChatTurn {
             text: "what does KubePodCrashLooping mean?".to_owned(),
         }],
         about: None,
+        conversation: None,
         cluster: None,
         access: if names.is_empty() { Access::Everything } else { Access::Namespaces(names) },
         stop: Vec::new(),
@@ -124,7 +125,7 @@ async fn chats_at_the_same_time_cannot_go_over_the_money_of_a_day_together() {
     let stage = start(&folder, &model, "[limits.day]\ncost = 0.021\n").await;
     let answers = futures::future::join_all((0..12).map(|_| stage.agents.talk(turn(&[])))).await;
     let answered = answers.iter().filter(|answer| answer.is_ok()).count();
-    let refused = answers.iter().filter(|answer| matches!(answer, Err(ChatError::Spent(_)))).count();
+    let refused = answers.iter().filter(|answer| matches!(answer, Err(ChatError::NotAsked(_)))).count();
     assert_eq!((answered + refused, answered == model.requests().len()), (12, true), "{answers:?}");
     assert!((1..12).contains(&answered), "{answered}");
     assert!(used(&stage.store).await.cost <= 0.021);
@@ -137,7 +138,7 @@ async fn a_tenant_that_has_used_its_share_leaves_the_others_theirs() {
         "[tenants.shop]\nnamespaces = [\"shop*\"]\nturns = 1\n[tenants.data]\nnamespaces = [\"db\"]\n";
     let stage = start(&folder, &model, limits).await;
     assert!(stage.agents.talk(turn(&["shop", "shop-web"])).await.is_ok());
-    let Err(ChatError::Spent(why)) = stage.agents.talk(turn(&["shop-web"])).await else {
+    let Err(ChatError::NotAsked(why)) = stage.agents.talk(turn(&["shop-web"])).await else {
         panic!("the share is used up");
     };
     assert!(why.contains("of tenant shop for a day is reached"), "{why}");
@@ -153,7 +154,10 @@ async fn where_the_store_does_not_answer_no_model_is_asked() {
     let stage = start(&folder, &model, "").await;
     stage.store.close().await;
     let refused = stage.agents.talk(turn(&[])).await;
-    assert!(matches!(&refused, Err(ChatError::Spent(why)) if why.contains("cannot be read")), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(ChatError::NotAsked(why)) if why.contains("cannot be read")),
+        "{refused:?}"
+    );
     assert_eq!(model.requests().len(), 0);
 }
 

@@ -118,6 +118,7 @@ fn turn(text: &str, progress: Progress, cancel: &CancellationToken) -> ChatTurn 
         agent: "orchestrator".to_owned(),
         messages: vec![ChatMessage { role: Role::User, text: text.to_owned() }],
         about: None,
+        conversation: None,
         cluster: None,
         access: Access::Everything,
         stop: Vec::new(),

@@ -66,6 +66,7 @@ async fn on(sim: Sim, cluster: &ClusterSettings) -> Stage {
         now: Timestamp::now(),
         cancel: CancellationToken::new(),
         proposals: Proposals::default(),
+        keeps: None,
     };
     Stage { sim, tools: Tools::new(sources()), context, _folder: folder, _stop: stop.drop_guard() }
 }

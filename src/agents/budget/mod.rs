@@ -94,10 +94,16 @@ impl Budget {
         Self { pots: vec![Arc::new(whole)], books, limit: limits.deadline, deadline }
     }
 
-    /// The same for one agent, within limits of its own.
-    pub(crate) fn part(&self, agent: &str, tokens: u64, cost: f64) -> Self {
+    /// The same for one agent, within limits of its own, of which `before` is used already.
+    pub(crate) fn part(&self, agent: &str, tokens: u64, cost: f64, before: Spent) -> Self {
         let part = Pot::new(Some(agent.to_owned()), tokens, cost, u64::MAX);
+        part.used_before(before);
         Self { pots: self.pots.iter().cloned().chain([Arc::new(part)]).collect(), ..self.clone() }
+    }
+
+    /// Counts what an earlier process has used of the same run. In the store it is booked already.
+    pub(crate) fn used_before(&self, spent: Spent) {
+        self.pots.iter().for_each(|pot| pot.used_before(spent));
     }
 
     /// How many tokens the run, or the agent, may use yet.
@@ -211,7 +217,8 @@ mod tests {
     async fn agents_at_the_same_time_cannot_overspend_together() {
         let budget = Budget::begin(RunLimits { tokens: 100_000, cost: 0.01, ..limits() }, None);
         let dear = Want { read: 1_000, answer: 500, input_price: 2.0, output_price: 4.0 };
-        let parts: Vec<Budget> = (0..4).map(|n| budget.part(&n.to_string(), 50_000, 1.0)).collect();
+        let parts: Vec<Budget> =
+            (0..4).map(|n| budget.part(&n.to_string(), 50_000, 1.0, Spent::default())).collect();
         let mut rooms = Vec::new();
         for part in &parts {
             rooms.extend(part.reserve(dear).await.ok());
@@ -241,7 +248,7 @@ mod tests {
     #[tokio::test]
     async fn an_agent_has_limits_of_its_own() {
         let budget = Budget::begin(limits(), None);
-        let part = budget.part("judge", 300, 0.5);
+        let part = budget.part("judge", 300, 0.5, Spent::default());
         assert_eq!(part.tokens_left(), 300);
         let refused = part.reserve(want(301, 0)).await.unwrap_err();
         assert_eq!(refused.to_string(), "the budget of 300 tokens of the judge agent is used up");

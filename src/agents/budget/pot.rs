@@ -40,6 +40,13 @@ impl Pot {
         self.tokens.saturating_sub(self.used().tokens)
     }
 
+    /// Counts what was used elsewhere.
+    pub(super) fn used_before(&self, spent: Spent) {
+        let mut used = self.used();
+        used.tokens = used.tokens.saturating_add(spent.tokens());
+        used.cost += spent.cost;
+    }
+
     fn used(&self) -> MutexGuard<'_, Used> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -60,6 +60,7 @@ mod tests {
                 .map(|(role, text)| ChatMessage { role: *role, text: (*text).to_owned() })
                 .collect(),
             about: None,
+            conversation: None,
             cluster: None,
             access: Access::Everything,
             stop: Vec::new(),

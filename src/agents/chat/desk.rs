@@ -125,7 +125,7 @@ impl Chat {
         }
         match &self.inner.talk {
             Some(talk) => match talk.talk(turn.clone()).await {
-                Err(ChatError::Spent(why)) => Box::pin(self.composed(&turn, Without::Budget(&why))).await,
+                Err(ChatError::NotAsked(why)) => Box::pin(self.composed(&turn, Without::Answer(&why))).await,
                 answered => answered,
             },
             // Boxed: it holds a whole look at a cluster.

@@ -16,6 +16,7 @@ pub use desk::Chat;
 use super::progress::Progress;
 use super::tools::Access;
 use crate::incident::IncidentId;
+use crate::store::ConversationId;
 
 /// Who wrote a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct ChatTurn {
     pub messages: Vec<ChatMessage>,
     /// The incident that it is about.
     pub about: Option<IncidentId>,
+    /// The conversation that it is kept in, where it is.
+    pub conversation: Option<ConversationId>,
     /// The cluster; `None`: that of the incident, else the first.
     pub cluster: Option<String>,
     /// What of it may be read.
@@ -98,9 +101,10 @@ pub enum ChatError {
     /// All models failed; the text is safe for people.
     #[error("no model answered: {0}")]
     Unavailable(String),
-    /// A limit of the incident, the day or the tenant is reached; the text says which, and when it begins anew.
+    /// No model may or can be asked: a limit of the incident, the day or the tenant is reached, or the conversation is
+    /// longer than any can read. The text says which, and when it begins anew.
     #[error("{0}")]
-    Spent(String),
+    NotAsked(String),
     /// The turn was cancelled.
     #[error("cancelled")]
     Cancelled,

@@ -23,8 +23,8 @@ use crate::store::Store;
 /// Calls worked on at a time; further ones wait.
 const AT_ONCE: usize = 16;
 
-/// What drafts a Plan; only kubewright's own agents may.
-const NOT_OFFERED: [&str; 1] = ["propose_plan"];
+/// What drafts a Plan, which only kubewright's own agents may; what reads what left their conversations.
+const NOT_OFFERED: [&str; 2] = ["propose_plan", "earlier_result"];
 
 /// Tools under a name and a description for readers who know nothing of kubewright: ours, theirs, what it does.
 const RENAMED: [(&str, &str, &str); 3] = [
@@ -154,6 +154,7 @@ impl Desk {
             now: Timestamp::now(),
             cancel,
             proposals: Proposals::default(),
+            keeps: None,
         })
     }
 

@@ -23,6 +23,8 @@ pub struct Ask {
     pub temperature: Option<f64>,
     /// Texts that end the answer.
     pub stop: Vec<String>,
+    /// Whether whoever asks would rather shorten a conversation that is too long than have a larger model asked.
+    pub shrinks: bool,
 }
 
 impl Ask {

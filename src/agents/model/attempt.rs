@@ -59,7 +59,7 @@ struct Heard {
 
 /// Asks once, if there is room for it: what it may use at most is reserved before, and what it has used is booked after.
 pub(super) async fn attempt(entry: &Entry, turn: &mut Turn<'_>) -> Result<Answer, Fault> {
-    let longest = entry.longest_answer(turn.ask);
+    let longest = entry.longest_answer(turn.ask, turn.read);
     let Some(budget) = turn.budget else {
         let (result, spent) = asked(entry, turn, longest, turn.deadline).await;
         turn.spent += spent;

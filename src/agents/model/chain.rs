@@ -12,6 +12,15 @@ use super::{Answer, Ask, ModelError, Patience, Spent};
 use crate::agents::budget::{Budget, Exceeded};
 use crate::telemetry::metrics;
 
+/// Share of a window that an estimated question may fill together with its answer, percent.
+const SHARE: u64 = 85;
+
+/// An answer has at least this part of the window: an eighth.
+const SMALLEST_ANSWER: u64 = 8;
+
+/// A question that is estimated to be larger than this share of a window is not sent, percent.
+const HOPELESS: u64 = 125;
+
 /// Models in the order in which they are asked. Cheap to clone; never empty.
 #[derive(Clone)]
 pub struct Chain {
@@ -31,7 +40,19 @@ impl Chain {
     /// How much the smallest of the models can read, tokens. What fits into this can be asked of each.
     #[must_use]
     pub fn context_tokens(&self) -> u64 {
-        self.entries.iter().map(|entry| entry.settings.context_tokens).min().unwrap_or_default()
+        self.entries.iter().map(|entry| entry.window()).min().unwrap_or_default()
+    }
+
+    /// How many estimated tokens a question may have, so that each of the models can read it and has room for an answer
+    /// of at most `max_tokens`: less than its window, because estimates are estimates.
+    #[must_use]
+    pub fn readable_tokens(&self, max_tokens: Option<u64>) -> u64 {
+        let readable = self.entries.iter().map(|entry| {
+            let answer = max_tokens.unwrap_or(u64::MAX).min(entry.settings.answer_tokens);
+            let window = entry.window();
+            (window * SHARE / 100).saturating_sub(answer.min(window / SMALLEST_ANSWER))
+        });
+        readable.min().unwrap_or_default()
     }
 
     /// The names of the models, in order.
@@ -98,7 +119,15 @@ impl Chain {
         let mut too_small: Option<u64> = None;
         let mut exceeded: Option<Exceeded> = None;
         for (position, entry) in self.entries.iter().enumerate() {
-            if too_small.is_some_and(|size| entry.settings.context_tokens <= size) {
+            if too_small.is_some_and(|size| entry.window() <= size) {
+                continue;
+            }
+            if turn.read > entry.window() * HOPELESS / 100 {
+                too_small = too_small.max(Some(entry.window()));
+                failures.push(format!("{} {}", entry.name, Fault::Overflow.reason()));
+                if turn.ask.shrinks {
+                    break;
+                }
                 continue;
             }
             if let Some(rest) = entry.resting() {
@@ -116,15 +145,20 @@ impl Chain {
                 Err(Verdict::Over(error)) => return Err(error),
                 Err(Verdict::Next(fault)) => {
                     match &fault {
-                        Fault::Overflow => too_small = too_small.max(Some(entry.settings.context_tokens)),
+                        Fault::Overflow => too_small = too_small.max(Some(entry.window())),
                         Fault::Budget(limit) => exceeded = Some(limit.clone()),
                         _ => {}
                     }
                     failures.push(format!("{} {}", entry.name, fault.reason()));
+                    if turn.ask.shrinks && fault == Fault::Overflow {
+                        break;
+                    }
                 }
             }
         }
-        tracing::warn!(failures = failures.join("; "), "no model has answered");
+        if !turn.ask.shrinks || too_small.is_none() {
+            tracing::warn!(failures = failures.join("; "), "no model has answered");
+        }
         Err(match (too_small, exceeded) {
             // A shorter conversation may be answered, whatever else is wrong.
             (Some(_), _) => ModelError::ContextOverflow,

@@ -19,6 +19,9 @@ use super::fault::Reader;
 use super::learned::{Learned, Sent};
 use crate::settings::{ModelSettings, ProviderKind};
 
+/// Where a question leaves less room in the window, that much is asked for nevertheless, tokens: its size is an estimate.
+const SHORTEST_ANSWER: u64 = 256;
+
 /// A model with its way to the provider.
 pub(super) struct Entry {
     /// Its name in the settings.
@@ -43,9 +46,17 @@ impl Entry {
         self.circuit.open_for(now).max(self.provider_circuit.open_for(now))
     }
 
-    /// The longest answer to a question, tokens.
-    pub(super) fn longest_answer(&self, ask: &Ask) -> u64 {
-        ask.max_tokens.unwrap_or(u64::MAX).min(self.settings.answer_tokens)
+    /// How much it can read at once, tokens: what the settings say, or less where it has said so itself.
+    pub(super) fn window(&self) -> u64 {
+        self.learned
+            .window()
+            .map_or(self.settings.context_tokens, |learned| learned.min(self.settings.context_tokens))
+    }
+
+    /// The longest answer to a question of `read` tokens, tokens.
+    pub(super) fn longest_answer(&self, ask: &Ask, read: u64) -> u64 {
+        let most = ask.max_tokens.unwrap_or(u64::MAX).min(self.settings.answer_tokens);
+        most.min(self.window().saturating_sub(read).max(SHORTEST_ANSWER))
     }
 
     /// The question as this model takes it, with an answer of at most `longest` tokens; and what of it may be refused.

@@ -106,7 +106,10 @@ impl Reader<'_> {
         };
         match status {
             _ if response.refusal => Fault::Lasting(format!("withheld its answer{shown}")),
-            _ if is_overflow(status, &text) => Fault::Overflow,
+            _ if is_overflow(status, &text) => {
+                self.learned.overflowed(&text);
+                Fault::Overflow
+            }
             _ if code == "insufficient_quota" => Fault::Refused(format!("has no quota left{shown}")),
             Some(401 | 403) => Fault::Refused(format!("does not accept the key{shown}")),
             Some(402) => Fault::Refused(format!("has no quota left{shown}")),

@@ -1,7 +1,9 @@
 //! What a model has turned out not to take. Names of models say too little, and gateways stand between; so a refusal
 //! that names the field is believed, and the field is left out from then on.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::overflow;
 
 /// What is left out or said otherwise.
 #[derive(Debug, Default)]
@@ -16,6 +18,8 @@ pub(super) struct Learned {
     pub(super) no_schema: Quirk,
     /// No tool can be forced.
     pub(super) no_forced_tool: Quirk,
+    /// How much it can read, tokens; 0: it has not said.
+    window: AtomicU64,
 }
 
 /// Something that is found out at most once.
@@ -40,6 +44,18 @@ const SCHEMA: [&str; 5] =
 const STREAM: [&str; 5] = ["streaming", "`stream`", "'stream'", "\"stream\"", "stream_options"];
 
 impl Learned {
+    /// How much the model has said that it can read, tokens.
+    pub(super) fn window(&self) -> Option<u64> {
+        Some(self.window.load(Ordering::Relaxed)).filter(|window| *window > 0)
+    }
+
+    /// Learns from the refusal of a conversation that was too long.
+    pub(super) fn overflowed(&self, text: &str) {
+        if let Some(window) = overflow::window(text) {
+            self.window.store(window, Ordering::Relaxed);
+        }
+    }
+
     /// Learns from a refusal; whether the same question is worth asking again, said otherwise. Only what was sent can be
     /// the reason, and is not sent again, so nothing is asked otherwise for ever.
     pub(super) fn believe(&self, status: u16, text: &str, sent: &Sent) -> bool {

@@ -24,9 +24,54 @@ pub(super) fn is_overflow(status: Option<u16>, text: &str) -> bool {
     SIGNS.iter().any(|sign| text.contains(sign))
 }
 
+/// What stands before the size of the window in a refusal, lower case.
+const BEFORE: [&str; 8] = [
+    "maximum context length is ",
+    "maximum context length of ",
+    "available context size (",
+    "tokens allowed (",
+    "context window of ",
+    "context length of ",
+    "\"n_ctx\":",
+    "tokens > ",
+];
+
+/// No model reads less, tokens; a smaller number means something else.
+const SMALLEST: u64 = 512;
+
+/// How much the model can read by its own word, tokens.
+pub(super) fn window(text: &str) -> Option<u64> {
+    let text = text.to_ascii_lowercase();
+    let number = |before: &&str| {
+        let rest = text.get(text.find(*before)? + before.len()..)?.trim_start();
+        let digits =
+            rest.chars().take_while(|c| c.is_ascii_digit() || *c == ',').filter(char::is_ascii_digit);
+        digits.collect::<String>().parse::<u64>().ok().filter(|number| *number >= SMALLEST)
+    };
+    BEFORE.iter().find_map(number)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_overflow;
+    use super::{is_overflow, window};
+
+    #[test]
+    fn a_window_is_read_as_the_families_write_it() {
+        for (text, expected) in [
+            ("This model's maximum context length is 8192 tokens. However, you requested 9000", Some(8_192)),
+            ("prompt is too long: 208310 tokens > 200000 maximum", Some(200_000)),
+            ("exceeds the maximum number of tokens allowed (1048576).", Some(1_048_576)),
+            ("request (4390 tokens) exceeds the available context size (4,096 tokens)", Some(4_096)),
+            (
+                r#"{"error":{"type":"exceed_context_size_error","n_prompt_tokens":4390,"n_ctx": 4096}}"#,
+                Some(4_096),
+            ),
+            ("Context size has been exceeded.", None),
+            ("maximum context length is 7 turtles", None),
+        ] {
+            assert_eq!(window(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn every_family_is_understood() {

@@ -4,11 +4,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::Groundwork;
 use super::scene::Scene;
+use super::specialists::Asked;
 use crate::agents::Agents;
 use crate::agents::answers::Lesson;
 use crate::agents::roster::LEARNING;
+use crate::agents::run::Records;
 use crate::incident::{AgentRun, Incident, Verification};
 use crate::observe::Observer;
+use crate::store::RunKind;
 
 impl Agents {
     /// Lets the learning agent reflect on how an incident went. `None`: no model is configured.
@@ -24,12 +27,13 @@ impl Agents {
         if !self.has_models() {
             return None;
         }
-        let shared = self.shared(incident, &incident.evidence, observer, cancel);
-        let scene = Scene::new(incident, &Groundwork::of(incident), &shared.session);
+        let records = Records::of_step(self.inner.store.clone(), RunKind::Lesson, incident, None).await;
+        let shared = self.shared(incident, &incident.evidence, observer, records, cancel);
+        let scene = Scene::new(incident, &Groundwork::of(incident), &shared.session, self.window());
         let question = format!("What is there to learn?\n{}", outcome(incident));
         let values = scene.values(&question, &[], &shared);
-        let (answer, run) =
-            self.run(LEARNING, &question, &values, &shared, |lesson: &Lesson| lesson.cause.clone()).await;
+        let asked = Asked { agent: LEARNING, question: &question, cycle: 0 };
+        let (answer, run) = self.run(asked, &values, &shared, |lesson: &Lesson| lesson.cause.clone()).await;
         Some(match (answer, run) {
             (Ok(lesson), Some(run)) => Ok((scrubbed(lesson, &shared.session), run)),
             (Ok(_), None) => Err("the run was not recorded".to_owned()),

@@ -14,15 +14,17 @@ pub(super) mod words;
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::Agents;
 use super::answers::{Assignment, Dispatch, Next};
-use super::roster::{ORCHESTRATOR, SPECIALISTS};
-use super::run::{RunError, Shared};
+use super::roster::{JUDGE, LEARNING, ORCHESTRATOR, REMEDIATION, SPECIALISTS};
+use super::run::{Records, RunError, Shared, Watch};
 use super::tools::Access;
 use crate::incident::{AgentRun, Evidence, Gap, Hypothesis, Incident, Investigation, InvestigationEnd};
 use crate::observe::Observer;
+use crate::store::RunKind;
 
 use judge::Judged;
 pub use remedy::Remedied;
@@ -30,7 +32,7 @@ use scene::Scene;
 use specialists::Reported;
 
 /// What the deterministic pass has brought, for the agents to go on from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Groundwork {
     /// What was seen.
     pub evidence: Vec<Evidence>,
@@ -91,8 +93,9 @@ impl Agents {
         if let Some(reason) = assess::good_enough(&groundwork, &self.inner.settings.assess) {
             return Some(stands(groundwork, InvestigationEnd::Skipped, reason));
         }
-        let shared = self.shared(incident, &groundwork.evidence, observer, cancel);
-        let scene = Scene::new(incident, &groundwork, &shared.session);
+        let (records, groundwork) = self.going_on(incident, groundwork).await;
+        let shared = self.shared(incident, &groundwork.evidence, observer, records, cancel);
+        let scene = Scene::new(incident, &groundwork, &shared.session, self.window());
         let case = Case { agents: self, shared, scene, runs: Vec::new(), reports: Vec::new(), cycles: 0 };
         Some(Box::pin(case.investigate(groundwork)).await)
     }
@@ -109,15 +112,45 @@ impl Agents {
         Groundwork { evidence, hypotheses: hypotheses.collect(), ..groundwork }
     }
 
+    /// What the smallest model of those who work on incidents can read, tokens.
+    fn window(&self) -> u64 {
+        let specialists = SPECIALISTS.iter().map(|(name, _)| *name);
+        let agents = specialists.chain([ORCHESTRATOR, JUDGE, REMEDIATION, LEARNING]);
+        let chains = agents.filter_map(|name| {
+            let agent = self.inner.roster.agent(name)?;
+            self.inner.models.chain(&agent.models)
+        });
+        chains.map(|chain| chain.context_tokens()).min().unwrap_or_default()
+    }
+
+    /// Where the investigation is kept, and what it begins with: what an earlier process had begun it with, because its
+    /// Evidence is cited by number.
+    async fn going_on(&self, incident: &Incident, groundwork: Groundwork) -> (Records, Groundwork) {
+        let ground = serde_json::to_value(&groundwork).ok();
+        let store = self.inner.store.clone();
+        let records = Records::of_step(store, RunKind::Investigation, incident, ground.clone()).await;
+        let Some(before) = records.ground() else { return (records, groundwork) };
+        match serde_json::from_value(before) {
+            Ok(before) => (records, before),
+            Err(error) => {
+                tracing::warn!(%error, incident = %incident.id, "an investigation cannot go on and begins anew");
+                records.begin_anew(ground);
+                (records, groundwork)
+            }
+        }
+    }
+
     fn shared(
         &self,
         incident: &Incident,
         evidence: &[Evidence],
         observer: &Observer,
+        records: Records,
         cancel: CancellationToken,
     ) -> Shared {
         let about = Some(Arc::new(incident.clone()));
-        self.share(observer, Access::Everything, about, evidence, self.live(&incident.id), cancel)
+        let watch = Watch { progress: self.live(&incident.id), cancel };
+        self.share(observer, Access::Everything, about, evidence, watch, records)
     }
 }
 

@@ -3,15 +3,17 @@
 use tokio_util::sync::CancellationToken;
 
 use super::scene::Scene;
+use super::specialists::Asked;
 use super::{Groundwork, end_by, words};
 use crate::agents::Agents;
 use crate::agents::answers::Remedy;
 use crate::agents::progress::RunEvent;
 use crate::agents::roster::REMEDIATION;
-use crate::agents::run::PATIENCE;
+use crate::agents::run::{PATIENCE, Records};
 use crate::incident::{Incident, Investigation, InvestigationEnd};
 use crate::observe::Observer;
 use crate::remediate::Draft;
+use crate::store::RunKind;
 
 /// What the remediation agent brought.
 #[derive(Debug)]
@@ -35,12 +37,14 @@ impl Agents {
         if !self.has_models() || incident.hypotheses.is_empty() {
             return None;
         }
-        let shared = self.shared(incident, &incident.evidence, observer, cancel);
-        let scene = Scene::new(incident, &Groundwork::of(incident), &shared.session);
+        let records = Records::of_step(self.inner.store.clone(), RunKind::Remediation, incident, None).await;
+        let shared = self.shared(incident, &incident.evidence, observer, records, cancel);
+        let scene = Scene::new(incident, &Groundwork::of(incident), &shared.session, self.window());
         let question = format!("Propose a repair. No playbook has one: {why_no_playbook}");
         let values = scene.values(&question, &[], &shared);
         let summary = |remedy: &Remedy| remedy.recommendation.clone();
-        let (answer, run) = self.run(REMEDIATION, &question, &values, &shared, summary).await;
+        let asked = Asked { agent: REMEDIATION, question: &question, cycle: 0 };
+        let (answer, run) = self.run(asked, &values, &shared, summary).await;
         let draft = shared.context.proposals.all().pop().map(|proposed| proposed.draft);
         if let Some(draft) = &draft {
             let proposed = RunEvent::PlanProposed {

@@ -14,15 +14,19 @@ pub(super) struct Scene {
     evidence: String,
     hypotheses: String,
     unseen: String,
+    /// What the smallest model of the agents can read, tokens.
+    window: u64,
 }
 
 impl Scene {
-    pub(super) fn new(incident: &Incident, groundwork: &Groundwork, session: &Session) -> Self {
+    /// For models that can read `window` tokens.
+    pub(super) fn new(incident: &Incident, groundwork: &Groundwork, session: &Session, window: u64) -> Self {
         Self {
-            incident: words::incident(incident, session),
-            evidence: words::evidence(&groundwork.evidence, session),
-            hypotheses: words::hypotheses(&groundwork.hypotheses, session),
-            unseen: words::unseen(&groundwork.gaps, session),
+            incident: words::incident(incident, session, window),
+            evidence: words::evidence(&groundwork.evidence, session, window),
+            hypotheses: words::hypotheses(&groundwork.hypotheses, session, window),
+            unseen: words::unseen(&groundwork.gaps, session, window),
+            window,
         }
     }
 
@@ -36,7 +40,7 @@ impl Scene {
         let reports: Vec<String> = reports.iter().map(|report| report.words(shared)).collect();
         let reports = if reports.is_empty() { "none".to_owned() } else { reports.join("\n\n") };
         BTreeMap::from([
-            ("codes", words::codes()),
+            ("codes", words::codes(self.window)),
             ("evidence", self.evidence.clone()),
             ("fence", shared.session.preamble()),
             ("hypotheses", self.hypotheses.clone()),

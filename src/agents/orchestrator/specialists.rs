@@ -10,10 +10,12 @@ use super::Case;
 use crate::agents::Agents;
 use crate::agents::answers::{Assignment, Report, Suspicion};
 use crate::agents::ledger;
+use crate::agents::model::Chain;
 use crate::agents::progress::RunEvent;
-use crate::agents::roster::ORCHESTRATOR;
-use crate::agents::run::{PATIENCE, Run, RunError, Shared};
+use crate::agents::roster::{Agent, ORCHESTRATOR};
+use crate::agents::run::{Keeping, PATIENCE, Run, RunError, Shared, Task, state_of};
 use crate::incident::AgentRun;
+use crate::store::RunId;
 
 /// What a specialist has said.
 pub(super) struct Reported {
@@ -61,13 +63,14 @@ fn suspected(suspicion: &Suspicion, shared: &Shared) -> String {
 impl Case<'_> {
     /// Asks the specialists, at most a few at the same time.
     pub(super) async fn dispatch(&mut self, assignments: Vec<Assignment>) {
-        let (agents, shared) = (self.agents, &self.shared);
+        let (agents, shared, cycle) = (self.agents, &self.shared, self.cycles);
         let asked = assignments.into_iter().map(|assignment| {
             let values = self.scene.values(&assignment.question, &self.reports, shared);
             async move {
                 let Assignment { specialist, question } = assignment;
                 let summary = |report: &Report| report.summary.clone();
-                let (report, run) = agents.run(&specialist, &question, &values, shared, summary).await;
+                let asked = Asked { agent: &specialist, question: &question, cycle };
+                let (report, run) = agents.run(asked, &values, shared, summary).await;
                 let report = report.map_err(|error| error.to_string());
                 (Reported { specialist, question, report }, run)
             }
@@ -91,22 +94,34 @@ impl Case<'_> {
         values: &BTreeMap<&'static str, String>,
         summary: impl Fn(&T) -> String,
     ) -> Result<T, RunError> {
-        let (answer, run) = self.agents.run(name, question, values, &self.shared, summary).await;
+        let asked = Asked { agent: name, question, cycle: self.cycles };
+        let (answer, run) = self.agents.run(asked, values, &self.shared, summary).await;
         self.runs.extend(run);
         answer
     }
 }
 
+/// What one agent is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// Its name.
+    pub(super) agent: &'a str,
+    pub(super) question: &'a str,
+    /// In which dispatch of specialists, from 1; 0 before the first.
+    pub(super) cycle: u32,
+}
+
 impl Agents {
-    /// Lets one agent answer a question by its type.
+    /// Lets one agent answer a question by its type. What it had answered before a crash is not asked again, and what it
+    /// was in the middle of goes on.
     pub(super) async fn run<T: DeserializeOwned>(
         &self,
-        name: &str,
-        question: &str,
+        asked: Asked<'_>,
         values: &BTreeMap<&'static str, String>,
         shared: &Shared,
         summary: impl Fn(&T) -> String,
     ) -> (Result<T, RunError>, Option<AgentRun>) {
+        let Asked { agent: name, question, cycle } = asked;
         let Some(agent) = self.inner.roster.agent(name) else {
             return (Err(RunError::Model(format!("there is no agent {name}"))), None);
         };
@@ -116,26 +131,67 @@ impl Agents {
         let people = |text: &str| shared.session.for_people(text);
         let started = RunEvent::AgentStarted { agent: name.to_owned(), question: people(question) };
         shared.progress.say(started, PATIENCE).await;
-        let task = agent.prompt.fill(values);
-        let mut run = Run::new(agent, chain, shared, vec![Message::user(task)]);
+        let task = Task { agent: name, prompt: &agent.prompt.hash, question, cycle };
+        let earlier = shared.records.take(&task);
+        if let Some(earlier) = &earlier {
+            earlier.draft_again(agent, shared).await;
+        }
+        if let Some((earlier, answer)) =
+            earlier.as_ref().and_then(|earlier| Some((earlier, earlier.answer::<T>()?)))
+        {
+            let run = earlier.agent_run(people(question), people(&summary(&answer)));
+            lead(shared, name, run.id.as_deref());
+            say_finished(shared, &run).await;
+            return (Ok(answer), Some(run));
+        }
+        let mut run = match earlier.and_then(|earlier| Run::again(agent, chain.clone(), shared, earlier)) {
+            Some(run) => run,
+            None => begun(agent, chain, shared, &task, values),
+        };
         if name == ORCHESTRATOR {
             // Its tools are for chat; an investigation is planned from what is known.
             run = run.without_tools();
         }
         let answer = Box::pin(run.typed::<T>()).await;
         let outcome = match &answer {
-            Ok(answer) => people(&summary(answer)),
-            Err(error) => people(&error.to_string()),
+            Ok(answer) => summary(answer),
+            Err(error) => error.to_string(),
         };
-        let spent = run.record.spent();
-        let finished = RunEvent::AgentFinished {
-            agent: name.to_owned(),
-            summary: outcome.clone(),
-            tokens: spent.input_tokens + spent.output_tokens,
-            cost: spent.cost,
-        };
-        shared.progress.say(finished, PATIENCE).await;
-        let record = run.record.finish(agent, &agent.prompt.hash, &people(question), outcome);
+        run.finish(state_of(&answer), &outcome).await;
+        let record = run.record.finish(agent, &agent.prompt.hash, &people(question), people(&outcome));
+        let record = AgentRun { id: run.keeping.id().map(|id| id.to_string()), ..record };
+        lead(shared, name, record.id.as_deref());
+        say_finished(shared, &record).await;
         (answer, Some(record))
     }
+}
+
+/// A run that begins with its prompt.
+fn begun<'a>(
+    agent: &'a Agent,
+    chain: Chain,
+    shared: &'a Shared,
+    task: &Task<'_>,
+    values: &BTreeMap<&'static str, String>,
+) -> Run<'a> {
+    let first = Message::user(agent.prompt.fill(values));
+    let keeping = Keeping::begin(&shared.records, task, &shared.session, &[&first]);
+    Run::new(agent, chain, shared, vec![first], keeping)
+}
+
+/// The orchestrator's run is what asked for those after it.
+fn lead(shared: &Shared, name: &str, run: Option<&str>) {
+    if name == ORCHESTRATOR {
+        shared.records.lead(run.map(RunId::from_text));
+    }
+}
+
+async fn say_finished(shared: &Shared, run: &AgentRun) {
+    let finished = RunEvent::AgentFinished {
+        agent: run.agent.clone(),
+        summary: run.outcome.clone(),
+        tokens: run.input_tokens + run.output_tokens,
+        cost: run.cost,
+    };
+    shared.progress.say(finished, PATIENCE).await;
 }

@@ -8,11 +8,21 @@ use crate::incident::{Evidence, Gap, Hypothesis, Incident};
 /// Evidence that models are shown, the strongest first.
 const MOST_EVIDENCE: usize = 60;
 
+/// What each part of a prompt may fill of what the model can read, percent; what is not shown says so.
+const ALERTS: u64 = 8;
+const EVIDENCE: u64 = 14;
+const HYPOTHESES: u64 = 7;
+const UNSEEN: u64 = 4;
+const CODES: u64 = 8;
+
+/// Bytes of a token, about.
+const BYTES_PER_TOKEN: u64 = 4;
+
 /// Alerts that models are shown.
 const MOST_SIGNALS: usize = 10;
 
 /// The incident and its alerts.
-pub(in crate::agents) fn incident(incident: &Incident, session: &Session) -> String {
+pub(in crate::agents) fn incident(incident: &Incident, session: &Session, window: u64) -> String {
     let mut text = format!(
         "{} in cluster {}, severity {:?}, opened {}.\n",
         incident.id, incident.cluster, incident.severity, incident.opened_at
@@ -23,8 +33,11 @@ pub(in crate::agents) fn incident(incident: &Incident, session: &Session) -> Str
     if incident.attempt > 1 {
         text += &format!("This is repair attempt {}: what was done before did not help.\n", incident.attempt);
     }
-    let signals: Vec<String> = incident.signals.iter().take(MOST_SIGNALS).map(signal).collect();
-    text + &session.untrusted("alerts", &format!("{}\n{}", incident.title, signals.join("\n")))
+    let mut signals: Vec<String> = incident.signals.iter().take(MOST_SIGNALS).map(signal).collect();
+    let all = incident.signals.len();
+    let shown = within(&mut signals, share(window, ALERTS));
+    text += &session.untrusted("alerts", &format!("{}\n{}", incident.title, signals.join("\n")));
+    text + &rest(shown, all, "signals")
 }
 
 fn signal(signal: &crate::incident::Signal) -> String {
@@ -33,19 +46,44 @@ fn signal(signal: &crate::incident::Signal) -> String {
 }
 
 /// Evidence by number, the strongest first.
-pub(in crate::agents) fn evidence(evidence: &[Evidence], session: &Session) -> String {
+pub(in crate::agents) fn evidence(evidence: &[Evidence], session: &Session, window: u64) -> String {
     if evidence.is_empty() {
         return "none".to_owned();
     }
     let mut strongest: Vec<&Evidence> = evidence.iter().collect();
     strongest.sort_by(|a, b| b.strength.value().total_cmp(&a.strength.value()).then(a.id.cmp(&b.id)));
-    let lines: Vec<String> = strongest.iter().take(MOST_EVIDENCE).map(|evidence| line(evidence)).collect();
-    let mut text = session.untrusted("evidence", &lines.join("\n"));
-    if evidence.len() > MOST_EVIDENCE {
-        text +=
-            &format!("\n[{} of {} shown; `incident_evidence` has the rest]", MOST_EVIDENCE, evidence.len());
+    let mut lines: Vec<String> =
+        strongest.iter().take(MOST_EVIDENCE).map(|evidence| line(evidence)).collect();
+    let shown = within(&mut lines, share(window, EVIDENCE));
+    session.untrusted("evidence", &lines.join("\n")) + &rest(shown, evidence.len(), "evidence")
+}
+
+/// Bytes that a share (percent) of a window has.
+fn share(window: u64, percent: u64) -> usize {
+    usize::try_from(window * BYTES_PER_TOKEN * percent / 100).unwrap_or(usize::MAX)
+}
+
+/// Keeps as many of the first lines as have room, cut where even the first has none; how many these are.
+fn within(lines: &mut Vec<String>, most: usize) -> usize {
+    let mut used = 0;
+    let fitting = lines.iter().take_while(|line| {
+        used += line.len() + 1;
+        used <= most
+    });
+    let count = fitting.count();
+    lines.truncate(count.max(1));
+    if let (0, Some(first)) = (count, lines.first_mut()) {
+        *first = first.chars().take(most).chain(" […]".chars()).collect();
     }
-    text
+    lines.len()
+}
+
+/// What is not shown, and where it is.
+fn rest(shown: usize, all: usize, part: &str) -> String {
+    match shown < all {
+        true => format!("\n[{shown} of {all} shown; `incident_evidence` with part={part} has the rest]"),
+        false => String::new(),
+    }
 }
 
 fn line(evidence: &Evidence) -> String {
@@ -72,7 +110,7 @@ fn source(evidence: &Evidence) -> String {
 }
 
 /// Hypotheses, best first.
-pub(in crate::agents) fn hypotheses(hypotheses: &[Hypothesis], session: &Session) -> String {
+pub(in crate::agents) fn hypotheses(hypotheses: &[Hypothesis], session: &Session, window: u64) -> String {
     if hypotheses.is_empty() {
         return "none: the rules explain nothing of what was seen".to_owned();
     }
@@ -88,8 +126,9 @@ pub(in crate::agents) fn hypotheses(hypotheses: &[Hypothesis], session: &Session
             cited.join(", ")
         )
     };
-    let lines: Vec<String> = hypotheses.iter().enumerate().map(line).collect();
-    session.untrusted("hypotheses", &lines.join("\n"))
+    let mut lines: Vec<String> = hypotheses.iter().enumerate().map(line).collect();
+    let shown = within(&mut lines, share(window, HYPOTHESES));
+    session.untrusted("hypotheses", &lines.join("\n")) + &rest(shown, hypotheses.len(), "hypotheses")
 }
 
 /// Evidence as it is kept with the incident and shown to whoever may read it: it may quote the world.
@@ -102,12 +141,14 @@ pub(in crate::agents) fn to_keep(seen: Evidence, session: &Session) -> Evidence 
 }
 
 /// What could not be seen.
-pub(in crate::agents) fn unseen(gaps: &[Gap], session: &Session) -> String {
+pub(in crate::agents) fn unseen(gaps: &[Gap], session: &Session, window: u64) -> String {
     if gaps.is_empty() {
         return "nothing that is known of".to_owned();
     }
-    let lines: Vec<String> = gaps.iter().map(|gap| format!("- {}: {}", gap.collector, gap.reason)).collect();
-    session.untrusted("gaps", &lines.join("\n"))
+    let mut lines: Vec<String> =
+        gaps.iter().map(|gap| format!("- {}: {}", gap.collector, gap.reason)).collect();
+    let shown = within(&mut lines, share(window, UNSEEN));
+    session.untrusted("gaps", &lines.join("\n")) + &rest(shown, gaps.len(), "gaps")
 }
 
 /// The specialists with what they are for.
@@ -116,9 +157,14 @@ pub(in crate::agents) fn specialists() -> String {
 }
 
 /// The codes that playbooks and runbooks know.
-pub(in crate::agents) fn codes() -> String {
+pub(in crate::agents) fn codes(window: u64) -> String {
     let line = |cause: &confidence::Cause| format!("- `{}`: {}", cause.code, cause.meaning);
-    confidence::ALL.iter().map(line).collect::<Vec<_>>().join("\n")
+    let lines = confidence::ALL.iter().map(line).collect::<Vec<_>>().join("\n");
+    if lines.len() <= share(window, CODES) {
+        return lines;
+    }
+    // The names say what they mean.
+    confidence::ALL.iter().map(|cause| format!("`{}`", cause.code)).collect::<Vec<_>>().join(", ")
 }
 
 /// What looked like instructions in what the agents read.

@@ -4,9 +4,16 @@
 //! retries and fall-back, is `model`'s business; what tools do is theirs. Everything that the model reads from the world
 //! is scrubbed and fenced here; everything that people read of it is scrubbed too.
 
+mod again;
+mod digest;
 mod history;
+mod kept;
+mod records;
+mod redacted;
+mod room;
 mod shared;
 mod spoken;
+mod summary;
 mod tool_calls;
 mod typed;
 
@@ -21,16 +28,24 @@ use super::budget::{Budget, Exceeded};
 use super::model::{Answer, Ask, Chain, ModelError, Spent};
 use super::progress::RunEvent;
 use super::roster::Agent;
-use super::tools::{Definition, Tools};
+use super::tools::{Definition, EARLIER_RESULT, Tools};
 use crate::incident::AgentRun;
+use crate::store::{MessageDetail, RunState};
+use again::Said;
 use history::History;
-pub(crate) use shared::Shared;
+pub(crate) use kept::{Keeping, state_of};
+pub(crate) use records::{Records, Task};
+pub(crate) use shared::{Shared, Watch};
+pub(crate) use summary::Summariser;
 
 /// How long a watcher may keep a run waiting for one event.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Longest answer that is asked for, tokens, whatever a client wants.
 const LONGEST_ANSWER: u64 = 32_768;
+
+/// How often a conversation is shortened for one question that was too long after all.
+const SHRINKS: u32 = 2;
 
 /// Why a run brought nothing.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +68,9 @@ pub(crate) enum RunError {
     /// No model answered.
     #[error("no model has answered: {0}")]
     Unanswered(String),
+    /// What has to be said is longer than what any model of the chain can read.
+    #[error("{0}")]
+    TooLong(String),
     /// The run was cancelled.
     #[error("cancelled")]
     Cancelled,
@@ -78,29 +96,41 @@ pub(crate) struct Run<'a> {
     budget: Budget,
     history: History,
     pub(crate) record: Record,
+    pub(crate) keeping: Keeping,
+    /// What the model said before a crash, and nobody has answered.
+    unanswered: Option<Said>,
+    /// Whether people were told that not all tools are offered.
+    told: bool,
 }
 
 /// What a run has used so far.
 pub(crate) struct Record {
     started: Instant,
+    /// How long it worked in earlier processes.
+    before: Duration,
     turns: u32,
+    /// Answers that were sent back.
+    repairs: u32,
     spent: Spent,
     models: Vec<String>,
     tools: BTreeMap<String, u32>,
 }
 
 impl Record {
-    fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         Self {
             started: Instant::now(),
+            before: Duration::ZERO,
             turns: 0,
+            repairs: 0,
             spent: Spent::default(),
             models: Vec::new(),
             tools: BTreeMap::new(),
         }
     }
 
-    fn book(&mut self, answer: &Answer) {
+    /// Counts an answer.
+    pub(crate) fn book(&mut self, answer: &Answer) {
         self.turns += 1;
         self.spent += answer.spent;
         if !self.models.contains(&answer.model) {
@@ -111,6 +141,7 @@ impl Record {
     /// As it is kept with the incident.
     pub(crate) fn finish(&self, agent: &Agent, prompt: &str, question: &str, outcome: String) -> AgentRun {
         AgentRun {
+            id: None,
             agent: agent.name.clone(),
             question: question.to_owned(),
             models: self.models.clone(),
@@ -120,9 +151,15 @@ impl Record {
             input_tokens: self.spent.input_tokens,
             output_tokens: self.spent.output_tokens,
             cost: self.spent.cost,
-            took_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            took_ms: self.took_ms(),
             outcome,
         }
+    }
+
+    /// How long it has worked, ms.
+    fn took_ms(&self) -> u64 {
+        let took = self.before + self.started.elapsed();
+        u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// What was used.
@@ -148,12 +185,21 @@ pub(crate) struct Turn {
 }
 
 impl<'a> Run<'a> {
-    /// An agent with its conversation. Every message has been through the session already.
-    pub(crate) fn new(agent: &'a Agent, chain: Chain, shared: &'a Shared, messages: Vec<Message>) -> Self {
-        let history = History::new(messages, chain.context_tokens());
-        let tools = shared.tools.subset(&agent.tools);
-        let budget = shared.budget.part(&agent.name, agent.max_tokens, agent.max_cost);
-        Self { agent, chain, tools, shared, budget, history, record: Record::begin() }
+    /// An agent with its conversation, kept as `keeping`. Every message has been through the session already.
+    pub(crate) fn new(
+        agent: &'a Agent,
+        chain: Chain,
+        shared: &'a Shared,
+        messages: Vec<Message>,
+        keeping: Keeping,
+    ) -> Self {
+        let given = messages.len();
+        let history = History::new(messages, given);
+        let tools = tools_of(agent, shared);
+        let record = Record::begin();
+        let budget = shared.budget.part(&agent.name, agent.max_tokens, agent.max_cost, record.spent());
+        let unanswered = None;
+        Self { agent, chain, tools, shared, budget, history, record, keeping, unanswered, told: false }
     }
 
     /// The same without tools.
@@ -162,9 +208,29 @@ impl<'a> Run<'a> {
         self
     }
 
-    /// The tools that this agent may call.
+    /// The tools that this agent may call; what was taken out of the conversation is read again only where something was.
     pub(crate) fn definitions(&self) -> Vec<ToolDefinition> {
-        self.tools.definitions().into_iter().filter_map(definition).collect()
+        let tools = self.tools.definitions().into_iter();
+        tools
+            .filter(|tool| tool.name != EARLIER_RESULT || self.history.keeps)
+            .filter_map(definition)
+            .collect()
+    }
+
+    /// Adds a message to the conversation.
+    fn push(&mut self, message: Message, detail: MessageDetail) {
+        self.keeping.note(&message, detail, &self.shared.session);
+        self.history.push(message);
+    }
+
+    /// Makes durable what a model has said.
+    async fn save(&mut self) {
+        self.keeping.save_if_due(&self.record, &self.shared.session).await;
+    }
+
+    /// Writes how it ended.
+    pub(crate) async fn finish(&mut self, state: RunState, outcome: &str) {
+        self.keeping.finish(&self.record, &self.shared.session, state, outcome).await;
     }
 
     /// Whether this is the last turn that the limits leave: then the model has to answer with what it has.
@@ -174,23 +240,27 @@ impl<'a> Run<'a> {
     }
 
     /// One call of the model. Its answer is part of the conversation afterwards.
-    pub(crate) async fn turn(&mut self, turn: Turn) -> Result<Answer, RunError> {
+    pub(crate) async fn turn(&mut self, mut turn: Turn) -> Result<Answer, RunError> {
         self.check()?;
-        self.history.make_room();
+        self.save().await;
         let max_tokens = turn.max_tokens.map(|most| most.min(LONGEST_ANSWER));
-        let ask = Ask {
-            messages: self.history.messages(),
-            tools: turn.tools,
-            tool_choice: Some(turn.choice),
-            schema: None,
-            max_tokens,
-            temperature: turn.temperature.or(Some(self.agent.temperature)),
-            stop: turn.stop,
-        };
         let mut spent = Spent::default();
-        let answer = self.ask(&ask, turn.aloud, &mut spent).await;
+        let mut shrinks = SHRINKS;
+        let (answer, ask) = loop {
+            let ask = Ask { shrinks: shrinks > 0, ..self.fitted(&mut turn, max_tokens).await };
+            let answer = self.ask(&ask, turn.aloud, &mut spent).await;
+            if shrinks == 0 || !matches!(answer, Err(RunError::TooLong(_))) {
+                break (answer, ask);
+            }
+            // Where nothing can go, a larger model may be asked, and none otherwise.
+            shrinks = if self.history.overflowed() { shrinks - 1 } else { 0 };
+            turn.tools = ask.tools;
+        };
         // Also what brought no answer was used.
         let mut answer = answer.inspect_err(|_| self.record.spent += spent)?;
+        if !answer.spent.estimated {
+            self.history.counted(ask.estimated_tokens(), answer.spent.input_tokens);
+        }
         if answer.calls.is_empty() {
             let offered: Vec<&str> = ask.tools.iter().map(|tool| &*tool.name).collect();
             if let Some(spoken) = spoken::calls(&answer.text, &offered, self.record.turns) {
@@ -199,7 +269,7 @@ impl<'a> Run<'a> {
             }
         }
         self.record.book(&answer);
-        self.history.push(answer.message.clone());
+        self.push(answer.message.clone(), MessageDetail::default());
         Ok(answer)
     }
 
@@ -238,6 +308,7 @@ impl<'a> Run<'a> {
         answer.map_err(|error| match error {
             ModelError::Cancelled => RunError::Cancelled,
             ModelError::Budget(limit) => limit.into(),
+            ModelError::ContextOverflow => RunError::TooLong(error.to_string()),
             ModelError::Exhausted(why) => RunError::Unanswered(why),
             other => RunError::Unanswered(other.to_string()),
         })
@@ -275,6 +346,14 @@ impl Speaker {
 
 /// No placeholder is longer.
 const LONGEST_PLACEHOLDER: usize = 80;
+
+/// What an agent may call: its tools, and what reads again what they have said.
+fn tools_of(agent: &Agent, shared: &Shared) -> Tools {
+    let names = agent.tools.iter().map(String::as_str);
+    // Who has no tools has nothing to read again.
+    let again = (!agent.tools.is_empty()).then_some(EARLIER_RESULT);
+    shared.tools.subset(&names.chain(again).collect::<Vec<_>>())
+}
 
 /// A tool as the model is told of it; none where its name cannot be one.
 fn definition(tool: Definition) -> Option<ToolDefinition> {

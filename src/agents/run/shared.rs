@@ -9,9 +9,10 @@ use crate::agents::Agents;
 use crate::agents::budget::{Books, Budget};
 use crate::agents::ledger::Ledger;
 use crate::agents::progress::Progress;
+use crate::agents::run::{Records, Summariser};
 use crate::agents::tools::{Access, Proposals, ToolContext, Tools};
 use crate::egress::Session;
-use crate::incident::{Evidence, Incident};
+use crate::incident::{Evidence, Incident, IncidentId};
 use crate::observe::Observer;
 use crate::settings::OTHERS;
 
@@ -23,22 +24,34 @@ pub(crate) struct Shared {
     pub(crate) session: Session,
     pub(crate) ledger: Ledger,
     pub(crate) budget: Budget,
+    pub(crate) records: Records,
+    /// Who summarises what has become too long.
+    pub(crate) summariser: Option<Arc<Summariser>>,
+    pub(crate) progress: Progress,
+    pub(crate) cancel: CancellationToken,
+}
+
+/// Who watches, and how they end it.
+pub(crate) struct Watch {
     pub(crate) progress: Progress,
     pub(crate) cancel: CancellationToken,
 }
 
 impl Agents {
-    /// What the agents of one incident or one chat turn share, with a session and a budget of its own.
+    /// What the agents of one incident or one chat turn share, with a session and a budget of its own; where an earlier
+    /// process has begun the same step, with its session, its Evidence, and what it has used.
     pub(in crate::agents) fn share(
         &self,
         observer: &Observer,
         access: Access,
         incident: Option<Arc<Incident>>,
         evidence: &[Evidence],
-        progress: Progress,
-        cancel: CancellationToken,
+        watch: Watch,
+        records: Records,
     ) -> Shared {
+        let Watch { progress, cancel } = watch;
         let books = self.books(&access, incident.as_deref());
+        let keeps = kept_under(&access, incident.as_deref());
         let context = ToolContext {
             observer: observer.clone(),
             access,
@@ -48,13 +61,25 @@ impl Agents {
             now: Timestamp::now(),
             cancel: cancel.clone(),
             proposals: Proposals::default(),
+            keeps: Some(keeps),
+        };
+        let (ledger, budget) = (Ledger::of(evidence), Budget::begin(self.inner.settings.limits, Some(books)));
+        let session = match records.left() {
+            None => self.inner.egress.session(),
+            Some(left) => {
+                ledger.restore(left.seen);
+                budget.used_before(left.spent);
+                self.inner.egress.resume(left.memory)
+            }
         };
         Shared {
             tools: self.inner.tools.clone(),
             context,
-            session: self.inner.egress.session(),
-            ledger: Ledger::of(evidence),
-            budget: Budget::begin(self.inner.settings.limits, Some(books)),
+            session,
+            ledger,
+            budget,
+            records,
+            summariser: self.inner.summariser.clone(),
             progress,
             cancel,
         }
@@ -70,5 +95,14 @@ impl Agents {
         };
         let about = incident.map(|incident| incident.id.clone());
         Books::new(self.inner.store.clone(), quotas.clone(), tenant.to_owned(), about)
+    }
+}
+
+/// What answers of tools are kept under. Those about an incident can be read again by its other runs; what a caller who
+/// may not see everything has read belongs to that turn alone, and the other way round.
+fn kept_under(access: &Access, incident: Option<&Incident>) -> String {
+    match (access, incident) {
+        (Access::Everything, Some(incident)) => incident.id.to_string(),
+        _ => IncidentId::random().as_str().replacen("inc-", "turn-", 1),
     }
 }

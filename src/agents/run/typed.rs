@@ -8,7 +8,9 @@ use rig_core::message::{Message, ToolCall, ToolChoice, ToolName, ToolResultConte
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::again::Said;
 use super::{Run, RunError, Turn};
+use crate::store::MessageDetail;
 
 /// How often a malformed answer is sent back.
 const REPAIRS: u32 = 2;
@@ -22,12 +24,9 @@ const SUBMIT_REMINDER: &str = "Give your answer by calling `submit`.";
 impl Run<'_> {
     /// Works until the agent submits an answer of its type.
     pub(crate) async fn typed<T: DeserializeOwned>(&mut self) -> Result<T, RunError> {
-        let mut failures = 0;
         loop {
-            let last = self.is_last();
-            let answer = self.turn(self.typed_turn(last)?).await?;
-            let (submitted, others): (Vec<ToolCall>, Vec<ToolCall>) =
-                answer.calls.into_iter().partition(|call| *call.function.name == *SUBMIT);
+            let said = self.said().await?;
+            let (submitted, others) = apart(said.calls);
             let why = match submitted.first() {
                 Some(call) => match read::<T>(call) {
                     Ok(answer) => return Ok(answer),
@@ -37,10 +36,10 @@ impl Run<'_> {
                     }
                 },
                 // Small models write the answer as text; it is as good if it fits.
-                None if others.is_empty() => match from_text::<T>(&answer.text) {
+                None if others.is_empty() => match from_text::<T>(&said.text) {
                     Some(answer) => return Ok(answer),
                     None => {
-                        self.history.push(Message::user(SUBMIT_REMINDER));
+                        self.push(Message::user(SUBMIT_REMINDER), MessageDetail::default());
                         "it was not submitted".to_owned()
                     }
                 },
@@ -49,11 +48,21 @@ impl Run<'_> {
                     continue;
                 }
             };
-            failures += 1;
-            if failures > REPAIRS {
+            self.record.repairs += 1;
+            if self.record.repairs > REPAIRS {
                 return Err(RunError::Malformed(why));
             }
         }
+    }
+
+    /// What the model says next; first of all what it had said before a crash.
+    async fn said(&mut self) -> Result<Said, RunError> {
+        if let Some(said) = self.unanswered.take() {
+            return Ok(said);
+        }
+        let last = self.is_last();
+        let answer = self.turn(self.typed_turn(last)?).await?;
+        Ok(Said { text: answer.text, calls: answer.calls })
     }
 
     fn typed_turn(&self, last: bool) -> Result<Turn, RunError> {
@@ -78,7 +87,21 @@ impl Run<'_> {
         let passed_over = others.iter().map(|call| {
             call.error_result(vec![ToolResultContent::text("not called: the answer came in the same turn")])
         });
-        self.history.push(Message::tool_results(refused.chain(passed_over).collect()));
+        let results = Message::tool_results(refused.chain(passed_over).collect());
+        self.push(results, MessageDetail::default());
+    }
+}
+
+/// The submitted calls, and the others.
+fn apart(calls: Vec<ToolCall>) -> (Vec<ToolCall>, Vec<ToolCall>) {
+    calls.into_iter().partition(|call| *call.function.name == *SUBMIT)
+}
+
+/// The answer in what a model said, if it is one.
+pub(super) fn answer<T: DeserializeOwned>(text: &str, calls: &[ToolCall]) -> Option<T> {
+    match calls.iter().find(|call| *call.function.name == *SUBMIT) {
+        Some(call) => read(call).ok(),
+        None => from_text(text),
     }
 }
 

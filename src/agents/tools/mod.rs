@@ -5,6 +5,7 @@
 //! checked here, not asked for in a prompt.
 
 mod access;
+mod earlier_result;
 mod figures;
 mod incident_evidence;
 mod incidents_list;
@@ -35,6 +36,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub use access::Access;
+pub(in crate::agents) use earlier_result::EARLIER_RESULT;
 pub use kubernetes::kubernetes;
 pub use output::{MOST_BYTES, Observation, ToolError, ToolOutput};
 pub use proposals::{Proposals, Proposed};
@@ -65,6 +67,8 @@ pub struct ToolContext {
     pub cancel: CancellationToken,
     /// The Plans that were drafted in the run.
     pub proposals: Proposals,
+    /// What answers that leave the conversation are kept under; none: they are not kept.
+    pub keeps: Option<String>,
 }
 
 /// One tool. Its result is text from the world: untrusted, to be scrubbed and fenced by the caller.
@@ -119,5 +123,6 @@ pub fn sources() -> Vec<Arc<dyn Tool>> {
         Arc::new(run_analyzers::RunAnalyzers),
         Arc::new(list_actions::ListActions),
         Arc::new(propose_plan::ProposePlan),
+        Arc::new(earlier_result::EarlierResult),
     ]
 }

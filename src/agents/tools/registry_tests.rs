@@ -76,6 +76,7 @@ async fn context(folder: &TempDir) -> ToolContext {
         now: Timestamp::now(),
         cancel: CancellationToken::new(),
         proposals: Proposals::default(),
+        keeps: None,
     }
 }
 

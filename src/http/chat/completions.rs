@@ -98,6 +98,7 @@ async fn turn(
         agent: agent.to_owned(),
         messages,
         about,
+        conversation: None,
         cluster,
         access: access(namespaces.iter().flat_map(|names| names.split(','))),
         stop: request.stop.map(Stop::texts).unwrap_or_default(),

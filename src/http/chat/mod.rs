@@ -62,7 +62,7 @@ impl From<ChatError> for ApiError {
                 Self::new(StatusCode::NOT_FOUND, "agent_not_found", text).with_param("agent")
             }
             ChatError::Unavailable(_) => Self::unavailable("model_unavailable", text),
-            ChatError::Spent(_) => Self::new(StatusCode::TOO_MANY_REQUESTS, "budget_spent", text),
+            ChatError::NotAsked(_) => Self::new(StatusCode::TOO_MANY_REQUESTS, "budget_spent", text),
             ChatError::Cancelled => Self::unavailable("cancelled", "the turn was cancelled; ask again"),
             ChatError::Failed(error) => Self::internal(error),
         }

@@ -114,6 +114,7 @@ async fn ask(state: &HttpState, request: ChatRequest) -> Result<Asked, ApiError>
         agent: conversation.agent.clone(),
         messages: messages.into_iter().chain([question]).collect(),
         about: conversation.incident.clone(),
+        conversation: Some(conversation.id.clone()),
         cluster: conversation.cluster.clone(),
         access: access(request.namespaces.iter().map(String::as_str)),
         stop: Vec::new(),

@@ -35,6 +35,8 @@ pub struct AgentsSettings {
     pub limits: RunLimits,
     /// What may be used beyond that: by an incident, in a day, by a tenant.
     pub quotas: Quotas,
+    /// How long the runs of agents are kept.
+    pub runs: RunsSettings,
     /// Servers of the Model Context Protocol whose tools agents may call.
     pub mcp: BTreeMap<String, McpSettings>,
 }
@@ -217,6 +219,21 @@ impl Default for RunLimits {
             parallel: 4,
             turns: 100,
         }
+    }
+}
+
+/// How long the runs of agents are kept, with everything that was said in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunsSettings {
+    /// Runs that ended longer ago are removed.
+    pub keep_for: Duration,
+    /// Most runs; the oldest beyond them are removed.
+    pub keep_at_most: u64,
+}
+
+impl Default for RunsSettings {
+    fn default() -> Self {
+        Self { keep_for: Duration::from_secs(30 * 24 * 3600), keep_at_most: 10_000 }
     }
 }
 

@@ -16,6 +16,7 @@ pub(super) struct File {
     pub(super) assess: Assess,
     pub(super) limits: Limits,
     pub(super) tenants: BTreeMap<String, Tenant>,
+    pub(super) runs: Runs,
     pub(super) mcp: BTreeMap<String, Mcp>,
 }
 
@@ -91,6 +92,13 @@ pub(super) struct Tenant {
     pub(super) cost: Option<f64>,
     pub(super) turns: Option<u64>,
     pub(super) time: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Runs {
+    pub(super) keep_for: Option<String>,
+    pub(super) keep_at_most: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     AgentSettings, AgentsSettings, AssessSettings, McpSettings, McpTransport, ModelSettings, ProviderKind,
-    ProviderSettings, RunLimits, quotas, raw,
+    ProviderSettings, RunLimits, RunsSettings, quotas, raw,
 };
 use crate::settings::load::read_limited;
 use crate::settings::validate::Validator;
@@ -35,7 +35,7 @@ const MCP_AGENTS: [&str; 2] = ["orchestrator", "diagnostic"];
 /// Longest name of a server; it begins the names of its tools, which have at most 64 characters.
 const LONGEST_SERVER: usize = 24;
 
-const SECTIONS: [&str; 7] = ["providers", "models", "agents", "assess", "limits", "tenants", "mcp"];
+const SECTIONS: [&str; 8] = ["providers", "models", "agents", "assess", "limits", "tenants", "runs", "mcp"];
 
 impl AgentsSettings {
     /// Checks a file given as text; `file` names it in messages.
@@ -84,6 +84,7 @@ pub(in crate::settings) fn read(
         assess: assess(check, &raw.assess),
         limits: limits(check, &raw.limits),
         quotas: quotas::read(check, &raw.limits, raw.tenants),
+        runs: runs(check, &raw.runs),
         providers,
         models,
         model_order,
@@ -150,6 +151,7 @@ impl Reader<'_> {
             assess: self.section("assess"),
             limits: self.section("limits"),
             tenants: self.named("tenants"),
+            runs: self.section("runs"),
             mcp: self.named("mcp"),
         }
     }
@@ -304,6 +306,18 @@ fn limits(check: &mut Validator<'_>, raw: &raw::Limits) -> RunLimits {
         cycles: raw.cycles.unwrap_or(default.cycles),
         parallel: raw.parallel.unwrap_or(default.parallel),
         turns: raw.turns.unwrap_or(default.turns),
+    }
+}
+
+fn runs(check: &mut Validator<'_>, raw: &raw::Runs) -> RunsSettings {
+    let default = RunsSettings::default();
+    if raw.keep_at_most == Some(0) {
+        check.add("runs.keep_at_most", "must be 1 or more");
+    }
+    let default_ms = u64::try_from(default.keep_for.as_millis()).unwrap_or(u64::MAX);
+    RunsSettings {
+        keep_for: check.duration("runs.keep_for", raw.keep_for.as_ref(), default_ms),
+        keep_at_most: raw.keep_at_most.unwrap_or(default.keep_at_most),
     }
 }
 

@@ -1,9 +1,11 @@
 //! Plan: a playbook for the best Hypothesis, else what an agent proposes; rehearsed against the API server.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
-use crate::incident::{Event, Incident};
+use crate::incident::{Event, Incident, Investigation};
 use crate::remediate::{Draft, PreviewError, draft, preview};
 use crate::workflow::Workflow;
 use crate::workflow::clusters::Cluster;
@@ -37,12 +39,25 @@ impl Workflow {
         let draft =
             remedied.draft.filter(|draft| !draft.actions.iter().any(|action| excluded.contains(&action)));
         let next = match (draft, &remedied.investigation.recommendation) {
-            (Some(draft), _) => rehearse(cluster, draft, Some(AGENT)).await?,
-            (None, Some(recommendation)) => escalated(format!("{why}. Recommended: {recommendation}")),
-            (None, None) => escalated(why),
+            (Some(draft), _) => rehearse(cluster, draft, Some(AGENT)).await,
+            (None, Some(recommendation)) => Ok(escalated(format!("{why}. Recommended: {recommendation}"))),
+            (None, None) => Ok(escalated(why)),
         };
-        Ok(Step::events([Event::Investigated { investigation: Box::new(remedied.investigation) }, next]))
+        let said = news(incident, remedied.investigation);
+        Ok(match next {
+            Ok(next) => Step::events(said.into_iter().chain([next])),
+            // What was paid for is on record, whatever becomes of the rehearsal.
+            Err(error) => Step { then_failed: Some(error), ..Step::events(said) },
+        })
     }
+}
+
+/// What the agents did, unless it is on record from an earlier try of this step.
+fn news(incident: &Incident, investigation: Investigation) -> Option<Event> {
+    let on_record: BTreeSet<&str> = incident.investigation.iter().flat_map(Investigation::run_ids).collect();
+    let known = !investigation.runs.is_empty()
+        && investigation.runs.iter().all(|run| run.id.as_deref().is_some_and(|id| on_record.contains(id)));
+    (!known).then(|| Event::Investigated { investigation: Box::new(investigation) })
 }
 
 /// A Plan that the API server accepts, or why people are needed.

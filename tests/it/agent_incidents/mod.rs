@@ -2,6 +2,7 @@
 
 mod budgets;
 mod conclusions;
+mod context;
 mod failures;
 
 use kubewright::incident::{AgentRun, Incident};

@@ -66,6 +66,7 @@ impl Stage {
         };
         let context = ToolContext {
             proposals: kubewright::agents::tools::Proposals::default(),
+            keeps: None,
             observer: Observer::connect(&cluster, &settings).await.unwrap(),
             access: Access::Everything,
             recall: Recall::new(None).await,

@@ -188,6 +188,7 @@ impl Range {
                 text: format!("What is wrong in {place}? Mend it."),
             }],
             about: Some(incident.id.clone()),
+            conversation: None,
             cluster: None,
             access: Access::Everything,
             stop: Vec::new(),

@@ -44,6 +44,7 @@ async fn caller() -> Caller {
         now: Timestamp::now(),
         cancel: CancellationToken::new(),
         proposals: Proposals::default(),
+        keeps: None,
     };
     Caller { context, _folder: folder }
 }

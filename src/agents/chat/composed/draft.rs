@@ -24,8 +24,8 @@ pub(super) struct Draft {
 pub(in crate::agents::chat) enum Without<'a> {
     /// None is configured; this file would name them.
     Models(&'a str),
-    /// A limit is reached; which, and when it begins anew.
-    Budget(&'a str),
+    /// None may or can be asked; why.
+    Answer(&'a str),
 }
 
 /// Where an answer ends at the latest.
@@ -100,7 +100,7 @@ impl Draft {
                 "No language model is configured, so this was composed from analyzers, incidents and documents. Name \
                  a provider and a model in {file} to have questions investigated."
             ),
-            Without::Budget(why) => format!(
+            Without::Answer(why) => format!(
                 "No language model was asked: {why}. So this was composed from analyzers, incidents and documents."
             ),
         });
@@ -194,7 +194,7 @@ mod tests {
     fn where_a_limit_is_reached_the_answer_says_so() {
         let mut draft = Draft::default();
         draft.say("All is well.");
-        let (text, _) = draft.finish(Without::Budget("the limit is reached"), &UNLIMITED);
+        let (text, _) = draft.finish(Without::Answer("the limit is reached"), &UNLIMITED);
         assert!(
             text.contains("No language model was asked: the limit is reached. So this was composed"),
             "{text}"

@@ -133,7 +133,7 @@ async fn logs(arguments: Arguments, context: &ToolContext) -> Result<ToolOutput,
 }
 
 /// A regular expression of bounded size.
-pub(super) fn expression(text: &str, ignore_case: bool) -> Result<Regex, ToolError> {
+pub(in crate::agents::tools) fn expression(text: &str, ignore_case: bool) -> Result<Regex, ToolError> {
     let built = RegexBuilder::new(text).case_insensitive(ignore_case).size_limit(MAX_EXPRESSION).build();
     built.map_err(|_| {
         ToolError::Arguments(format!(

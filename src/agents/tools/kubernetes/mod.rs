@@ -16,6 +16,8 @@ mod rollouts;
 mod state;
 mod target;
 
+pub(super) use logs::expression;
+
 use std::future::Future;
 use std::sync::Arc;
 
