@@ -10,6 +10,7 @@
 
 mod agent_incidents;
 mod agent_models;
+mod agent_resume;
 mod agent_runs;
 mod agent_sources;
 mod agent_tools;
