@@ -6,7 +6,7 @@ mod guards;
 mod incidents;
 mod operations;
 mod payload;
-mod runs;
+pub(crate) mod runs;
 pub(crate) mod stage;
 mod streams;
 mod webhooks;
