@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_marker_that_nobody_made_is_replaced() {
-        let memory = Memory { marker: "guess me>>>".to_owned(), ..Memory::default() };
-        assert!(!egress().resume(memory).preamble().contains("guess"));
+        let memory = Memory { marker: "mine>>>".to_owned(), ..Memory::default() };
+        assert!(!egress().resume(memory).preamble().contains("mine"));
     }
 }

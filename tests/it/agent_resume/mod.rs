@@ -15,9 +15,11 @@ use room::{CANARY, EMAIL, PLAIN, Room, incident};
 /// Model calls of one investigation: the plan, three of the specialist, the judge.
 const CALLS: usize = 5;
 
-/// What was asked, without what changes from one request to the next by itself.
+/// What was asked. Values behind placeholders are not stored, so the same one has another number after a crash.
 fn questions(requests: &[Value]) -> Vec<String> {
-    requests.iter().map(|body| body["messages"].to_string()).collect()
+    let numbers = regex::Regex::new(r"<((?:secret:)?[a-z-]+):[0-9]+>").unwrap();
+    let asked = requests.iter().map(|body| body["messages"].to_string());
+    asked.map(|text| numbers.replace_all(&text, "<$1>").into_owned()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,6 +26,8 @@ const ROUTES: [&str; 35] = [
     "GET /api/v1/knowledge/search",
     "GET /api/v1/knowledge/stats",
     "GET /api/v1/openapi.json",
+    "GET /api/v1/runs",
+    "GET /api/v1/runs/{id}",
     "GET /healthz",
     "GET /metrics",
     "GET /openapi.json",
