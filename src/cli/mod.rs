@@ -51,6 +51,7 @@ Examples:
   kubewright incidents list --open
   kubewright incidents watch inc-7h2k     the beginning of an identifier is enough
   kubewright approvals approve inc-7h2k   shows the plan and its diff, then asks
+  kubewright runs show run-7h2k           what an agent was asked, called, found and cost
   kubewright ask \"why is checkout crashing?\"
   kubewright ingest ./runbooks            make documents searchable
   kubewright search exit code 137 -k 3

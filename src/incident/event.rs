@@ -104,7 +104,8 @@ pub enum Event {
     RollbackFinished,
     /// A step could not be done and will be tried again.
     StepFailed {
-        /// Which step.
+        /// Which step. Not called `phase` outside: [`Recorded`] has one of its own beside the event.
+        #[serde(rename = "step", alias = "phase")]
         phase: Phase,
         /// Why, safe for people.
         reason: String,
@@ -180,5 +181,29 @@ impl Recorded {
             **execution = Execution::clone(execution).for_clients();
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::{Event, Recorded};
+    use crate::incident::Phase;
+
+    #[test]
+    fn a_failed_step_is_read_back_as_clients_see_it_and_as_it_was_stored_before() {
+        let event = Event::StepFailed {
+            phase: Phase::Plan,
+            reason: "no route".to_owned(),
+            retry_at: Timestamp::UNIX_EPOCH,
+        };
+        let recorded =
+            Recorded { seq: 7, at: Timestamp::UNIX_EPOCH, phase: Phase::Plan, event: event.clone() };
+        let shown = serde_json::to_string(&recorded).unwrap();
+        assert_eq!(serde_json::from_str::<Recorded>(&shown).unwrap(), recorded, "{shown}");
+        let before =
+            r#"{"type":"step_failed","phase":"plan","reason":"no route","retry_at":"1970-01-01T00:00:00Z"}"#;
+        assert_eq!(serde_json::from_str::<Event>(before).unwrap(), event);
     }
 }

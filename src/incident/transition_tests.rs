@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::super::{
     Action, Approval, Check, Decision, Event, Execution, ExecutionState, Fingerprint, Incident, IncidentId,
-    ObjectRef, Outcome, Phase, Plan, PlannedAction, Scope, Severity, Signal, SignalSource, SignalState,
-    TransitionError, Verdict, Verification,
+    Investigation, InvestigationEnd, ObjectRef, Outcome, Phase, Plan, PlannedAction, Scope, Severity, Signal,
+    SignalSource, SignalState, TransitionError, Verdict, Verification,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -229,6 +229,29 @@ fn a_failed_step_is_retried_later_and_success_clears_the_count() {
     assert_eq!((incident.step_failures, incident.wake_at(at(2))), (2, Some(at(30))));
     walk(&mut incident, &[Event::Observed { objects: 0, logs: 0, readings: 0, gaps: Vec::new() }]);
     assert_eq!((incident.step_failures, incident.wake_at(at(2))), (0, Some(at(2))));
+}
+
+#[test]
+fn what_agents_did_is_put_on_record_and_ends_no_step() {
+    let mut incident = opened();
+    walk(&mut incident, &[Event::Observed { objects: 0, logs: 0, readings: 0, gaps: Vec::new() }]);
+    let failed =
+        Event::StepFailed { phase: Phase::Diagnose, reason: "no route".to_owned(), retry_at: at(30) };
+    let investigation = Investigation {
+        end: InvestigationEnd::Concluded,
+        reason: "It is so.".to_owned(),
+        cycles: 1,
+        runs: Vec::new(),
+        dropped: Vec::new(),
+        recommendation: None,
+        flags: Vec::new(),
+    };
+    let looked = Event::Investigated { investigation: Box::new(investigation) };
+    walk(&mut incident, &[failed.clone(), looked, failed]);
+    assert_eq!(
+        incident.step_failures, 2,
+        "a step that fails after each investigation fails for good one day"
+    );
 }
 
 #[test]

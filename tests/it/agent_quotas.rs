@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -18,6 +19,8 @@ use kubewright::store::{Store, Usage};
 use kubewright::workflow::Clusters;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+
+use crate::support::eventually;
 
 struct Stage {
     agents: Agents,
@@ -84,9 +87,15 @@ async fn talkative() -> ScriptedModel {
     ScriptedModel::obedient(|_| Reply::say("It crashes.")).await.unwrap()
 }
 
+/// What is booked once all calls are settled: what they took is known then.
 async fn used(store: &Store) -> Usage {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    store.day_usage(today).await.unwrap().all
+    eventually("all calls are settled", Duration::from_secs(10), async || {
+        let used = store.day_usage(today).await.unwrap();
+        let all_settled = used.tenants.iter().all(|tenant| tenant.used.millis >= tenant.used.turns);
+        all_settled.then_some(used.all)
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,7 +129,9 @@ async fn a_used_up_day_is_answered_without_a_model_also_after_a_restart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chats_at_the_same_time_cannot_go_over_the_money_of_a_day_together() {
-    let (model, folder) = (talkative().await, tempfile::tempdir().unwrap());
+    // Slow, so that all of them are under way at the same time.
+    let slow = ScriptedModel::paced(Duration::from_millis(500), |_| Reply::say("It crashes."));
+    let (model, folder) = (slow.await.unwrap(), tempfile::tempdir().unwrap());
     // An answer of 500 tokens may cost 0.005 USD; reading is cheap beside it.
     let stage = start(&folder, &model, "[limits.day]\ncost = 0.021\n").await;
     let answers = futures::future::join_all((0..12).map(|_| stage.agents.talk(turn(&[])))).await;

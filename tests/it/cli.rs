@@ -5,6 +5,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use kubewright::store::RunState;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
@@ -70,6 +71,34 @@ async fn an_incident_is_shown_closed_and_its_runbook_printed() {
         "{}",
         stdout(&closed)
     );
+}
+
+#[tokio::test]
+async fn runs_are_listed_and_shown_in_words_and_as_json() {
+    let stage = Stage::new().await;
+    let server = serve(&stage).await;
+    assert_eq!(stdout(&run(server, &["runs", "list"]).await), "No runs.\n");
+    let id = crate::http::runs::keep(&stage, "diagnostic", RunState::Finished).await;
+    let table = stdout(&run(server, &["runs", "list", "--agent", "diagnostic", "--state", "finished"]).await);
+    let columns: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().take(3).collect();
+    assert_eq!(columns, [id.as_str(), "finished", "diagnostic"]);
+    let shown = stdout(&run(server, &["runs", "show", id.as_str(), "-o", "text"]).await);
+    let expected = format!("{id} finished: checkout has a wrong image.\n");
+    assert!(
+        shown.starts_with(&expected) && shown.contains("kubernetes_logs said after 12 ms [E7]"),
+        "{shown}"
+    );
+    let json: Value =
+        serde_json::from_slice(&run(server, &["runs", "show", id.as_str(), "-o", "json"]).await.stdout)
+            .unwrap();
+    assert_eq!(json["messages"].as_array().unwrap().len(), 3);
+    let none = run(server, &["runs", "show", "run-none"]).await;
+    assert!(
+        !none.status.success() && stderr(&none).contains("there is no run run-none"),
+        "{}",
+        stderr(&none)
+    );
+    assert_eq!(run(server, &["runs", "list", "--state", "sleeping"]).await.status.code(), Some(2));
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod agent_context;
 mod agent_incidents;
 mod agent_models;
 mod agent_quotas;
+mod agent_resume;
 mod agent_runs;
 mod agent_sources;
 mod agent_tools;

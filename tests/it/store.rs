@@ -5,6 +5,7 @@ mod concurrency;
 mod conversations;
 mod leases;
 mod reading;
+mod results;
 mod runs;
 mod site;
 mod usage;
@@ -69,6 +70,8 @@ on_both_engines! {
     reading::a_beginning_of_the_identifier_is_enough,
     reading::what_was_stored_is_there_after_a_restart,
     reading::what_is_not_there_is_said_so,
+    results::a_kept_answer_is_read_by_whom_it_belongs_to,
+    results::old_answers_are_forgotten_when_others_are_kept,
     usage::what_was_reserved_stays_booked_until_it_is_settled,
     usage::each_limit_counts_what_is_its_own,
     usage::replicas_that_ask_at_the_same_time_never_go_over_a_limit_together,

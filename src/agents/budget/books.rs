@@ -72,13 +72,11 @@ impl Books {
 }
 
 impl Booked {
-    /// Books what was used instead. Where that fails, what was reserved stays booked.
-    pub(super) async fn settle(self, spent: Spent, took: Duration) {
-        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let used =
-            Usage { tokens: spent.tokens(), cost: spent.cost, turns: u64::from(spent.tokens() > 0), millis };
-        if let Err(error) = self.store.settle_usage(&self.account, &self.reserved, &used).await {
-            tracing::warn!(%error, "what a model has used could not be booked; what was reserved stays booked");
-        }
+    /// Books what was used instead.
+    pub(super) fn settle(self, spent: Spent, took: Duration) {
+        let millis = u64::try_from(took.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX);
+        let turns = u64::from(spent.tokens() > 0);
+        let used = Usage { tokens: spent.tokens(), cost: spent.cost, turns, millis };
+        self.store.settle_usage(&self.account, &self.reserved, &used);
     }
 }

@@ -169,10 +169,10 @@ impl Budget {
 
 impl Room {
     /// Puts what was really used in the place of the reservation.
-    pub(crate) async fn settle(self, spent: Spent) {
+    pub(crate) fn settle(self, spent: Spent) {
         self.taken.into_iter().for_each(|taken| taken.settle(spent));
         if let Some(booked) = self.booked {
-            booked.settle(spent, self.began.elapsed()).await;
+            booked.settle(spent, self.began.elapsed());
         }
     }
 
@@ -205,10 +205,10 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_would_go_over_the_tokens_is_not_made() {
         let budget = Budget::begin(limits(), None);
-        budget.clone().reserve(want(700, 100)).await.unwrap().settle(spent(800, 0.0)).await;
+        budget.clone().reserve(want(700, 100)).await.unwrap().settle(spent(800, 0.0));
         let room = budget.reserve(want(100, 100)).await.unwrap();
         assert_eq!(budget.reserve(want(1, 0)).await.unwrap_err(), Exceeded::Tokens(1_000, None));
-        room.settle(Spent::default()).await;
+        room.settle(Spent::default());
         assert!(budget.reserve(want(200, 0)).await.is_ok());
         assert_eq!(budget.reserve(want(201, 0)).await.unwrap_err(), Exceeded::Tokens(1_000, None));
     }
@@ -227,7 +227,7 @@ mod tests {
         let refused = parts[3].reserve(dear).await.unwrap_err();
         assert_eq!(refused.to_string(), "the budget of 0.01 US dollars is used up");
         for room in rooms {
-            room.settle(spent(1_000, 0.002)).await;
+            room.settle(spent(1_000, 0.002));
         }
         assert!(parts[3].reserve(dear).await.is_ok(), "what was reserved and not used is there again");
     }
@@ -237,7 +237,7 @@ mod tests {
         let budget = Budget::begin(limits(), None);
         let room = budget.reserve(want(600, 4_096)).await.unwrap();
         assert_eq!(room.answer, 400);
-        room.settle(spent(700, 0.0)).await;
+        room.settle(spent(700, 0.0));
         assert!(budget.reserve(want(100, 4_096)).await.is_err(), "200 tokens are no answer");
         assert_eq!(budget.reserve(want(100, 50)).await.unwrap().answer, 50);
         let rich = RunLimits { tokens: 1_000_000, cost: 0.01, ..limits() };
@@ -259,7 +259,7 @@ mod tests {
     async fn questions_are_counted_where_they_brought_something() {
         let budget = Budget::begin(RunLimits { turns: 2, ..limits() }, None);
         for used in [0, 1, 0, 1] {
-            budget.reserve(want(1, 0)).await.unwrap().settle(spent(used, 0.0)).await;
+            budget.reserve(want(1, 0)).await.unwrap().settle(spent(used, 0.0));
         }
         assert_eq!(budget.reserve(want(1, 0)).await.unwrap_err(), Exceeded::Turns(2));
     }
@@ -274,7 +274,7 @@ mod tests {
     #[tokio::test]
     async fn money_and_time_are_limits_too() {
         let budget = Budget::begin(limits(), None);
-        budget.reserve(want(1, 0)).await.unwrap().settle(spent(1, 0.5)).await;
+        budget.reserve(want(1, 0)).await.unwrap().settle(spent(1, 0.5));
         let refused = budget.reserve(want(0, 0)).await.unwrap_err();
         assert_eq!(refused.to_string(), "the budget of 0.50 US dollars is used up");
         let over = Budget::begin(RunLimits { deadline: Duration::ZERO, ..limits() }, None);

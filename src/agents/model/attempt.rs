@@ -69,7 +69,7 @@ pub(super) async fn attempt(entry: &Entry, turn: &mut Turn<'_>) -> Result<Answer
     let room = budget.reserve(want).await.map_err(Fault::Budget)?;
     let (result, spent) = asked(entry, turn, room.answer, room.until.min(turn.deadline)).await;
     turn.spent += spent;
-    room.settle(spent).await;
+    room.settle(spent);
     result
 }
 

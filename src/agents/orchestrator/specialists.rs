@@ -128,42 +128,54 @@ impl Agents {
         let Some(chain) = self.inner.models.chain(&agent.models) else {
             return (Err(RunError::Model("no model is configured".to_owned())), None);
         };
-        let people = |text: &str| shared.session.for_people(text);
-        let started = RunEvent::AgentStarted { agent: name.to_owned(), question: people(question) };
+        let asked = shared.session.for_people(question);
+        let started = RunEvent::AgentStarted { agent: name.to_owned(), question: asked.clone() };
         shared.progress.say(started, PATIENCE).await;
         let task = Task { agent: name, prompt: &agent.prompt.hash, question, cycle };
         let earlier = shared.records.take(&task);
         if let Some(earlier) = &earlier {
             earlier.draft_again(agent, shared).await;
         }
-        if let Some((earlier, answer)) =
-            earlier.as_ref().and_then(|earlier| Some((earlier, earlier.answer::<T>()?)))
-        {
-            let run = earlier.agent_run(people(question), people(&summary(&answer)));
-            lead(shared, name, run.id.as_deref());
-            say_finished(shared, &run).await;
-            return (Ok(answer), Some(run));
-        }
-        let mut run = match earlier.and_then(|earlier| Run::again(agent, chain.clone(), shared, earlier)) {
-            Some(run) => run,
-            None => begun(agent, chain, shared, &task, values),
+        let known = earlier.as_ref().and_then(|earlier| Some((earlier, earlier.answer::<T>()?)));
+        let (answer, run) = if let Some((earlier, answer)) = known {
+            let outcome = shared.session.for_people(&summary(&answer));
+            (Ok(answer), earlier.agent_run(asked, outcome))
+        } else {
+            let again = earlier.and_then(|earlier| Run::again(agent, chain.clone(), shared, earlier));
+            let run = again.unwrap_or_else(|| begun(agent, chain, shared, &task, values));
+            Box::pin(work(run, agent, asked, shared, summary)).await
         };
         if name == ORCHESTRATOR {
-            // Its tools are for chat; an investigation is planned from what is known.
-            run = run.without_tools();
+            // It is what asked for those after it.
+            shared.records.lead(run.id.as_deref().map(RunId::from_text));
         }
-        let answer = Box::pin(run.typed::<T>()).await;
-        let outcome = match &answer {
-            Ok(answer) => summary(answer),
-            Err(error) => error.to_string(),
+        let finished = RunEvent::AgentFinished {
+            agent: name.to_owned(),
+            summary: run.outcome.clone(),
+            tokens: run.input_tokens + run.output_tokens,
+            cost: run.cost,
         };
-        run.finish(state_of(&answer), &outcome).await;
-        let record = run.record.finish(agent, &agent.prompt.hash, &people(question), people(&outcome));
-        let record = AgentRun { id: run.keeping.id().map(|id| id.to_string()), ..record };
-        lead(shared, name, record.id.as_deref());
-        say_finished(shared, &record).await;
-        (answer, Some(record))
+        shared.progress.say(finished, PATIENCE).await;
+        (answer, Some(run))
     }
+}
+
+/// Lets a run work until it has its answer, or has failed.
+async fn work<T: DeserializeOwned>(
+    run: Run<'_>,
+    agent: &Agent,
+    question: String,
+    shared: &Shared,
+    summary: impl Fn(&T) -> String,
+) -> (Result<T, RunError>, AgentRun) {
+    // The orchestrator's tools are for chat; an investigation is planned from what is known.
+    let mut run = if agent.name == ORCHESTRATOR { run.without_tools() } else { run };
+    let answer = Box::pin(run.typed::<T>()).await;
+    let outcome = answer.as_ref().map_or_else(ToString::to_string, summary);
+    run.finish(state_of(&answer), &outcome).await;
+    let outcome = shared.session.for_people(&outcome);
+    let record = run.record.finish(agent, &agent.prompt.hash, &question, outcome);
+    (answer, AgentRun { id: run.keeping.id().map(|id| id.to_string()), ..record })
 }
 
 /// A run that begins with its prompt.
@@ -177,21 +189,4 @@ fn begun<'a>(
     let first = Message::user(agent.prompt.fill(values));
     let keeping = Keeping::begin(&shared.records, task, &shared.session, &[&first]);
     Run::new(agent, chain, shared, vec![first], keeping)
-}
-
-/// The orchestrator's run is what asked for those after it.
-fn lead(shared: &Shared, name: &str, run: Option<&str>) {
-    if name == ORCHESTRATOR {
-        shared.records.lead(run.map(RunId::from_text));
-    }
-}
-
-async fn say_finished(shared: &Shared, run: &AgentRun) {
-    let finished = RunEvent::AgentFinished {
-        agent: run.agent.clone(),
-        summary: run.outcome.clone(),
-        tokens: run.input_tokens + run.output_tokens,
-        cost: run.cost,
-    };
-    shared.progress.say(finished, PATIENCE).await;
 }

@@ -9,10 +9,10 @@ use crate::incident::{Evidence, Gap, Hypothesis, Incident};
 const MOST_EVIDENCE: usize = 60;
 
 /// What each part of a prompt may fill of what the model can read, percent; what is not shown says so.
-const ALERTS: u64 = 8;
-const EVIDENCE: u64 = 14;
-const HYPOTHESES: u64 = 7;
-const UNSEEN: u64 = 4;
+const ALERTS: u64 = 6;
+const EVIDENCE: u64 = 11;
+const HYPOTHESES: u64 = 5;
+const UNSEEN: u64 = 3;
 const CODES: u64 = 8;
 
 /// Bytes of a token, about.
@@ -174,4 +174,31 @@ pub(in crate::agents) fn flags(session: &Session) -> Vec<String> {
     flags.sort();
     flags.dedup();
     flags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{codes, rest, within};
+
+    #[test]
+    fn what_has_no_room_is_left_out_and_said() {
+        let mut lines: Vec<String> = (0..10).map(|n| format!("line number {n}")).collect();
+        assert_eq!(within(&mut lines, 45), 3);
+        assert_eq!(lines.len(), 3);
+        assert_eq!(rest(3, 10, "gaps"), "\n[3 of 10 shown; `incident_evidence` with part=gaps has the rest]");
+        assert_eq!(rest(3, 3, "gaps"), "");
+        let mut long = vec!["x".repeat(100)];
+        assert_eq!((within(&mut long, 10), long[0].as_str()), (1, "xxxxxxxxxx […]"));
+        assert_eq!(within(&mut Vec::new(), 10), 0);
+    }
+
+    #[test]
+    fn codes_are_told_by_name_where_there_is_no_room_for_what_they_mean() {
+        let (large, small) = (codes(128_000), codes(4_096));
+        assert!(
+            large.contains("- `deploy.bad_rollout`: ") && small.contains("`deploy.bad_rollout`, "),
+            "{small}"
+        );
+        assert!(small.len() < large.len() / 2);
+    }
 }

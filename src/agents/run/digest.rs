@@ -13,6 +13,9 @@ const NUMBERS: usize = 40;
 /// How a digest begins.
 const BEGINNING: &str = "[Taken out of the conversation to save room: ";
 
+/// What stands before the name under which an answer is kept.
+const NAMED: &str = "earlier_result with id \"";
+
 /// A tool's answer as the model reads it: its text between the markers of the fence, and what we say about it after.
 struct Answer<'a> {
     /// The marker before the text, with its line break; empty where there is no fence.
@@ -20,11 +23,13 @@ struct Answer<'a> {
     body: &'a str,
     /// The marker after the text.
     closing: &'a str,
+    /// What we say about it.
+    after: &'a str,
 }
 
 impl<'a> Answer<'a> {
     fn read(text: &'a str) -> Self {
-        let unfenced = Self { opening: "", body: text, closing: "" };
+        let unfenced = Self { opening: "", body: text, closing: "", after: "" };
         if !text.starts_with("<<<untrusted ") {
             return unfenced;
         }
@@ -35,7 +40,12 @@ impl<'a> Answer<'a> {
         let close =
             text.get(end + 1..).and_then(|rest| rest.find('\n')).map_or(text.len(), |at| end + 1 + at);
         let part = |range: std::ops::Range<usize>| text.get(range).unwrap_or_default();
-        Self { opening: part(0..begin), body: part(begin..end.max(begin)), closing: part(end + 1..close) }
+        Self {
+            opening: part(0..begin),
+            body: part(begin..end.max(begin)),
+            closing: part(end + 1..close),
+            after: part(close..text.len()),
+        }
     }
 
     /// Other text between the same markers.
@@ -50,6 +60,12 @@ impl<'a> Answer<'a> {
 /// The text of an answer without the fence.
 pub(super) fn body(text: &str) -> &str {
     Answer::read(text).body
+}
+
+/// The name under which the whole of an answer is kept that was cut before.
+pub(super) fn kept(text: &str) -> Option<&str> {
+    let (_, rest) = Answer::read(text).after.split_once(NAMED)?;
+    rest.split('"').next().filter(|id| !id.is_empty())
 }
 
 /// Whether it is a digest already.
@@ -95,7 +111,7 @@ pub(super) fn beginning(text: &str, most: usize, kept: Option<&str>) -> String {
 fn whole(kept: Option<&str>) -> String {
     match kept {
         Some(id) => {
-            format!("The whole is kept: call earlier_result with id \"{id}\", and grep, from or lines.")
+            format!("The whole is kept: call {NAMED}{id}\", and grep, from or lines.")
         }
         None => "It could not be kept: call the tool again if you need it, and ask for less.".to_owned(),
     }
@@ -122,7 +138,7 @@ fn cut(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{beginning, body, digest, is_digest};
+    use super::{beginning, body, digest, is_digest, kept};
 
     const FENCED: &str = "<<<untrusted 00ff logs>>>\nCitable:\n[E3] Pod shop/a: it ends\n[E4] Pod shop/b: it too\n\
                           first\nsecond\n<<<end untrusted 00ff>>>\n[cut: 5 of 90 lines shown; set tail]";
@@ -132,7 +148,7 @@ mod tests {
         let text = digest(FENCED, Some("res-1"));
         assert_eq!(
             text,
-            "[Taken out of the conversation to save room: 5 lines, 65 bytes. The whole is kept: call earlier_result with \
+            "[Taken out of the conversation to save room: 5 lines, 70 bytes. The whole is kept: call earlier_result with \
              id \"res-1\", and grep, from or lines. What it saw can still be cited: E3, E4.]\nIt began:\n\
              <<<untrusted 00ff logs>>>\nCitable:\n[E3] Pod shop/a: it ends\n<<<end untrusted 00ff>>>"
         );
@@ -160,5 +176,9 @@ mod tests {
         let text = beginning(FENCED, 60, Some("res-1"));
         assert!(text.contains("it too\n<<<end untrusted 00ff>>>\n[Cut to save room: 3 of 5 lines"), "{text}");
         assert!(text.contains("id \"res-1\"") && !text.contains("second"), "{text}");
+        assert_eq!((kept(&text), kept(FENCED)), (Some("res-1"), None));
+        let again = beginning(&text, 30, kept(&text));
+        assert!(again.ends_with("id \"res-1\", and grep, from or lines.]"), "{again}");
+        assert_eq!(again.matches("[Cut").count(), 1);
     }
 }

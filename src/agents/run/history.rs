@@ -105,6 +105,9 @@ impl History {
     pub(super) fn to_take_out(&self, most: u64) -> Vec<Place> {
         let mut excess = self.excess(most);
         let mut places = Vec::new();
+        if excess == 0 {
+            return places;
+        }
         let mut all = self.answers();
         all.pop();
         for (place, bytes) in all {
@@ -122,10 +125,10 @@ impl History {
     /// The last answer of a tool, with the bytes that it may keep so that `most` tokens are left; none where it fits or
     /// there is nothing to cut.
     pub(super) fn to_cut(&self, most: u64) -> Option<(Place, usize)> {
-        let (place, bytes) = self.last()?;
         let excess = self.excess(most);
+        let (place, bytes) = if excess > 0 { self.last()? } else { return None };
         let left = bytes.saturating_sub(excess).saturating_sub(DIGEST).max(DIGEST);
-        (excess > 0 && bytes > WORTH).then(|| (place, usize::try_from(left).unwrap_or(usize::MAX)))
+        (bytes > WORTH).then(|| (place, usize::try_from(left).unwrap_or(usize::MAX)))
     }
 
     fn last(&self) -> Option<(Place, u64)> {

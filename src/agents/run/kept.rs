@@ -37,34 +37,8 @@ pub(crate) struct Keeping {
 impl Keeping {
     /// A new run with its first messages. Nothing is written yet.
     pub(crate) fn begin(records: &Records, task: &Task<'_>, session: &Session, first: &[&Message]) -> Self {
-        let now = now();
-        let summary = RunSummary {
-            id: RunId::random(),
-            kind: records.kind,
-            agent: task.agent.to_owned(),
-            state: RunState::Running,
-            incident: records.incident.clone(),
-            conversation: records.conversation.clone(),
-            parent: records.parent(),
-            cycle: task.cycle,
-            question: session.trusted(task.question),
-            prompt: task.prompt.to_owned(),
-            models: Vec::new(),
-            tools: std::collections::BTreeMap::new(),
-            outcome: None,
-            turns: 0,
-            input_tokens: 0,
-            output_tokens: 0,
-            cost: 0.0,
-            took_ms: 0,
-            messages: 0,
-            messages_dropped: 0,
-            started_at: now,
-            updated_at: now,
-            finished_at: None,
-        };
         let run = KeptRun {
-            summary,
+            summary: summary(records, task, session),
             step: records.step.clone(),
             task: task.key(),
             repairs: 0,
@@ -182,6 +156,36 @@ impl Keeping {
                 tracing::warn!(run = %self.run.summary.id, "a run could not be kept in time; it goes on");
             }
         }
+    }
+}
+
+/// A run that has done nothing yet.
+fn summary(records: &Records, task: &Task<'_>, session: &Session) -> RunSummary {
+    let now = now();
+    RunSummary {
+        id: RunId::random(),
+        kind: records.kind,
+        agent: task.agent.to_owned(),
+        state: RunState::Running,
+        incident: records.incident.clone(),
+        conversation: records.conversation.clone(),
+        parent: records.parent(),
+        cycle: task.cycle,
+        question: session.trusted(task.question),
+        prompt: task.prompt.to_owned(),
+        models: Vec::new(),
+        tools: std::collections::BTreeMap::new(),
+        outcome: None,
+        turns: 0,
+        input_tokens: 0,
+        output_tokens: 0,
+        cost: 0.0,
+        took_ms: 0,
+        messages: 0,
+        messages_dropped: 0,
+        started_at: now,
+        updated_at: now,
+        finished_at: None,
     }
 }
 

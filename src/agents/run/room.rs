@@ -7,7 +7,7 @@
 use rig_core::completion::ToolDefinition;
 use serde_json::Value;
 
-use super::digest::{beginning, body, digest};
+use super::digest::{beginning, body, digest, kept};
 use super::history::{self, Place};
 use super::{PATIENCE, Run, Turn, definition, summary};
 use crate::agents::model::Ask;
@@ -16,7 +16,7 @@ use crate::agents::tools::EARLIER_RESULT;
 use crate::store::KeptResult;
 
 /// Share of what a model can read that descriptions of tools may take, percent.
-const TOOLS: u64 = 30;
+const TOOLS: u64 = 25;
 
 /// How often answers are taken out for one question: digests have a size too.
 const ROUNDS: usize = 3;
@@ -37,6 +37,7 @@ impl Run<'_> {
             max_tokens,
             temperature: turn.temperature.or(Some(self.agent.temperature)),
             stop: turn.stop.clone(),
+            shrinks: false,
         }
     }
 
@@ -74,16 +75,19 @@ impl Run<'_> {
         for place in places {
             let Some(answer) = self.history.answer(*place) else { continue };
             let arguments = self.history.arguments(*place);
-            let again = known(&answer.name, &arguments);
+            let shown = history::text(answer);
+            let again = kept(&shown).map(str::to_owned).or_else(|| known(&answer.name, &arguments));
             let id = again.clone().unwrap_or_else(KeptResult::random_id);
             if again.is_none() {
-                let text = self.shared.session.restore(body(&history::text(answer)));
+                let text = self.shared.session.restore(body(&shown));
                 let (id, about, tool) = (id.clone(), about.clone(), answer.name.to_string());
                 new.push(KeptResult { id, about, tool, arguments, text });
             }
             named.push((*place, Some(id)));
         }
-        if let Err(error) = context.store.keep_results(&new, jiff::Timestamp::now()).await {
+        if !new.is_empty()
+            && let Err(error) = context.store.keep_results(&new, jiff::Timestamp::now()).await
+        {
             tracing::warn!(%error, "answers of tools could not be kept; they leave the conversation nevertheless");
             return places.iter().map(|place| (*place, None)).collect();
         }

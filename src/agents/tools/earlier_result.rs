@@ -17,6 +17,12 @@ pub(in crate::agents) const EARLIER_RESULT: &str = "earlier_result";
 const DEFAULT: usize = 100;
 const MOST: usize = 1_000;
 
+/// Longest arguments that are repeated, bytes.
+const LONGEST_ARGUMENTS: usize = 1_000;
+
+/// Left free for what is said beside the lines, bytes.
+const RESERVE: usize = 200;
+
 /// Reads an answer again.
 pub(super) struct EarlierResult;
 
@@ -96,21 +102,29 @@ fn shown(kept: &KeptResult, given: &Arguments) -> Result<ToolOutput, ToolError> 
     if first > total {
         return Err(ToolError::Arguments(format!("from: there are {total} lines")));
     }
-    let mut text = format!("{} {}\n", kept.tool, kept.arguments);
-    let mut next = first;
+    let mut text = format!("{} {}\n", kept.tool, cut(&kept.arguments, LONGEST_ARGUMENTS));
+    let (mut next, mut long) = (first, String::new());
     for line in lines.iter().skip(first - 1).take(wanted) {
-        // The first is cut by `bounded` where it is too long by itself.
-        if next > first && text.len() + line.len() + 200 > super::MOST_BYTES {
+        let room = super::MOST_BYTES.saturating_sub(text.len() + RESERVE);
+        if next > first && line.len() > room {
             break;
         }
-        text.push_str(line);
+        let shown = cut(line, room);
+        if shown.len() < line.len() {
+            long = format!("{} of the {} bytes of line {next}; ", shown.len(), line.len());
+        }
+        text.push_str(shown);
         text.push('\n');
         next += 1;
     }
-    let output = ToolOutput::bounded(text, "use grep to find a part of this line");
-    let rest = (next <= total)
-        .then(|| format!("cut: lines {first} to {} of {total} shown; go on with from={next}", next - 1));
-    Ok(ToolOutput { cut: output.cut.clone().or(rest), ..output })
+    let more = if next <= total { format!("; go on with from={next}") } else { String::new() };
+    let is_cut = next <= total || !long.is_empty();
+    let cut = is_cut.then(|| format!("cut: {long}lines {first} to {} of {total} shown{more}", next - 1));
+    Ok(ToolOutput { text, cut, ..ToolOutput::default() })
+}
+
+fn cut(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -171,7 +185,12 @@ mod tests {
     fn it_is_bounded_like_every_answer() {
         let long = kept("x".repeat(3 * MOST_BYTES) + "\nend");
         let output = shown(&long, &asked(None, None, None)).unwrap();
-        assert!(output.text.len() <= MOST_BYTES && output.cut.unwrap().contains("use grep"));
+        assert!((MOST_BYTES / 2..=MOST_BYTES).contains(&output.text.len()));
+        let cut = output.cut.unwrap();
+        assert!(
+            cut.contains("of the 49152 bytes of line 1; ") && cut.ends_with("go on with from=2"),
+            "{cut}"
+        );
         let many = kept(format!("{}\n", "y".repeat(1_000)).repeat(100));
         let output = shown(&many, &asked(None, None, None)).unwrap();
         assert!(output.text.len() <= MOST_BYTES && output.cut.unwrap().contains("go on with from=1"));

@@ -61,38 +61,30 @@ impl Store {
         ceilings: &[Ceiling],
         wanted: &Usage,
     ) -> Result<Reserved, StoreError> {
-        let (change, ceilings) = (Change::of(wanted), ceilings.to_vec());
-        self.book(account, change, ceilings, *wanted).await
-    }
-
-    /// Puts what a call has really used in the place of what was reserved for it.
-    ///
-    /// # Errors
-    /// [`StoreError`]: the reservation stays booked.
-    pub async fn settle_usage(
-        &self,
-        account: &Account,
-        reserved: &Usage,
-        used: &Usage,
-    ) -> Result<(), StoreError> {
-        let change = Change::of(used).and(Change::of(reserved).back());
-        self.book(account, change, Vec::new(), Usage::default()).await.map(drop)
-    }
-
-    async fn book(
-        &self,
-        account: &Account,
-        change: Change,
-        ceilings: Vec<Ceiling>,
-        wanted: Usage,
-    ) -> Result<Reserved, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let account = account.clone();
-        self.inner.bookings.push(Booking { account, change, ceilings, wanted, answer: Some(answer) });
+        self.book(Booking {
+            account: account.clone(),
+            change: Change::of(wanted),
+            ceilings: ceilings.to_vec(),
+            wanted: *wanted,
+            answer: Some(answer),
+        });
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Puts what a call has really used in the place of what was reserved for it. Returns at once: what was reserved is on
+    /// disk, and is more; [`Store::close`] waits for it. Where it cannot be written, what was reserved stays booked.
+    pub fn settle_usage(&self, account: &Account, reserved: &Usage, used: &Usage) {
+        let change = Change::of(used).and(Change::of(reserved).back());
+        let (account, wanted) = (account.clone(), Usage::default());
+        self.book(Booking { account, change, ceilings: Vec::new(), wanted, answer: None });
+    }
+
+    fn book(&self, booking: Booking) {
+        self.inner.bookings.push(booking);
         // A task of its own: whoever asked may be dropped, and others wait for the same transaction.
         let store = self.clone();
         self.inner.bookings.tasks.spawn(async move { store.write_bookings().await });
-        answered.await.map_err(|_| StoreError::Closed)?
     }
 
     /// Books all that wait.
@@ -105,7 +97,7 @@ impl Store {
             }
             let written = within_deadline(self.transact(&batch)).await;
             if let Err(error) = &written {
-                tracing::error!(%error, "what models use cannot be booked");
+                tracing::error!(%error, "what models use cannot be booked; what was reserved stays booked");
             }
             let mut verdicts = written.as_ref().ok().into_iter().flatten();
             for booking in batch {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::stage::Stage;
 
-const ROUTES: [&str; 35] = [
+const ROUTES: [&str; 38] = [
     "DELETE /api/v1/chat/conversations/{id}",
     "DELETE /api/v1/knowledge/documents/{source}/{path}",
     "GET /api/v1/approvals",
@@ -26,6 +26,9 @@ const ROUTES: [&str; 35] = [
     "GET /api/v1/knowledge/search",
     "GET /api/v1/knowledge/stats",
     "GET /api/v1/openapi.json",
+    "GET /api/v1/runs",
+    "GET /api/v1/runs/{id}",
+    "GET /api/v1/usage",
     "GET /healthz",
     "GET /metrics",
     "GET /openapi.json",

@@ -6,6 +6,7 @@ mod guards;
 mod incidents;
 mod operations;
 mod payload;
+pub(crate) mod runs;
 pub(crate) mod stage;
 mod streams;
 mod webhooks;

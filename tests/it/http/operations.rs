@@ -1,6 +1,9 @@
 //! Health, readiness, metrics.
 
 use axum::http::header;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use kubewright::store::{Account, Reserved, Usage};
 use kubewright::telemetry::metrics as recorded;
 use serde_json::json;
 
@@ -45,4 +48,20 @@ async fn metrics_count_alerts_incidents_and_requests() {
     ] {
         assert!(page.body.lines().any(|shown| shown == line), "{line} is missing from:\n{}", page.body);
     }
+}
+
+#[tokio::test]
+async fn what_models_have_used_today_is_told_with_the_limits() {
+    let stage = Stage::new().await;
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let account = Account { day: today, tenant: "others".to_owned(), incident: None };
+    let usage = Usage { tokens: 1_200, cost: 0.25, turns: 1, millis: 0 };
+    assert!(matches!(stage.store.reserve_usage(&account, &[], &usage).await.unwrap(), Reserved::Yes { .. }));
+    let shown = stage.get("/api/v1/usage").await.json();
+    assert_eq!(shown["day"], today.to_string());
+    let used = json!({ "tokens": 1200, "cost": 0.25, "turns": 1, "seconds": 0.0 });
+    let limit = json!({ "tokens": 20_000_000, "cost": 20.0 });
+    assert_eq!(shown["all"], json!({ "used": used, "limit": limit }));
+    assert_eq!(shown["tenants"], json!([{ "name": "others", "used": used, "limit": {} }]));
+    assert_eq!(shown["incidents"], json!([]));
 }

@@ -43,9 +43,11 @@ pub(crate) async fn what_was_reserved_stays_booked_until_it_is_settled(site: &Si
     assert_eq!((over.scope, over.resource, over.used.tokens), (UsageScope::Day, Resource::Tokens, 900));
     assert_eq!(store.incident_usage(&IncidentId::from_text("inc-a")).await.unwrap(), usage(900));
     let used = Usage { tokens: 100, cost: 0.000_001, turns: 1, millis: 250 };
-    store.settle_usage(&shop, &usage(900), &used).await.unwrap();
-    assert_eq!(store.day_usage(TODAY).await.unwrap().all, used);
-    assert_eq!(reserve(&store, &shop, &ceilings, 900).await, None);
+    store.settle_usage(&shop, &usage(900), &used);
+    assert_eq!(reserve(&store, &shop, &ceilings, 900).await, None, "what was settled before counts");
+    store.settle_usage(&shop, &usage(900), &Usage::default());
+    store.close().await;
+    assert_eq!(site.open().await.day_usage(TODAY).await.unwrap().all, used);
 }
 
 pub(crate) async fn each_limit_counts_what_is_its_own(site: &Site) {
@@ -99,10 +101,10 @@ pub(crate) async fn time_that_is_left_is_told(site: &Site) {
     let ceilings = [ceiling(UsageScope::Day, 1_000), Ceiling { scope: UsageScope::Tenant, most }];
     let left = store.reserve_usage(&shop, &ceilings, &usage(1)).await.unwrap();
     assert_eq!(left, Reserved::Yes { millis_left: Some(500) });
-    store.settle_usage(&shop, &usage(1), &Usage { millis: 499, ..usage(1) }).await.unwrap();
+    store.settle_usage(&shop, &usage(1), &Usage { millis: 499, ..usage(1) });
     let left = store.reserve_usage(&shop, &ceilings, &usage(1)).await.unwrap();
     assert_eq!(left, Reserved::Yes { millis_left: Some(1) });
-    store.settle_usage(&shop, &usage(1), &Usage { millis: 1, ..usage(1) }).await.unwrap();
+    store.settle_usage(&shop, &usage(1), &Usage { millis: 1, ..usage(1) });
     let Reserved::No(over) = store.reserve_usage(&shop, &ceilings, &usage(1)).await.unwrap() else {
         panic!("there was time left");
     };

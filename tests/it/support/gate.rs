@@ -8,6 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
 use tokio::sync::Notify;
 
 /// Where the chosen request is held.
@@ -17,6 +18,8 @@ pub(crate) enum Hold {
     Before,
     /// The API server has done it, the client does not know.
     After,
+    /// Nowhere: the API server has not seen it, and the client is told to come back (503).
+    Refused,
 }
 
 /// Which request is held: the `nth` (from 0) with this method whose path and query contain `part`, and whose query says
@@ -72,6 +75,11 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let hold = matching(&shared, &request);
     if hold == Some(Hold::Before) {
         return hang(&shared).await;
+    }
+    if hold == Some(Hold::Refused) {
+        let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 503,
+            "reason": "ServiceUnavailable", "message": "the API server is starting"});
+        return (StatusCode::SERVICE_UNAVAILABLE, axum::Json(status)).into_response();
     }
     let response = forward(&shared, request).await;
     if hold == Some(Hold::After) {
