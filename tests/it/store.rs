@@ -79,6 +79,7 @@ on_both_engines! {
     usage::what_a_caller_who_has_gone_had_reserved_is_given_back,
     runs::a_run_is_there_after_a_restart_as_it_was_last_written,
     runs::runs_are_listed_newest_first_and_chosen_by_what_they_are,
+    runs::a_beginning_of_a_runs_identifier_is_enough,
     runs::a_run_goes_with_its_conversation,
     runs::old_runs_and_those_beyond_the_count_are_removed_but_never_one_at_work,
 }

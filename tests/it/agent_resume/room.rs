@@ -60,7 +60,7 @@ impl Tool for Look {
         let number = given["number"].as_i64().unwrap_or_default();
         let seen = Observation {
             source: EvidenceSource::Log,
-            object: ObjectRef::new("Pod", "shop", &format!("checkout-{number}")),
+            object: ObjectRef::new("Pod", "shop", format!("checkout-{number}")),
             statement: format!("It ends with code {number}."),
             strength: Score::new(0.5),
             at: Timestamp::UNIX_EPOCH,

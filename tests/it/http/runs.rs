@@ -48,6 +48,12 @@ pub(crate) async fn keep(stage: &Stage, agent: &str, state: RunState) -> RunId {
         memory: json!({"marker": "0123456789abcdef0123456789abcdef"}),
         ground: None,
     };
+    stage.store.keep_run(&run, &messages(now)).await.unwrap();
+    id
+}
+
+/// A prompt, a call, and its answer.
+fn messages(now: Timestamp) -> Vec<RunMessage> {
     let call = json!({"type": "toolcall", "id": {"provider": "c1"},
         "function": {"name": "kubernetes_logs", "arguments": {"pod": "checkout-1"}}});
     let result = json!({"type": "toolresult", "call": {"provider": "c1"}, "name": "kubernetes_logs", "is_error": false,
@@ -66,15 +72,13 @@ pub(crate) async fn keep(stage: &Stage, agent: &str, state: RunState) -> RunId {
         json!({"role": "assistant", "content": [call]}),
         json!({"role": "user", "content": [result]}),
     ];
-    let messages: Vec<RunMessage> = (1..)
+    (1..)
         .zip(bodies)
         .map(|(seq, body)| {
             let calls = if seq == 3 { vec![record.clone()] } else { Vec::new() };
             RunMessage { seq, at: now, body, detail: MessageDetail { calls, seen: Vec::new() } }
         })
-        .collect();
-    stage.store.keep_run(&run, &messages).await.unwrap();
-    id
+        .collect()
 }
 
 #[tokio::test]

@@ -172,11 +172,18 @@ pub(crate) async fn runs_are_listed_newest_first_and_chosen_by_what_they_are(sit
     assert_eq!(ids(&store, &filter(Some("judge"), None, Some("inc-b"), None)).await, []);
     let none = store.runs(&RunFilter::default(), Some("zz"), 2).await;
     assert!(matches!(none, Err(StoreError::Cursor)));
+}
 
-    let whole = id(1).as_str().to_owned();
-    assert_eq!(store.find_runs(&whole).await.unwrap(), [id(1)]);
-    assert_eq!(store.find_runs(&whole.replace("run-", " ").to_uppercase()).await.unwrap(), [id(1)]);
-    assert_eq!(store.find_runs("run-").await.unwrap().len(), 5);
+pub(crate) async fn a_beginning_of_a_runs_identifier_is_enough(site: &Site) {
+    let store = site.open().await;
+    let (one, other) = (run("diagnostic", 0), run("judge", 1));
+    store.keep_run(&one, &[]).await.unwrap();
+    store.keep_run(&other, &[]).await.unwrap();
+    let whole = one.summary.id.as_str().to_owned();
+    assert_eq!(store.find_runs(&whole).await.unwrap(), [one.summary.id.clone()]);
+    let found = store.find_runs(&whole.replace("run-", " ").to_uppercase()).await.unwrap();
+    assert_eq!(found, [one.summary.id]);
+    assert_eq!(store.find_runs("run-").await.unwrap().len(), 2);
     for none in ["", "run-!", "\0'; --"] {
         assert_eq!(store.find_runs(none).await.unwrap(), [], "{none}");
     }
