@@ -80,7 +80,10 @@ pub enum ReadError {
         column: usize,
     },
     /// The server says nothing of what it serves, or refuses to.
-    #[error("the server names no kind that can be read{}; check that the URL leads to a Kubernetes API server", Said(why))]
+    #[error(
+        "the server names no kind that can be read{}; check that the URL leads to a Kubernetes API server",
+        Said(why)
+    )]
     NoKinds {
         /// What it said instead, if anything.
         why: String,

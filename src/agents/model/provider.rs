@@ -1,6 +1,5 @@
 //! From the settings of a provider to rig's model of its wire.
 
-use std::time::Duration;
 use anyhow::{Context as _, bail};
 use reqwest::redirect::Policy;
 use rig_core::DynModel;
@@ -11,6 +10,7 @@ use rig_core::providers::ollama::OllamaConfig;
 use rig_core::providers::openai::wire::{AZURE, Auth, Dialect, LLAMACPP};
 use rig_core::providers::openai::{OpenAIConfig, Route};
 use secrecy::ExposeSecret as _;
+use std::time::Duration;
 use url::{Host, Url};
 
 use super::clean::Clean;

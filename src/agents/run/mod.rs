@@ -6,6 +6,7 @@
 
 mod history;
 mod shared;
+mod speaker;
 mod spoken;
 mod tool_calls;
 mod typed;
@@ -25,6 +26,7 @@ use super::tools::{Definition, Tools};
 use crate::incident::AgentRun;
 use history::History;
 pub(crate) use shared::Shared;
+use speaker::Speaker;
 
 /// How long a watcher may keep a run waiting for one event.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -235,7 +237,8 @@ impl<'a> Run<'a> {
         let deadline = shared.budget.deadline;
         let asking = self.chain.ask_counting(ask, &mut on_text, &shared.cancel, deadline, spent);
         let mut asking = std::pin::pin!(asking);
-        let mut speaker = Speaker::default();
+        let offered: Vec<&str> = ask.tools.iter().map(|tool| &*tool.name).collect();
+        let mut speaker = Speaker::new(&offered);
         let answer = loop {
             tokio::select! {
                 biased;
@@ -254,38 +257,6 @@ impl<'a> Run<'a> {
         })
     }
 }
-
-/// Shows an answer while it is made: whole lines or words, with what was replaced for the model put back.
-#[derive(Default)]
-struct Speaker {
-    held: String,
-}
-
-impl Speaker {
-    /// A placeholder must not be torn: from its beginning on, text is held back until it is whole.
-    async fn say(&mut self, piece: &str, shared: &Shared) {
-        self.held.push_str(piece);
-        let open = self.held.rfind('<').filter(|at| !self.held.get(*at..).unwrap_or_default().contains('>'));
-        let end = open.filter(|at| self.held.len() - at < LONGEST_PLACEHOLDER).unwrap_or(self.held.len());
-        let ready: String = self.held.drain(..end).collect();
-        self.show(&ready, shared).await;
-    }
-
-    async fn finish(mut self, shared: &Shared) {
-        let rest = std::mem::take(&mut self.held);
-        self.show(&rest, shared).await;
-    }
-
-    async fn show(&self, text: &str, shared: &Shared) {
-        if !text.is_empty() {
-            let text = shared.session.restore(text);
-            shared.progress.say(RunEvent::Text { text }, PATIENCE).await;
-        }
-    }
-}
-
-/// No placeholder is longer.
-const LONGEST_PLACEHOLDER: usize = 80;
 
 /// A tool as the model is told of it; none where its name cannot be one.
 fn definition(tool: Definition) -> Option<ToolDefinition> {

@@ -78,8 +78,7 @@ impl Cast {
     async fn scripted() -> anyhow::Result<Self> {
         let model = ScriptedModel::paced(PACE, script::reply);
         let model = model.await.context("could not start the scripted model")?;
-        let told =
-            format!("scripted model      {} (what it says is played; all else is real)", model.url());
+        let told = format!("scripted model      {} (what it says is played; all else is real)", model.url());
         Ok(Self { settings: asking(&model)?, told: vec![told], _model: Some(model), ..Self::default() })
     }
 

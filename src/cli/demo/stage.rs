@@ -16,9 +16,9 @@ use super::cast::Cast;
 use crate::agents::Agents;
 use crate::app::App;
 use crate::settings::{
-    AgentsSettings, AutomationSettings, ClusterApi, ClusterSettings, EgressSettings, EmbeddingModel, Endpoint,
-    Environment, IntakeSettings, KnowledgeSettings, ObserveSettings, ServerSettings, Settings, StoreSettings,
-    VerifySettings,
+    AgentsSettings, AutomationSettings, ClusterApi, ClusterSettings, EgressSettings, EmbeddingModel,
+    Endpoint, Environment, IntakeSettings, KnowledgeSettings, ObserveSettings, ServerSettings, Settings,
+    StoreSettings, VerifySettings,
 };
 use crate::sim::{Scenario, Sim, SimOptions, Webhook};
 

@@ -121,7 +121,9 @@ impl ClusterReader {
             let read = list::<SecretShape>(&client, &path, params, &asked, limits).await;
             return listed(read, SecretShape::into_shown);
         }
-        listed(list::<Map<String, Value>>(&client, &path, params, &asked, limits).await, |object| shown(kind, object))
+        listed(list::<Map<String, Value>>(&client, &path, params, &asked, limits).await, |object| {
+            shown(kind, object)
+        })
     }
 
     /// Names of the objects of a kind, at most a few hundred.

@@ -58,8 +58,7 @@ fn metrics(path: &str) -> Option<Value> {
     };
     let shop = [pod("shop", "web-2-good", "12500000n", "65536Ki"), pod("shop", "web-2-sick", "0", "1Mi")];
     let vault = [pod("vault", "safe-1", "1", "2Gi")];
-    let pods =
-        |items: &[Value]| json!({"kind": "PodMetricsList", "apiVersion": "metrics.k8s.io/v1beta1", "items": items});
+    let pods = |items: &[Value]| json!({"kind": "PodMetricsList", "apiVersion": "metrics.k8s.io/v1beta1", "items": items});
     Some(match path.strip_prefix("/apis/metrics.k8s.io/v1beta1")? {
         "" => json!({"kind": "APIResourceList", "groupVersion": "metrics.k8s.io/v1beta1", "resources": [
             {"name": "nodes", "singularName": "", "namespaced": false, "kind": "NodeMetrics", "verbs": ["get", "list"]},
@@ -118,7 +117,8 @@ async fn a_server_that_draws_no_tables_still_lists_names_and_ages() {
     let none = json!({"kind": "pods", "namespace": "shop", "labels": "app=db"});
     assert_eq!(stage.shown("kubernetes_list", none).await, "No resources found in shop namespace.");
     // Names are offered although the server gives no list of metadata only.
-    let wrong = stage.refused("kubernetes_get", json!({"kind": "po", "name": "web-2-sik", "namespace": "shop"}));
+    let wrong =
+        stage.refused("kubernetes_get", json!({"kind": "po", "name": "web-2-sik", "namespace": "shop"}));
     let told = wrong.await;
     assert!(told.contains("did you mean web-2-sick"), "{told}");
 }

@@ -103,7 +103,12 @@ async fn what_is_no_json_or_of_another_shape_is_told_by_its_place_and_not_quoted
 
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_are_told_in_one_short_line_whatever_their_body() {
-    all_fail("teapot", || (StatusCode::IM_A_TEAPOT, "x\u{1b}[2J\n".repeat(9_000)).into_response(), "HTTP 418").await;
+    all_fail(
+        "teapot",
+        || (StatusCode::IM_A_TEAPOT, "x\u{1b}[2J\n".repeat(9_000)).into_response(),
+        "HTTP 418",
+    )
+    .await;
     let stage = stage(|| (StatusCode::INTERNAL_SERVER_ERROR, vec![0xff_u8; 1 << 20]).into_response()).await;
     let told = stage.refused("kubernetes_list", json!({"kind": "pods"})).await;
     assert!(told.contains("HTTP 500") && !told.contains('\u{1b}'), "{told}");
@@ -126,7 +131,10 @@ async fn an_answer_without_end_is_left_at_its_limit() {
         ("kubectl", json!({"command": "kubectl get secrets -A -o yaml"})),
     ] {
         let told = stage.refused(tool, arguments).await;
-        assert!(told.contains("bytes and was not read to the end") || told.contains("no answer within"), "{tool}: {told}");
+        assert!(
+            told.contains("bytes and was not read to the end") || told.contains("no answer within"),
+            "{tool}: {told}"
+        );
     }
 }
 
@@ -141,7 +149,8 @@ async fn a_connection_that_breaks_off_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_whose_pages_never_end_costs_its_time_only() {
-    let page = || axum::Json(json!({"metadata": {"continue": "more"}, "items": [], "rows": []})).into_response();
+    let page =
+        || axum::Json(json!({"metadata": {"continue": "more"}, "items": [], "rows": []})).into_response();
     let stage = stage(page).await;
     for (tool, arguments) in [
         ("kubernetes_list", json!({"kind": "configmaps"})),
@@ -193,13 +202,21 @@ async fn a_server_that_is_none_is_told_at_the_first_question_and_asked_again_lat
         ("<html>Welcome to nginx!</html>", NOT_UNDERSTOOD),
         ("{}", "check that the URL leads to a Kubernetes API server"),
         (r#"{"items": [], "kind": "APIGroupDiscoveryList"}"#, "names no kind that can be read"),
-        (r#"{"versions": ["../../secrets"], "groups": [{"versions": [{"groupVersion": "\u0000 /"}]}]}"#, "names no kind"),
-        (r#"{"items": [{"metadata": {"name": "x/../../y"}, "versions": [{"version": "v1", "resources": [
-            {"resource": "pods/../../secrets", "scope": "Namespaced", "verbs": ["get", "list"]}]}]}]}"#, "names no kind"),
+        (
+            r#"{"versions": ["../../secrets"], "groups": [{"versions": [{"groupVersion": "\u0000 /"}]}]}"#,
+            "names no kind",
+        ),
+        (
+            r#"{"items": [{"metadata": {"name": "x/../../y"}, "versions": [{"version": "v1", "resources": [
+            {"resource": "pods/../../secrets", "scope": "Namespaced", "verbs": ["get", "list"]}]}]}]}"#,
+            "names no kind",
+        ),
     ] {
         let url = serve(Router::new().fallback(move || async move { rubbish })).await;
         let stage = Stage::within(TIME, &url, ObjectStore::new()).await;
-        for (tool, arguments) in questions().into_iter().chain([("kubectl", json!({"command": "kubectl api-resources"}))]) {
+        for (tool, arguments) in
+            questions().into_iter().chain([("kubectl", json!({"command": "kubectl api-resources"}))])
+        {
             // Events have a place that needs no discovery.
             if tool != "kubernetes_events" {
                 let told = stage.refused(tool, arguments).await;

@@ -24,7 +24,13 @@ pub(crate) struct Canned {
 impl Canned {
     pub(crate) fn status(status: u16, body: &str) -> Self {
         let headers = vec![("content-type", "application/json".to_owned())];
-        Self { status, headers, chunks: vec![Bytes::from(body.to_owned())], stalls: false, delay: Duration::ZERO }
+        Self {
+            status,
+            headers,
+            chunks: vec![Bytes::from(body.to_owned())],
+            stalls: false,
+            delay: Duration::ZERO,
+        }
     }
 
     /// A stream of server-sent events, each given as its lines.
