@@ -127,12 +127,33 @@ tokens = 400000
 deadline = "15m"
 cycles = 1
 parallel = 1
+
+# Each description of a tool is read with each question.
+[agents.orchestrator]
+tools = ["kubernetes_list", "kubernetes_describe", "incidents_list", "incident_evidence"]
+max_turns = 5
+
+[agents.diagnostic]
+tools = ["kubernetes_describe", "kubernetes_logs", "kubernetes_events", "rollout_history", "incident_evidence"]
+max_turns = 5
+
+[agents.security]
+tools = ["kubernetes_list", "rollout_history", "incident_evidence"]
+max_turns = 4
+
+[agents.performance]
+tools = ["kubernetes_describe", "metrics_list", "metrics_query", "incident_evidence"]
+max_turns = 4
+
+[agents.remediation]
+tools = ["incident_evidence", "list_actions", "propose_plan"]
+max_turns = 4
 TOML
 }
 
 play() {
   say "the incident: kubewright demo $scenario --agents $log/agents.toml --serve"
-  NO_COLOR=1 KUBEWRIGHT_LOG="${KUBEWRIGHT_LOG:-info}" "$kubewright" demo "$scenario" --agents "$log/agents.toml" --serve \
+  NO_COLOR=1 KUBEWRIGHT_LOG="${KUBEWRIGHT_LOG:-warn,kubewright=info}" "$kubewright" demo "$scenario" --agents "$log/agents.toml" --serve \
     >"$log/demo.txt" 2>"$log/kubewright.txt" &
   ours=$!
   await "$patience" "$ours" 'the incident ends' grep -q '^Everything keeps running' "$log/demo.txt"

@@ -20,7 +20,6 @@ use tokio::time::Instant;
 
 use super::budget::Exceeded;
 use super::model::{Answer, Ask, Chain, ModelError, Spent};
-use super::progress::RunEvent;
 use super::roster::Agent;
 use super::tools::{Definition, Tools};
 use crate::incident::AgentRun;

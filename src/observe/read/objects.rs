@@ -98,7 +98,7 @@ impl ClusterReader {
             Ok(body) if kind.is_secret() => {
                 ReadError::read_json::<SecretShape>(&body).map(|secret| Some(secret.into_shown()))
             }
-            Ok(body) => ReadError::read_json(&body).map(|object| Some(shown(kind, object))),
+            Ok(body) => object(&body).map(|object| Some(shown(kind, object))),
             Err(error) if error.code() == Some(404) => Ok(None),
             Err(error) => Err(error),
         }
@@ -141,6 +141,15 @@ impl ClusterReader {
         let body = self.fetch(&path, Some(METADATA), &asked, 2 * MAX_BYTES).await?;
         let names = ReadError::read_json::<Names>(&body)?.items.into_iter().flatten();
         Ok(names.map(|named| named.metadata.name).collect())
+    }
+}
+
+/// Everything that the API keeps has metadata.
+fn object(body: &[u8]) -> Result<Map<String, Value>, ReadError> {
+    let object: Map<String, Value> = ReadError::read_json(body)?;
+    match object.get("metadata") {
+        Some(Value::Object(_)) => Ok(object),
+        _ => Err(ReadError::NotUnderstood { path: "metadata".to_owned(), line: 1, column: 0 }),
     }
 }
 

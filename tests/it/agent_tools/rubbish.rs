@@ -102,6 +102,16 @@ async fn what_is_no_json_or_of_another_shape_is_told_by_its_place_and_not_quoted
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_metadata_is_no_object() {
+    let stage = stage(|| body(r#"{"ok": true, "data": {"password": "aHVudGVyMg=="}}"#)).await;
+    for kind in ["pod", "secret"] {
+        let asked = json!({"kind": kind, "name": "web", "namespace": "shop"});
+        let told = stage.refused("kubernetes_get", asked).await;
+        assert!(told.contains(NOT_UNDERSTOOD) && told.contains("metadata"), "{kind}: {told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn errors_are_told_in_one_short_line_whatever_their_body() {
     all_fail(
         "teapot",
