@@ -6,6 +6,8 @@
 #   LLM=smollm       SmolLM2-135M-Instruct, which only talks
 #   LLM=path.gguf    a model of your own
 #   LLM_CONTEXT=N    what the server lets it read, tokens (qwen: 16384, smollm: 8192)
+#   LLM_THREADS=N    threads that compute (all cores; fewer where other programs compute, too)
+#   LLM_DEADLINE=15m what an investigation, and a turn of a chat, may take
 #   SCENARIO=name    another incident than bad-deploy
 set -euo pipefail
 
@@ -16,6 +18,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 home="${1:?TOOLS_DIR}/llm"
 target=${2:?TARGET_DIR}
 model=${LLM:-qwen}
+threads=${LLM_THREADS:-$(nproc)}
+deadline=${LLM_DEADLINE:-15m}
 scenario=${SCENARIO:-bad-deploy}
 python="$home/server/bin/python"
 kubewright="$target/debug/kubewright"
@@ -99,7 +103,7 @@ serve() {
   url="http://127.0.0.1:$port/v1"
   # A second question must not break off the first one.
   "$python" -m llama_cpp.server --host 127.0.0.1 --port "$port" --model "$file" --model_alias "$model" --n_ctx "$context" \
-    --n_threads "$(nproc)" --interrupt_requests false >"$log/llama.txt" 2>&1 &
+    --n_threads "$threads" --n_threads_batch "$threads" --interrupt_requests false >"$log/llama.txt" 2>&1 &
   theirs=$!
   await 300 "$theirs" "llama.cpp serves $model" answers "$url/models"
 }
@@ -124,7 +128,7 @@ margin = 1.0
 
 [limits]
 tokens = 400000
-deadline = "15m"
+deadline = "$deadline"
 cycles = 1
 parallel = 1
 
@@ -156,7 +160,7 @@ play() {
   NO_COLOR=1 KUBEWRIGHT_LOG="${KUBEWRIGHT_LOG:-warn,kubewright=info}" "$kubewright" demo "$scenario" --agents "$log/agents.toml" --serve \
     >"$log/demo.txt" 2>"$log/kubewright.txt" &
   ours=$!
-  await "$patience" "$ours" 'the incident ends' grep -q '^Everything keeps running' "$log/demo.txt"
+  await "$patience" "$ours" 'the incident ends' grep -q 'Everything keeps running' "$log/demo.txt"
   server=$(sed -n 's/^kubewright  *\(http[^ ]*\)$/\1/p' "$log/demo.txt" | head -n 1)
 }
 

@@ -5,6 +5,7 @@
 //! is scrubbed and fenced here; everything that people read of it is scrubbed too.
 
 mod history;
+mod shape;
 mod shared;
 mod speaker;
 mod spoken;

@@ -137,7 +137,8 @@ async fn play(
     let played = shutdown.run_until_cancelled(incident(&stage, &screen)).await;
     let result = played.unwrap_or_else(|| Err(anyhow::anyhow!("interrupted")));
     if args.serve && result.is_ok() {
-        screen.plain("\nEverything keeps running. Stop with Ctrl-C.");
+        screen.plain("");
+        screen.plain("Everything keeps running. Stop with Ctrl-C.");
         shutdown.cancelled().await;
     }
     stage.strike().await;
