@@ -105,5 +105,5 @@ def main(server, folder):
 
 try:
     main(sys.argv[1], pathlib.Path(sys.argv[2]))
-except (AssertionError, KeyError, OSError) as wrong:
+except (AssertionError, KeyError, OSError, ValueError) as wrong:
     sys.exit(f'llm-smoke: {wrong!r}')

@@ -120,7 +120,7 @@ timeout = "15m"
 provider = "here"
 model = "$model"
 context_tokens = $context
-answer_tokens = 1024
+answer_tokens = 512
 
 [assess]
 confidence = 1.0
