@@ -7,6 +7,7 @@ import json
 import pathlib
 import re
 import sys
+import urllib.error
 import urllib.request
 
 # The server is on this machine; a proxy of the environment leads elsewhere.
@@ -21,11 +22,14 @@ def get(url):
 
 
 def chat(server, streamed):
-    body = {'model': 'orchestrator', 'stream': streamed, 'messages': [{'role': 'user', 'content': QUESTION}],
-            'max_tokens': 256, 'stream_options': {'include_usage': True} if streamed else None}
+    body = {'model': 'kubewright', 'stream': streamed, 'messages': [{'role': 'user', 'content': QUESTION}],
+            'max_tokens': 96, 'stream_options': {'include_usage': True} if streamed else None}
     request = urllib.request.Request(f'{server}v1/chat/completions', json.dumps(body).encode(),
                                      {'content-type': 'application/json'})
-    return HTTP.open(request, timeout=PATIENCE)
+    try:
+        return HTTP.open(request, timeout=PATIENCE)
+    except urllib.error.HTTPError as refused:
+        raise OSError(f'{refused}: {refused.read()[:2000].decode(errors="replace")}') from refused
 
 
 def whole(server):
