@@ -7,10 +7,10 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS := $(TARGET_DIR)/tools
 export PATH := $(TOOLS)/usr/bin:$(PATH)
 
-.PHONY: help demo test lint doc bench audit setup-build setup-model setup-test
+.PHONY: help demo test lint doc bench audit llm-smoke setup-build setup-model setup-test
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup-build setup-model ## Break a simulated cluster and watch it being repaired (SCENARIO=oom for another one, --all for all)
 	cargo run --quiet --locked -- demo $(SCENARIO)
@@ -28,6 +28,10 @@ bench: setup-build setup-model ## Measure (figures live in docs/BENCHMARKS.md)
 
 audit: ## Licences, bans and advisories (needs cargo-deny and a network)
 	cargo deny check
+
+llm-smoke: setup-build ## A small real model served by llama.cpp works on an incident and answers chats (LLM=smollm or a .gguf file for another)
+	cargo build --quiet --locked
+	scripts/llm-smoke.sh "$(TOOLS)" "$(TARGET_DIR)"
 
 setup-build:
 	@scripts/setup.sh build

@@ -277,8 +277,9 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
 
-    use super::{BUILT_IN, Roster, TALKERS};
-    use crate::settings::{AgentsSettings, Environment};
+    use super::{BUILT_IN, FILES, Roster, TALKERS};
+    use crate::egress::Egress;
+    use crate::settings::{AgentsSettings, EgressSettings, Environment};
 
     fn tools() -> BTreeSet<String> {
         let settings =
@@ -290,6 +291,16 @@ mod tests {
     fn the_built_in_agents_are_complete() {
         let roster = Roster::load(&AgentsSettings::default(), &tools()).unwrap();
         assert!(TALKERS.iter().all(|(name, _)| roster.agent(name).is_some()));
+    }
+
+    #[test]
+    fn no_prompt_says_what_the_guard_would_take_out() {
+        let session = Egress::new(&EgressSettings::default()).unwrap().session();
+        for (name, text) in FILES {
+            assert_eq!(session.trusted(text), *text, "{name}");
+        }
+        let preamble = session.preamble();
+        assert_eq!(session.trusted(&preamble), preamble);
     }
 
     #[test]

@@ -79,6 +79,15 @@ pub enum ReadError {
         /// Column of the first offence, from 1.
         column: usize,
     },
+    /// The server says nothing of what it serves, or refuses to.
+    #[error(
+        "the server names no kind that can be read{}; check that the URL leads to a Kubernetes API server",
+        Said(why)
+    )]
+    NoKinds {
+        /// What it said instead, if anything.
+        why: String,
+    },
     /// The list changed too much while it was read page by page.
     #[error("the list expired while it was read; what was read until then is kept")]
     Expired,

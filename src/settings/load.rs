@@ -68,7 +68,7 @@ impl KnowledgeSettings {
     }
 }
 
-fn read(path: &Path, file: &str) -> Result<String, Problems> {
+pub(super) fn read(path: &Path, file: &str) -> Result<String, Problems> {
     read_limited(path).map_err(|message| {
         let mut problems = Problems::default();
         problems.add(file, message);

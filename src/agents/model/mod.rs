@@ -13,6 +13,7 @@ mod clean;
 mod entry;
 mod error;
 mod fault;
+mod joined;
 mod learned;
 mod models;
 mod outgoing;

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::Scrub;
+use super::joined::join_texts;
 
 /// Longest identifier of a tool call; OpenAI's limit is 40, Anthropic's and Google's are about 64.
 const IDENTIFIER: usize = 64;
@@ -16,6 +17,7 @@ const SIGNATURE: usize = 256 * 1024;
 /// The body with its strings scrubbed; `None` if it is not JSON, and then it must not be sent.
 pub(super) fn scrubbed(body: &[u8], scrub: &Scrub) -> Option<Vec<u8>> {
     let mut value: Value = serde_json::from_slice(body).ok()?;
+    join_texts(&mut value);
     let kept = kept(&value);
     scrub_value(&mut value, scrub);
     for (pointer, own) in kept {

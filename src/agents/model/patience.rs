@@ -9,7 +9,8 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 pub struct Patience {
     /// Longest time to connect.
     pub connect: Duration,
-    /// Longest silence in an answer that has begun, or before it begins.
+    /// Longest silence in an answer that has begun, or before it begins; servers that read in silence get the provider's
+    /// whole timeout.
     pub silence: Duration,
     /// Before the first retry; the second waits three times as long. Both are spread by jitter.
     pub first_pause: Duration,

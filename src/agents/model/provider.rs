@@ -10,6 +10,7 @@ use rig_core::providers::ollama::OllamaConfig;
 use rig_core::providers::openai::wire::{AZURE, Auth, Dialect, LLAMACPP};
 use rig_core::providers::openai::{OpenAIConfig, Route};
 use secrecy::ExposeSecret as _;
+use std::time::Duration;
 use url::{Host, Url};
 
 use super::clean::Clean;
@@ -37,7 +38,7 @@ pub(super) fn transport(
     let mut client = reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .connect_timeout(patience.connect.min(settings.timeout))
-        .read_timeout(patience.silence.min(settings.timeout))
+        .read_timeout(longest_silence(settings, patience))
         .timeout(settings.timeout)
         .redirect(Policy::none());
     if settings.url.as_ref().is_some_and(is_loopback) {
@@ -45,6 +46,11 @@ pub(super) fn transport(
         client = client.no_proxy();
     }
     Ok(Bounded::new(client.build().context("the HTTP client of a model provider")?, clean))
+}
+
+/// Longest silence that is waited for. Servers on one's own machines are silent while they read a long question.
+fn longest_silence(settings: &ProviderSettings, patience: &Patience) -> Duration {
+    if settings.kind.reads_in_silence() { settings.timeout } else { patience.silence.min(settings.timeout) }
 }
 
 /// A key that goes to a public service in plain text is no longer a secret.

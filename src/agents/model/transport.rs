@@ -1,7 +1,7 @@
 //! The only way out to a provider: one HTTP client with its limits.
 //!
-//! Connects within ten seconds, waits for no silence longer than a minute, follows no redirect, reads no more than it has
-//! room for, and sends nothing that is not scrubbed.
+//! Connects within ten seconds, waits for no silence longer than a minute (of servers that read in silence: than their
+//! timeout), follows no redirect, reads no more than it has room for, and sends nothing that is not scrubbed.
 
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, TryStreamExt as _};

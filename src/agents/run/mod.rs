@@ -11,7 +11,9 @@ mod kept;
 mod records;
 mod redacted;
 mod room;
+mod shape;
 mod shared;
+mod speaker;
 mod spoken;
 mod summary;
 mod tool_calls;
@@ -26,7 +28,6 @@ use tokio::time::Instant;
 
 use super::budget::{Budget, Exceeded};
 use super::model::{Answer, Ask, Chain, ModelError, Spent};
-use super::progress::RunEvent;
 use super::roster::Agent;
 use super::tools::{Definition, EARLIER_RESULT, Tools};
 use crate::incident::AgentRun;
@@ -36,6 +37,7 @@ use history::History;
 pub(crate) use kept::{Keeping, state_of};
 pub(crate) use records::{Records, Task};
 pub(crate) use shared::{Shared, Watch};
+use speaker::Speaker;
 pub(crate) use summary::Summariser;
 
 /// How long a watcher may keep a run waiting for one event.
@@ -293,7 +295,8 @@ impl<'a> Run<'a> {
         let shared = self.shared;
         let asking = self.chain.ask_within(ask, &mut on_text, &shared.cancel, &self.budget, spent);
         let mut asking = std::pin::pin!(asking);
-        let mut speaker = Speaker::default();
+        let offered: Vec<&str> = ask.tools.iter().map(|tool| &*tool.name).collect();
+        let mut speaker = Speaker::new(&offered);
         let answer = loop {
             tokio::select! {
                 biased;
@@ -314,38 +317,6 @@ impl<'a> Run<'a> {
         })
     }
 }
-
-/// Shows an answer while it is made: whole lines or words, with what was replaced for the model put back.
-#[derive(Default)]
-struct Speaker {
-    held: String,
-}
-
-impl Speaker {
-    /// A placeholder must not be torn: from its beginning on, text is held back until it is whole.
-    async fn say(&mut self, piece: &str, shared: &Shared) {
-        self.held.push_str(piece);
-        let open = self.held.rfind('<').filter(|at| !self.held.get(*at..).unwrap_or_default().contains('>'));
-        let end = open.filter(|at| self.held.len() - at < LONGEST_PLACEHOLDER).unwrap_or(self.held.len());
-        let ready: String = self.held.drain(..end).collect();
-        self.show(&ready, shared).await;
-    }
-
-    async fn finish(mut self, shared: &Shared) {
-        let rest = std::mem::take(&mut self.held);
-        self.show(&rest, shared).await;
-    }
-
-    async fn show(&self, text: &str, shared: &Shared) {
-        if !text.is_empty() {
-            let text = shared.session.restore(text);
-            shared.progress.say(RunEvent::Text { text }, PATIENCE).await;
-        }
-    }
-}
-
-/// No placeholder is longer.
-const LONGEST_PLACEHOLDER: usize = 80;
 
 /// What an agent may call: its tools, and what reads again what they have said.
 fn tools_of(agent: &Agent, shared: &Shared) -> Tools {

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::again::Said;
+use super::shape::shape;
 use super::{Run, RunError, Turn};
 use crate::store::MessageDetail;
 
@@ -78,10 +79,10 @@ impl Run<'_> {
 
     /// Every call of a turn wants an answer.
     fn refuse(&mut self, submitted: &[ToolCall], others: &[ToolCall], why: &str) {
-        let why = self
-            .shared
-            .session
-            .trusted(&format!("the answer does not fit: {why}. Mend it and submit again."));
+        let shape = shape(&self.agent.returns);
+        let why = self.shared.session.trusted(&format!(
+            "the answer does not fit: {why}. Mend it and submit again, in this form: {shape}"
+        ));
         let refused =
             submitted.iter().map(|call| call.error_result(vec![ToolResultContent::text(why.clone())]));
         let passed_over = others.iter().map(|call| {
@@ -113,7 +114,15 @@ fn read<T: DeserializeOwned>(call: &ToolCall) -> Result<T, String> {
 }
 
 fn parse<T: DeserializeOwned>(value: Value) -> Result<T, String> {
-    serde_path_to_error::deserialize(value).map_err(|error| format!("{}: {}", error.path(), error.inner()))
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| format!("{}: {}", error.path(), without_types(&error.inner().to_string())))
+}
+
+/// A model does not know our types.
+fn without_types(why: &str) -> String {
+    let Some((before, named)) = why.split_once("expected struct ") else { return why.to_owned() };
+    let rest = named.trim_start_matches(|c: char| c.is_alphanumeric());
+    format!("{before}expected an object{rest}")
 }
 
 /// The JSON object in a text, with or without a code fence around it.
@@ -127,8 +136,17 @@ fn from_text<T: DeserializeOwned>(text: &str) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::from_text;
-    use crate::agents::answers::Dispatch;
+    use serde_json::json;
+
+    use super::{from_text, parse};
+    use crate::agents::answers::{Dispatch, Report};
+
+    #[test]
+    fn a_refusal_says_where_and_names_no_type_of_ours() {
+        let told = parse::<Report>(json!({"summary": "s", "hypotheses": ["image.pull_failed"]})).unwrap_err();
+        let expected = "hypotheses[0]: invalid type: string \"image.pull_failed\", expected an object";
+        assert_eq!(told, expected);
+    }
 
     #[test]
     fn an_answer_in_prose_is_taken_if_it_fits() {

@@ -3,6 +3,7 @@
 //! Owns the stage, what is shown, and the comparison with what the scenario expects. The server on the stage is the one
 //! that `serve` runs, reached by HTTP like any other.
 
+mod cast;
 mod detail;
 mod dispatch;
 mod follow;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +25,8 @@ use super::{Client, ConnectionArgs, Format, print, story};
 use crate::settings::Environment;
 use crate::sim::{self, Scenario};
 use crate::telemetry::{self, LogFormat, metrics};
+use cast::Cast;
+pub use cast::DemoAgents;
 use detail::Tone;
 use follow::Feed;
 use screen::Screen;
@@ -33,7 +36,7 @@ use stage::Stage;
 const DEFAULT_SCENARIO: &str = "bad-deploy";
 /// How much faster than life the simulated cluster lives, so that a scenario is over within half a minute.
 const DEFAULT_SPEED: f64 = 20.0;
-/// A scenario that has not ended by then has failed.
+/// A scenario that has not ended by then has failed; agents of a real model get more.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 const EXAMPLES: &str = "\
@@ -44,6 +47,8 @@ Examples:
   kubewright demo --all            play them all
   kubewright demo --agents scripted
                                    the same with agents at work, their model played from a script
+  kubewright demo --agents my.toml the same with the models of your agents.toml; set assess.confidence = 1.0 in it to have
+                                   them asked however sure the rules are
 
 The exit code is 0 only when every scenario ended as it should.";
 
@@ -66,16 +71,9 @@ pub struct DemoArgs {
     /// How much faster than life the simulated cluster's clock runs
     #[arg(long, value_name = "FACTOR", default_value_t = DEFAULT_SPEED, value_parser = super::sim::speed)]
     pub speed: f64,
-    /// Let agents look beyond the rules, and show them at work
-    #[arg(long, value_name = "MODEL")]
+    /// Let agents look beyond the rules, and show them at work: `scripted`, or an agents.toml that names your models
+    #[arg(long, value_name = "MODEL", value_parser = DemoAgents::parse)]
     pub agents: Option<DemoAgents>,
-}
-
-/// The model of the demo's agents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DemoAgents {
-    /// A server on loopback that plays a model: no key, no cost, nothing leaves
-    Scripted,
 }
 
 /// Plays scenarios; the exit code says whether each ended as it should.
@@ -96,7 +94,7 @@ pub async fn run(
     let names = if args.all { sim::names() } else { vec![args.scenario.as_str()] };
     let mut failed = Vec::new();
     for name in names {
-        if !play(name, &args, &metrics, &shutdown).await? {
+        if !play(name, &args, &environment, &metrics, &shutdown).await? {
             failed.push(name);
         }
     }
@@ -118,6 +116,7 @@ fn list() -> anyhow::Result<ExitCode> {
 async fn play(
     name: &str,
     args: &DemoArgs,
+    environment: &Environment,
     metrics: &PrometheusHandle,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<bool> {
@@ -125,7 +124,8 @@ async fn play(
     let screen = Screen::new();
     screen.heading(&format!("{name}: {}", scenario.title));
     scenario.description.lines().for_each(|line| screen.plain(line));
-    let stage = Stage::set(scenario, args.speed, args.agents, metrics.clone(), shutdown).await?;
+    let cast = Cast::gather(args.agents.as_ref(), environment).await?;
+    let stage = Stage::set(scenario, args.speed, cast, metrics.clone(), shutdown).await?;
     screen.heading("The stage");
     screen.plain(&format!("kubewright          {}", stage.server));
     screen.plain(&format!(
@@ -133,16 +133,12 @@ async fn play(
         stage.kubeconfig.display()
     ));
     screen.plain(&format!("its Prometheus      {}", stage.sim.prometheus_url()));
-    if let Some(model) = &stage.model {
-        screen.plain(&format!(
-            "scripted model      {} (what it says is played; all else is real)",
-            model.url()
-        ));
-    }
+    stage.cast.told.iter().for_each(|line| screen.plain(line));
     let played = shutdown.run_until_cancelled(incident(&stage, &screen)).await;
     let result = played.unwrap_or_else(|| Err(anyhow::anyhow!("interrupted")));
     if args.serve && result.is_ok() {
-        screen.plain("\nEverything keeps running. Stop with Ctrl-C.");
+        screen.plain("");
+        screen.plain("Everything keeps running. Stop with Ctrl-C.");
         shutdown.cancelled().await;
     }
     stage.strike().await;
@@ -161,7 +157,8 @@ async fn incident(stage: &Stage, screen: &Screen) -> anyhow::Result<bool> {
         stage.sim.inject_fault().await?;
         feed.first_incident(screen).await
     };
-    let ended = tokio::time::timeout(PATIENCE, async {
+    let patience = PATIENCE + stage.cast.patience;
+    let ended = tokio::time::timeout(patience, async {
         tokio::select! {
             ended = followed => ended,
             // Never ends by itself.
@@ -170,7 +167,7 @@ async fn incident(stage: &Stage, screen: &Screen) -> anyhow::Result<bool> {
     });
     let ended = ended
         .await
-        .with_context(|| format!("the incident did not end within {} s", PATIENCE.as_secs()))??;
+        .with_context(|| format!("the incident did not end within {} s", patience.as_secs()))??;
     screen.heading("The story");
     print(&story(&ended.story))?;
     print(&reading(&ended))?;

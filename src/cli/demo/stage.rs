@@ -12,25 +12,18 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use super::{DemoAgents, script};
+use super::cast::Cast;
 use crate::agents::Agents;
 use crate::app::App;
 use crate::settings::{
-    AgentsSettings, AssessSettings, AutomationSettings, ClusterApi, ClusterSettings, EgressSettings,
-    EmbeddingModel, Endpoint, Environment, IntakeSettings, KnowledgeSettings, ModelSettings, ObserveSettings,
-    ProviderKind, ProviderSettings, ServerSettings, Settings, StoreSettings, VerifySettings,
+    AgentsSettings, AutomationSettings, ClusterApi, ClusterSettings, EgressSettings, EmbeddingModel,
+    Endpoint, Environment, IntakeSettings, KnowledgeSettings, ObserveSettings, ServerSettings, Settings,
+    StoreSettings, VerifySettings,
 };
-use crate::sim::model::ScriptedModel;
 use crate::sim::{Scenario, Sim, SimOptions, Webhook};
 
 /// How long the fault waits for the built-in runbooks.
 const INGESTION: Duration = Duration::from_secs(10);
-
-/// Between two pieces of an answer of the scripted model, so that people can watch.
-const PACE: Duration = Duration::from_millis(120);
-
-/// What the scripted model has for a name.
-const MODEL: &str = "scripted";
 
 /// A simulated cluster, still healthy, whose alerts go to a kubewright server of its own.
 pub(super) struct Stage {
@@ -38,8 +31,8 @@ pub(super) struct Stage {
     pub(super) server: Url,
     pub(super) kubeconfig: PathBuf,
     pub(super) agents: Agents,
-    /// What plays the model, where agents are asked.
-    pub(super) model: Option<ScriptedModel>,
+    /// What the agents ask.
+    pub(super) cast: Cast,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     /// Holds the database and the kubeconfig; removed with the stage.
@@ -50,7 +43,7 @@ impl Stage {
     pub(super) async fn set(
         scenario: Scenario,
         speed: f64,
-        agents: Option<DemoAgents>,
+        cast: Cast,
         metrics: PrometheusHandle,
         shutdown: &CancellationToken,
     ) -> anyhow::Result<Self> {
@@ -64,24 +57,13 @@ impl Stage {
         let sim = Sim::start(options, &tasks, &shutdown).await?;
         let kubeconfig = folder.path().join("kubeconfig");
         std::fs::write(&kubeconfig, sim.kubeconfig()).context("could not write the kubeconfig")?;
-        let model = match agents {
-            Some(DemoAgents::Scripted) => Some(
-                ScriptedModel::paced(PACE, script::reply)
-                    .await
-                    .context("could not start the scripted model")?,
-            ),
-            None => None,
-        };
-        let mut settings = settings(&sim, &listener, &folder)?;
-        if let Some(model) = &model {
-            settings.agents = asking(model)?;
-        }
+        let settings = settings(&sim, &listener, &folder, cast.settings.clone())?;
         let app = App::build(settings, metrics).await?;
         let (recall, agents) = (app.recall().clone(), app.agents().clone());
         tasks.spawn(app.run(listener, shutdown.clone()));
         // Without the runbooks the incident is repaired as well, only nothing is cited.
         let _ = tokio::time::timeout(INGESTION, recall.settled()).await;
-        Ok(Self { sim, server, kubeconfig, agents, model, tasks, shutdown, _folder: folder })
+        Ok(Self { sim, server, kubeconfig, agents, cast, tasks, shutdown, _folder: folder })
     }
 
     /// Stops everything and waits for it.
@@ -93,7 +75,12 @@ impl Stage {
 }
 
 /// Settings like those of a staging cluster, with the waits that the simulated clock shortens too.
-fn settings(sim: &Sim, listener: &TcpListener, folder: &TempDir) -> anyhow::Result<Settings> {
+fn settings(
+    sim: &Sim,
+    listener: &TcpListener,
+    folder: &TempDir,
+    agents: AgentsSettings,
+) -> anyhow::Result<Settings> {
     let database = folder.path().join("kubewright.db");
     let cluster = ClusterSettings {
         name: cluster_name(sim.scenario()),
@@ -132,34 +119,8 @@ fn settings(sim: &Sim, listener: &TcpListener, folder: &TempDir) -> anyhow::Resu
             model: EmbeddingModel::None,
             ..KnowledgeSettings::defaults(&Environment::new())
         },
-        agents: AgentsSettings::default(),
+        agents,
         clusters: vec![cluster],
-    })
-}
-
-/// Agents that ask the scripted model, however sure the rules are: they are to be seen at work.
-fn asking(model: &ScriptedModel) -> anyhow::Result<AgentsSettings> {
-    let provider = ProviderSettings {
-        kind: ProviderKind::OpenAiCompatible,
-        url: Some(model.url().parse()?),
-        key: None,
-        api_version: None,
-        timeout: Duration::from_secs(30),
-    };
-    // Prices of a small hosted model, so that the cost is of a likely size.
-    let price = ModelSettings {
-        provider: MODEL.to_owned(),
-        model: MODEL.to_owned(),
-        context_tokens: 128_000,
-        answer_tokens: 4_096,
-        input_price: 0.25,
-        output_price: 2.0,
-    };
-    Ok(AgentsSettings {
-        providers: [(MODEL.to_owned(), provider)].into(),
-        models: [(MODEL.to_owned(), price)].into(),
-        assess: AssessSettings { confidence: 1.0, margin: 1.0 },
-        ..AgentsSettings::default()
     })
 }
 

@@ -125,6 +125,10 @@ pub(super) async fn discover(reader: &ClusterReader) -> Result<Catalog, ReadErro
             None => legacy(reader, &mut catalog, &root.versions, &root.groups).await,
         }
     }
+    if catalog.kinds.is_empty() {
+        // Whatever answers there, it is no API server that this program may read.
+        return Err(ReadError::NoKinds { why: catalog.unread.into_iter().next().unwrap_or_default() });
+    }
     Ok(catalog)
 }
 

@@ -98,7 +98,7 @@ impl ClusterReader {
             Ok(body) if kind.is_secret() => {
                 ReadError::read_json::<SecretShape>(&body).map(|secret| Some(secret.into_shown()))
             }
-            Ok(body) => ReadError::read_json(&body).map(|object| Some(shown(kind, object))),
+            Ok(body) => object(&body).map(|object| Some(shown(kind, object))),
             Err(error) if error.code() == Some(404) => Ok(None),
             Err(error) => Err(error),
         }
@@ -121,7 +121,9 @@ impl ClusterReader {
             let read = list::<SecretShape>(&client, &path, params, &asked, limits).await;
             return listed(read, SecretShape::into_shown);
         }
-        listed(list::<Value>(&client, &path, params, &asked, limits).await, |object| shown(kind, object))
+        listed(list::<Map<String, Value>>(&client, &path, params, &asked, limits).await, |object| {
+            shown(kind, object)
+        })
     }
 
     /// Names of the objects of a kind, at most a few hundred.
@@ -142,6 +144,15 @@ impl ClusterReader {
     }
 }
 
+/// Everything that the API keeps has metadata.
+fn object(body: &[u8]) -> Result<Map<String, Value>, ReadError> {
+    let object: Map<String, Value> = ReadError::read_json(body)?;
+    match object.get("metadata") {
+        Some(Value::Object(_)) => Ok(object),
+        _ => Err(ReadError::NotUnderstood { path: "metadata".to_owned(), line: 1, column: 0 }),
+    }
+}
+
 fn listed<T>(read: Listing<T>, shown: impl Fn(T) -> Value) -> Result<Listed, ReadError> {
     match read.error {
         Some(error) if read.items.is_empty() => Err(error),
@@ -154,13 +165,11 @@ fn listed<T>(read: Listing<T>, shown: impl Fn(T) -> Value) -> Result<Listed, Rea
 
 /// The object without bulk. Items of lists do not name their kind; here all do. An object that calls itself a Secret
 /// where another kind was asked for loses its data.
-fn shown(kind: &ResourceKind, object: Value) -> Value {
+fn shown(kind: &ResourceKind, object: Map<String, Value>) -> Value {
     let mut shown = Map::new();
     shown.insert("apiVersion".to_owned(), kind.api_version().into());
     shown.insert("kind".to_owned(), kind.kind.clone().into());
-    if let Value::Object(object) = object {
-        shown.extend(object);
-    }
+    shown.extend(object);
     if shown.get("kind").is_some_and(|kind| kind == "Secret") {
         shown.remove("data");
         shown.remove("stringData");
@@ -178,7 +187,11 @@ fn shown(kind: &ResourceKind, object: Value) -> Value {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{ResourceKind, shown};
+    use super::ResourceKind;
+
+    fn shown(object: &Value) -> Value {
+        super::shown(&pods(), object.as_object().cloned().unwrap_or_default())
+    }
 
     fn pods() -> ResourceKind {
         ResourceKind {
@@ -195,13 +208,13 @@ mod tests {
             "kubectl.kubernetes.io/last-applied-configuration": "{}", "note": "kept"}}, "spec": {"nodeName": "n"}});
         let expected = json!({"apiVersion": "v1", "kind": "Pod",
             "metadata": {"name": "a", "annotations": {"note": "kept"}}, "spec": {"nodeName": "n"}});
-        assert_eq!(shown(&pods(), object), expected);
-        assert_eq!(shown(&pods(), Value::Null), json!({"apiVersion": "v1", "kind": "Pod"}));
+        assert_eq!(shown(&object), expected);
+        assert_eq!(shown(&json!({})), json!({"apiVersion": "v1", "kind": "Pod"}));
     }
 
     #[test]
     fn a_secret_among_other_kinds_loses_its_data() {
         let object = json!({"kind": "Secret", "data": {"a": "hunter2"}, "stringData": {"b": "hunter2"}});
-        assert!(!shown(&pods(), object).to_string().contains("hunter"));
+        assert!(!shown(&object).to_string().contains("hunter"));
     }
 }

@@ -10,7 +10,6 @@ use serde_json::{Map, Value, json};
 /// A Secret as it comes from the API.
 #[derive(Deserialize)]
 pub(super) struct SecretShape {
-    #[serde(default)]
     metadata: Metadata,
     #[serde(default, rename = "type")]
     kind: Option<String>,
@@ -168,6 +167,6 @@ mod tests {
     #[test]
     fn null_and_absent_data_are_no_keys() {
         assert_eq!(shown(&json!({"metadata": {"name": "x"}, "data": null}))["data"], json!({}));
-        assert_eq!(shown(&json!({}))["data"], json!({}));
+        assert_eq!(shown(&json!({"metadata": {}}))["data"], json!({}));
     }
 }

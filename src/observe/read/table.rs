@@ -4,8 +4,10 @@ use jiff::Timestamp;
 use kube::core::Request;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
 
 use super::super::ReadError;
+use super::super::cluster::Limits;
 use super::age::age;
 use super::catalog::ResourceKind;
 use super::names;
@@ -106,11 +108,14 @@ impl ClusterReader {
         now: Timestamp,
     ) -> Result<Table, ReadError> {
         names::check(namespace, None)?;
-        let limit = self.limits().objects;
+        let Limits { objects: limit, deadline } = self.limits();
+        // Pages may be empty and still have a next one.
+        let until = Instant::now() + deadline;
         let mut table = Table::default();
         let mut next = None;
         loop {
-            let page = match self.page(kind, namespace, selection, next.take()).await {
+            let page = timeout_at(until, self.page(kind, namespace, selection, next.take())).await;
+            let page = match page.unwrap_or(Err(ReadError::TimedOut { after: deadline })) {
                 Ok(page) => page,
                 Err(error) if table.rows.is_empty() => return Err(error),
                 Err(error) => {

@@ -105,6 +105,12 @@ impl ProviderKind {
         self.needs_key()
     }
 
+    /// Whether its server says nothing while it reads a question, which takes minutes where there is no graphics card.
+    #[must_use]
+    pub const fn reads_in_silence(self) -> bool {
+        matches!(self, Self::Ollama | Self::LlamaCpp)
+    }
+
     /// The name in traces, OpenTelemetry's where it has one.
     #[must_use]
     pub fn telemetry_name(self) -> &'static str {

@@ -10,7 +10,7 @@ use super::{
     AgentSettings, AgentsSettings, AssessSettings, McpSettings, McpTransport, ModelSettings, ProviderKind,
     ProviderSettings, RunLimits, RunsSettings, quotas, raw,
 };
-use crate::settings::load::read_limited;
+use crate::settings::load::{self, read_limited};
 use crate::settings::validate::Validator;
 use crate::settings::{Environment, Problems};
 
@@ -38,6 +38,15 @@ const LONGEST_SERVER: usize = 24;
 const SECTIONS: [&str; 8] = ["providers", "models", "agents", "assess", "limits", "tenants", "runs", "mcp"];
 
 impl AgentsSettings {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`Problems`] with every problem found; a file that cannot be read.
+    pub fn load(path: &Path, environment: &Environment) -> Result<Self, Problems> {
+        let text = load::read(path, &path.display().to_string())?;
+        Self::parse(&text, path, environment)
+    }
+
     /// Checks a file given as text; `file` names it in messages.
     ///
     /// # Errors

@@ -97,6 +97,14 @@ async fn silence_before_an_answer_is_not_waited_out() {
 }
 
 #[tokio::test]
+async fn a_server_that_reads_in_silence_is_waited_for() {
+    let fake = FakeProvider::answering([text("fine").after(Duration::from_millis(900))]).await;
+    let models = models_with(&[("one", provider(ProviderKind::LlamaCpp, &fake.url()))], impatience());
+    assert_eq!(answered(&models, &ask("?")).await.0.unwrap().text, "fine");
+    assert_eq!(fake.asked().len(), 1);
+}
+
+#[tokio::test]
 async fn garbage_an_early_end_and_wrong_json_are_tried_again_and_never_shown() {
     let garbage = Canned::events(&["data: {\"choi\u{0}", "<html>", "data: 7"]);
     let early = Canned::events(&[r#"data: {"choices":[{"index":0,"delta":{"role":"assistant"}}]}"#]);

@@ -66,6 +66,7 @@ fn check_openai_body(body: &Value) {
     assert_eq!(body["stream"], true);
     assert_eq!(body["max_tokens"], 100);
     assert_eq!(body["messages"][0]["role"], "system");
+    assert!(body["messages"][0]["content"].is_string(), "servers that copy this wire know no list there");
     assert!(body["messages"][1].to_string().contains("How is Ulm?"));
     assert_eq!(body["tools"][0]["function"]["name"], "weather");
     assert_eq!(body["tools"][0]["function"]["parameters"]["required"], json!(["city"]));

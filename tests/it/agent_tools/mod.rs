@@ -2,5 +2,7 @@
 
 mod graph;
 mod kubectl;
+mod plain;
 mod reading;
+mod rubbish;
 mod stage;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use jiff::Timestamp;
 use kubewright::agents::tools::{Access, Tool, ToolContext, ToolError, ToolOutput, kubernetes};
 use kubewright::observe::Observer;
@@ -37,17 +38,28 @@ impl Stage {
     }
 
     pub(super) async fn denying(denied: Vec<Denial>) -> Self {
+        Self::built(denied, |api| api).await
+    }
+
+    /// The same with something between the tools and the API.
+    pub(super) async fn behind(between: impl FnOnce(Router) -> Router) -> Self {
+        Self::built(Vec::new(), between).await
+    }
+
+    async fn built(denied: Vec<Denial>, between: impl FnOnce(Router) -> Router) -> Self {
         let (objects, logs) = (ObjectStore::new(), LogBook::new());
         furnish(&objects, &logs);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = api::router(ApiState::new(objects.clone(), logs).denying(denied));
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self::at(&url, objects).await
+        let api = api::router(ApiState::new(objects.clone(), logs).denying(denied));
+        Self::at(&serve(between(api)).await, objects).await
     }
 
     /// The tools at an API server that stands already.
     pub(super) async fn at(url: &str, objects: ObjectStore) -> Self {
+        Self::within(Duration::from_secs(20), url, objects).await
+    }
+
+    /// The same with this time for a read.
+    pub(super) async fn within(deadline: Duration, url: &str, objects: ObjectStore) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = format!("sqlite://{}", folder.path().join("kubewright.db").display());
         let cluster = ClusterSettings {
@@ -58,7 +70,7 @@ impl Stage {
             loki: None,
         };
         let settings = ObserveSettings {
-            collector_deadline: Duration::from_secs(20),
+            collector_deadline: deadline,
             max_log_bytes: 64 * 1024,
             max_log_containers: 12,
             max_objects_per_kind: 2000,
@@ -109,6 +121,14 @@ impl Stage {
             Err(error) => error.to_string(),
         }
     }
+}
+
+/// Serves on a free port until the test ends.
+pub(super) async fn serve(router: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    url
 }
 
 /// One space between words, so that widths of columns do not matter.

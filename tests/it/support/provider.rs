@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
@@ -17,26 +18,33 @@ pub(crate) struct Canned {
     headers: Vec<(&'static str, String)>,
     chunks: Vec<Bytes>,
     stalls: bool,
+    delay: Duration,
 }
 
 impl Canned {
     pub(crate) fn status(status: u16, body: &str) -> Self {
         let headers = vec![("content-type", "application/json".to_owned())];
-        Self { status, headers, chunks: vec![Bytes::from(body.to_owned())], stalls: false }
+        Self {
+            status,
+            headers,
+            chunks: vec![Bytes::from(body.to_owned())],
+            stalls: false,
+            delay: Duration::ZERO,
+        }
     }
 
     /// A stream of server-sent events, each given as its lines.
     pub(crate) fn events(events: &[&str]) -> Self {
         let chunks = events.iter().map(|event| Bytes::from(format!("{event}\n\n"))).collect();
         let headers = vec![("content-type", "text/event-stream".to_owned())];
-        Self { status: 200, headers, chunks, stalls: false }
+        Self { status: 200, headers, chunks, stalls: false, delay: Duration::ZERO }
     }
 
     /// A stream of JSON lines.
     pub(crate) fn lines(lines: &[&str]) -> Self {
         let chunks = lines.iter().map(|line| Bytes::from(format!("{line}\n"))).collect();
         let headers = vec![("content-type", "application/x-ndjson".to_owned())];
-        Self { status: 200, headers, chunks, stalls: false }
+        Self { status: 200, headers, chunks, stalls: false, delay: Duration::ZERO }
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
@@ -47,6 +55,12 @@ impl Canned {
     /// Nothing follows, and the connection stays open.
     pub(crate) fn stalling(mut self) -> Self {
         self.stalls = true;
+        self
+    }
+
+    /// Nothing is heard of it for so long.
+    pub(crate) fn after(mut self, delay: Duration) -> Self {
+        self.delay = delay;
         self
     }
 
@@ -105,6 +119,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     shared.asked.lock().unwrap().push(asked);
     let next = shared.answers.lock().unwrap().pop_front();
     let canned = next.unwrap_or_else(|| Canned::status(418, r#"{"error":{"message":"no answer is left"}}"#));
+    tokio::time::sleep(canned.delay).await;
     let mut response = Response::builder().status(canned.status);
     for (name, value) in &canned.headers {
         response = response.header(*name, value);
