@@ -35,7 +35,7 @@ pub use roster::{NAMES, ORCHESTRATOR, RosterProblem, SPECIALISTS, TALKERS};
 use crate::egress::Egress;
 use crate::incident::IncidentId;
 use crate::observe::Observer;
-use crate::recall::Recall;
+use crate::recall::{Recall, Reword};
 use crate::settings::AgentsSettings;
 use crate::store::Store;
 use chat::{ChatAnswer, ChatError, ChatTurn, Talk};
@@ -115,11 +115,8 @@ impl Agents {
     pub fn new(parts: Parts) -> Result<Self, AgentsError> {
         let (tools, roster) = hire(&parts.settings, &parts.more_tools).map_err(AgentsError::Roster)?;
         let models = models(&parts.settings, &parts.egress)?;
-        if let (Some(agent), recall) = (roster.agent(roster::LIBRARIAN), &parts.recall)
-            && let Some(chain) = models.chain(&agent.models)
-        {
-            let (prompt, egress) = (agent.prompt.clone(), parts.egress.clone());
-            recall.reword_by(Arc::new(Wordings { chain, prompt, egress }));
+        if let Some(wordings) = wordings(&roster, &models, &parts.egress) {
+            parts.recall.reword_by(Arc::new(wordings));
         }
         let inner = Inner {
             settings: parts.settings,
@@ -176,6 +173,28 @@ impl Agents {
 pub fn examine(settings: &AgentsSettings, egress: &Egress, more_tools: &[Added]) -> Result<(), AgentsError> {
     hire(settings, more_tools).map_err(AgentsError::Roster)?;
     models(settings, egress).map(drop)
+}
+
+/// Who makes other wordings of questions for a search outside of a server; `None` without a model.
+///
+/// # Errors
+/// As [`Agents::new`].
+pub fn rewording(settings: &AgentsSettings, egress: &Egress) -> Result<Option<Arc<dyn Reword>>, AgentsError> {
+    if !settings.has_models() {
+        return Ok(None);
+    }
+    // Nobody calls a tool here, so those of MCP servers need not be known.
+    let mut tools: BTreeSet<String> = tools::built_in().iter().map(|tool| tool.name().to_owned()).collect();
+    tools.extend(settings.agents.values().flat_map(|agent| agent.tools.iter().flatten().cloned()));
+    let roster = Roster::load(settings, &tools).map_err(AgentsError::Roster)?;
+    let models = models(settings, egress)?;
+    Ok(wordings(&roster, &models, egress).map(|wordings| Arc::new(wordings) as Arc<dyn Reword>))
+}
+
+fn wordings(roster: &Roster, models: &Models, egress: &Egress) -> Option<Wordings> {
+    let agent = roster.agent(roster::LIBRARIAN)?;
+    let chain = models.chain(&agent.models)?;
+    Some(Wordings { chain, prompt: agent.prompt.clone(), egress: egress.clone() })
 }
 
 /// All tools, and the agents with theirs.

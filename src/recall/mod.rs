@@ -38,7 +38,7 @@ pub use cite::{EPISODE, PASSAGE, document_href};
 pub use jobs::{Job, JobState, Slot, Upload};
 pub use past::PastIncident;
 pub use question::Symptoms;
-pub use reword::Reword;
+pub use reword::{Reword, wordings};
 pub use runbooks::{BUILT_IN, Runbook};
 
 use crate::telemetry::metrics;
@@ -125,10 +125,12 @@ impl Recall {
             collections.refresh(places.manifest.as_deref()).await;
             self.inner.state.send_replace(State::Settled(collections.clone()));
         };
+        let followed = async { tokio::join!(collections.documents.follow(), collections.episodes.follow()) };
         shutdown
-            .run_until_cancelled(Box::pin(futures::future::join(
+            .run_until_cancelled(Box::pin(futures::future::join3(
                 refreshed,
                 self.inner.jobs.work(&collections),
+                followed,
             )))
             .await;
     }

@@ -45,9 +45,20 @@ impl Recall {
 
     /// Other wordings of a question; none without a model, or when it takes too long.
     pub(super) async fn wordings(&self, question: &str, deadline: Duration) -> Vec<String> {
-        let Some(reword) = self.inner.reword.get() else { return Vec::new() };
-        let asked = tokio::time::timeout(deadline, reword.reword(question)).await;
-        let wordings = asked.unwrap_or_default().into_iter();
-        wordings.filter(|wording| !wording.trim().is_empty() && wording.len() <= LONGEST).take(MOST).collect()
+        match self.inner.reword.get() {
+            Some(reword) => within(deadline, &**reword, question).await,
+            None => Vec::new(),
+        }
     }
+}
+
+/// Other wordings of a question, as many as a search takes; none when it takes longer than a person would wait.
+pub async fn wordings(reword: &dyn Reword, question: &str) -> Vec<String> {
+    within(DEADLINE, reword, question).await
+}
+
+async fn within(deadline: Duration, reword: &dyn Reword, question: &str) -> Vec<String> {
+    let asked = tokio::time::timeout(deadline, reword.reword(question)).await;
+    let wordings = asked.unwrap_or_default().into_iter();
+    wordings.filter(|wording| !wording.trim().is_empty() && wording.len() <= LONGEST).take(MOST).collect()
 }
