@@ -163,7 +163,7 @@ pub async fn serve_stdio(settings: &Settings, shutdown: CancellationToken) -> an
     let recall = Recall::new(places(&settings.knowledge, &egress)).await;
     let stop = shutdown.child_token();
     let (opening, stopped) = (recall.clone(), stop.clone());
-    let opened = tokio::spawn(async move { opening.run(stopped).await });
+    let opened = tokio::spawn(async move { opening.read(stopped).await });
     let served = desk(settings, &egress, &clusters, &recall, &store).serve_stdio(shutdown).await;
     stop.cancel();
     if tokio::time::timeout(DRAIN, opened).await.is_err() {

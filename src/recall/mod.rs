@@ -135,6 +135,24 @@ impl Recall {
             .await;
     }
 
+    /// Opens the collections beside a server that keeps them up to date, until `shutdown`. Nothing is written, except that
+    /// documents without any get the built-in runbooks.
+    pub async fn read(&self, shutdown: CancellationToken) {
+        let Some(places) = &self.inner.places else { return };
+        let reading = async {
+            let collections = self.open(places).await;
+            self.inner.state.send_replace(State::Open(collections.clone()));
+            match collections.documents.base.documents().await {
+                Ok(documents) if documents.is_empty() => collections.refresh(None).await,
+                Ok(_) => collections.prepare().await,
+                Err(error) => warn!(error = format!("{error:#}"), "the documents cannot be read"),
+            }
+            self.inner.state.send_replace(State::Settled(collections.clone()));
+            tokio::join!(collections.documents.follow(), collections.episodes.follow());
+        };
+        shutdown.run_until_cancelled(Box::pin(reading)).await;
+    }
+
     /// Tries until they are open.
     async fn open(&self, places: &Places) -> Collections {
         loop {
