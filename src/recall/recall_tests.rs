@@ -36,7 +36,8 @@ async fn a_reader_beside_a_writer_reads_and_writes_nothing() {
     let version = || async { writer.stats().await.unwrap().0.version };
     let before = version().await;
     // As while the server writes.
-    let lock = std::fs::File::options().write(true).open(folder.path().join("documents/writer.lock")).unwrap();
+    let lock =
+        std::fs::File::options().write(true).open(folder.path().join("documents/writer.lock")).unwrap();
     lock.lock().unwrap();
     let mut places = places(folder.path());
     places.manifest = Some(folder.path().join("sources.toml"));

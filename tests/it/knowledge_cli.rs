@@ -146,7 +146,11 @@ async fn a_question_is_reworded_where_a_model_is_configured_and_else_it_is_said_
     assert!(model.asked()[0].body.to_string().contains("my box keeps dying"));
 
     let silent = place.run(&asked).await;
-    assert!(silent.status.success() && stderr(&silent).contains("gave no other wording"), "{}", stderr(&silent));
+    assert!(
+        silent.status.success() && stderr(&silent).contains("gave no other wording"),
+        "{}",
+        stderr(&silent)
+    );
 }
 
 #[tokio::test]
@@ -167,6 +171,12 @@ async fn without_sources_the_list_of_sources_counts_else_the_runbooks_in_the_pro
     assert!(stderr(&builtin).contains("built-in runbooks alone"), "{}", stderr(&builtin));
     let stats = place.json(&["knowledge", "stats"]).await;
     assert!(stats["sources"]["builtin"].as_u64() > Some(10), "{stats}");
+    // Named, they are the same.
+    let named = place.json(&["ingest", "builtin"]).await;
+    assert_eq!(
+        (&named["sources"][0]["unchanged"], &named["sources"][0]["changed"]),
+        (&stats["documents"], &0.into())
+    );
     std::fs::write(place.path("sources.toml"), "[[source]]\nname = \"ours\"\npath = \"docs\"\n").unwrap();
     let pruned = place.json(&["ingest", "--prune"]).await;
     assert_eq!(

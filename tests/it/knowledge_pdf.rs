@@ -14,7 +14,8 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// A PDF of one page with this text.
 fn pdf(text: &str) -> Vec<u8> {
     let content = format!("BT /F1 12 Tf 72 700 Td ({text}) Tj ET");
-    let page = "<</Type/Page/Parent 2 0 R/Resources<</Font<</F1 3 0 R>>>>/MediaBox[0 0 600 800]/Contents 5 0 R>>";
+    let page =
+        "<</Type/Page/Parent 2 0 R/Resources<</Font<</F1 3 0 R>>>>/MediaBox[0 0 600 800]/Contents 5 0 R>>";
     let stream = format!("<</Length {}>>\nstream\n{content}\nendstream", content.len());
     let objects = [
         "<</Type/Catalog/Pages 2 0 R>>",
@@ -85,13 +86,18 @@ async fn good_pdfs_are_found_and_broken_ones_refused_by_name() {
     let mut broken = b"%PDF-1.7\n".to_vec();
     broken.extend((0..50_000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8));
     let cut = &good[..good.len() / 2];
-    let folder = place(&[("good.pdf", &good), ("noise.pdf", &broken), ("cut.pdf", cut), ("a.md", b"# A\n\nText.")]);
+    let folder =
+        place(&[("good.pdf", &good), ("noise.pdf", &broken), ("cut.pdf", cut), ("a.md", b"# A\n\nText.")]);
     let output = run(&folder, &["ingest", "docs", "-o", "json"]).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["sources"][0]["added"], 2, "{report}");
-    let refused: Vec<&str> =
-        report["sources"][0]["refused"].as_array().unwrap().iter().map(|one| one["uri"].as_str().unwrap()).collect();
+    let refused: Vec<&str> = report["sources"][0]["refused"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["uri"].as_str().unwrap())
+        .collect();
     assert!(refused.len() == 2 && refused.iter().any(|uri| uri.ends_with("noise.pdf")), "{report}");
     let found = run(&folder, &["search", "kubelet", "pressure", "-o", "json"]).await;
     let found: Value = serde_json::from_slice(&found.stdout).unwrap();
