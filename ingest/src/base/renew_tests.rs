@@ -95,6 +95,7 @@ async fn a_rebuild_hides_secrets_also_in_what_no_source_brings_again() {
     passages.iter_mut().for_each(|passage| passage.text = SECRET.to_owned());
     let store = base.inner.backing.cache().await.unwrap();
     let version = base.inner.backing.rebuild(&store, &old, &Arc::new(passages)).await.unwrap();
+    drop(store);
     base.mirror(version, &old).await.unwrap();
     let before = document(&base, "notes.txt").await.remove(0);
     assert!(before.text.contains("correct-horse"));
