@@ -84,15 +84,14 @@ fn ask(worker: &PdfWorker, question: &[&[u8]], deadline: Duration) -> io::Result
         .stderr(Stdio::null())
         .spawn()?;
     let (sender, answered) = mpsc::sync_channel(1);
-    let answer = thread::scope(|scope| {
+    thread::scope(|scope| {
         let talking = talk(scope, &mut child, question, sender);
         let answer = talking.map(|()| answered.recv_timeout(deadline).ok());
         // With the process, its ends of the pipes go, and both threads end.
         let killed = child.kill().and_then(|()| child.wait());
         tracing::debug!(status = ?killed, "a parser of PDFs has ended");
         answer
-    });
-    answer
+    })
 }
 
 /// One thread writes the question, one reads the answer: either pipe may be full.
