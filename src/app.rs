@@ -27,6 +27,9 @@ use crate::workflow::{Clusters, Workflow};
 /// How long a shutdown waits for steps and requests under way. Leases of what is cut off run out by themselves.
 const DRAIN: Duration = Duration::from_secs(20);
 
+/// How long an assistant waits at the start for the knowledge base to open.
+const OPENING: Duration = Duration::from_secs(3);
+
 /// A server that is ready to run.
 pub struct App {
     store: Store,
@@ -165,7 +168,9 @@ pub async fn serve_stdio(settings: &Settings, shutdown: CancellationToken) -> an
     let recall = Recall::new(places(&settings.knowledge, &egress)).await;
     let stop = shutdown.child_token();
     let (opening, stopped) = (recall.clone(), stop.clone());
-    let opened = tokio::spawn(async move { opening.run(stopped).await });
+    let opened = tokio::spawn(async move { opening.read(stopped).await });
+    // The first question of an assistant comes at once.
+    let _ = tokio::time::timeout(OPENING, recall.opened()).await;
     let served = desk(settings, &egress, &clusters, &recall, &store).serve_stdio(shutdown).await;
     stop.cancel();
     if tokio::time::timeout(DRAIN, opened).await.is_err() {

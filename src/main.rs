@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use kubewright::cli::{self, Cli};
+use kubewright::settings::{Environment, PROGRAM_VARIABLE};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -13,9 +14,10 @@ const LEAVE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let environment = std::env::vars_os()
+    let mut environment: Environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
+    environment.insert(PROGRAM_VARIABLE.to_owned(), cli::program());
     let result =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from);
     let result = result.and_then(|runtime| {

@@ -192,7 +192,7 @@ pub enum Found {
 }
 
 /// What a parser has understood.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Document {
     /// From front matter, the first heading, `<title>`, or the file's name.
     pub title: String,
@@ -203,7 +203,7 @@ pub struct Document {
 }
 
 /// One part of a document that is not torn apart without need.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
     /// What it is.
     pub kind: BlockKind,
@@ -216,7 +216,7 @@ pub struct Block {
 }
 
 /// What a block is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BlockKind {
     /// Paragraphs, lists, quotations.
     Prose,

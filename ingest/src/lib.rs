@@ -60,6 +60,7 @@ pub use base::{
     Stats,
 };
 pub use document::{Attributes, Category, Document, Found, RawDocument, Refusal, Severity, Validators};
+pub use format::{PdfWorker, serve_pdf};
 pub use limits::Limits;
 pub use passage::{Feedback, Lines, Original, Passage};
 pub use truth::Version;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::format::PdfWorker;
+
 /// Bounds on what a source may bring. What goes beyond is refused with its name and the bound.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
@@ -23,6 +25,9 @@ pub struct Limits {
     pub clone: Duration,
     /// Deadline of the parsing of one document.
     pub parse: Duration,
+    /// What reads PDFs in a process of its own, which is killed at that deadline. Without it they are read on a thread,
+    /// which goes on past its deadline until its parser ends, and whose stack overflow ends this process.
+    pub pdf_worker: Option<PdfWorker>,
     /// Whether web requests may go to loopback, link-local and private addresses. Off where others name the URL.
     pub private_addresses: bool,
 }
@@ -39,6 +44,7 @@ impl Default for Limits {
             pages: 5_000,
             clone: Duration::from_secs(300),
             parse: Duration::from_secs(30),
+            pdf_worker: None,
             private_addresses: true,
         }
     }

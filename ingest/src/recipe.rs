@@ -8,7 +8,8 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 /// The version of how documents are parsed, cut and described for the embedding. A change asks for a new ingestion.
-pub const PIPELINE_VERSION: u32 = 1;
+/// 2: the values of Secrets are hidden in code and other text, too.
+pub const PIPELINE_VERSION: u32 = 2;
 
 #[cfg(feature = "vectors")]
 const KEY: &str = "kubewright.recipe";
@@ -36,6 +37,12 @@ impl Recipe {
     #[must_use]
     pub fn new(model: Option<ModelOf>) -> Self {
         Self { pipeline: PIPELINE_VERSION, model }
+    }
+
+    /// In what passages made like this differ from those that would be made now by the same model; `None` where they do not.
+    #[must_use]
+    pub fn outdated(&self) -> Option<String> {
+        self.difference(&Self::new(self.model.clone()))
     }
 
     /// As the table's own metadata.

@@ -37,7 +37,7 @@ pub use roster::{NAMES, ORCHESTRATOR, RosterProblem, SPECIALISTS, TALKERS};
 use crate::egress::Egress;
 use crate::incident::IncidentId;
 use crate::observe::Observer;
-use crate::recall::Recall;
+use crate::recall::{Recall, Reword};
 use crate::settings::{AgentsSettings, Quotas, RunLimits};
 use crate::store::Store;
 use chat::{ChatAnswer, ChatError, ChatTurn, Talk};
@@ -121,17 +121,9 @@ impl Agents {
         let (tools, roster) = hire(&parts.settings, &parts.more_tools).map_err(AgentsError::Roster)?;
         let models = models(&parts.settings, &parts.egress)?;
         let quotas = Arc::new(parts.settings.quotas.clone());
-        if let (Some(agent), recall) = (roster.agent(roster::LIBRARIAN), &parts.recall)
-            && let Some(chain) = models.chain(&agent.models)
-        {
-            recall.reword_by(Arc::new(Wordings {
-                chain,
-                prompt: agent.prompt.clone(),
-                egress: parts.egress.clone(),
-                limits: RunLimits { tokens: agent.max_tokens, cost: agent.max_cost, ..parts.settings.limits },
-                store: parts.store.clone(),
-                quotas: quotas.clone(),
-            }));
+        let store = Some(parts.store.clone());
+        if let Some(wordings) = wordings(&roster, &models, &parts.egress, &parts.settings, store) {
+            parts.recall.reword_by(Arc::new(wordings));
         }
         let summariser = roster.agent(roster::SUMMARY).and_then(|agent| {
             let (chain, prompt) = (models.chain(&agent.models)?, agent.prompt.clone());
@@ -194,6 +186,42 @@ impl Agents {
 pub fn examine(settings: &AgentsSettings, egress: &Egress, more_tools: &[Added]) -> Result<(), AgentsError> {
     hire(settings, more_tools).map_err(AgentsError::Roster)?;
     models(settings, egress).map(drop)
+}
+
+/// Who makes other wordings of questions for a search outside of a server; `None` without a model.
+///
+/// # Errors
+/// As [`Agents::new`].
+pub fn rewording(settings: &AgentsSettings, egress: &Egress) -> Result<Option<Arc<dyn Reword>>, AgentsError> {
+    if !settings.has_models() {
+        return Ok(None);
+    }
+    // Nobody calls a tool here, so those of MCP servers need not be known.
+    let mut tools: BTreeSet<String> = tools::built_in().iter().map(|tool| tool.name().to_owned()).collect();
+    tools.extend(settings.agents.values().flat_map(|agent| agent.tools.iter().flatten().cloned()));
+    let roster = Roster::load(settings, &tools).map_err(AgentsError::Roster)?;
+    let models = models(settings, egress)?;
+    let wordings = wordings(&roster, &models, egress, settings, None);
+    Ok(wordings.map(|wordings| Arc::new(wordings) as Arc<dyn Reword>))
+}
+
+/// What it uses is booked, and limited by what others use, where there is a store.
+fn wordings(
+    roster: &Roster,
+    models: &Models,
+    egress: &Egress,
+    settings: &AgentsSettings,
+    store: Option<Store>,
+) -> Option<Wordings> {
+    let agent = roster.agent(roster::LIBRARIAN)?;
+    Some(Wordings {
+        chain: models.chain(&agent.models)?,
+        prompt: agent.prompt.clone(),
+        egress: egress.clone(),
+        limits: RunLimits { tokens: agent.max_tokens, cost: agent.max_cost, ..settings.limits },
+        store,
+        quotas: Arc::new(settings.quotas.clone()),
+    })
 }
 
 /// All tools, and the agents with theirs.

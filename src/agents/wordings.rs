@@ -32,7 +32,8 @@ pub(super) struct Wordings {
     pub(super) egress: Egress,
     /// Of one question.
     pub(super) limits: RunLimits,
-    pub(super) store: Store,
+    /// Where it is kept and booked; outside of a server nowhere.
+    pub(super) store: Option<Store>,
     pub(super) quotas: Arc<Quotas>,
 }
 
@@ -62,8 +63,8 @@ impl Wordings {
     fn budget(&self, about: Option<&Incident>, patience: Duration) -> Budget {
         let tenant = self.quotas.tenant(about.and_then(|incident| incident.namespace.as_deref())).to_owned();
         let about = about.map(|incident| incident.id.clone());
-        let books = Books::new(self.store.clone(), self.quotas.clone(), tenant, about);
-        Budget::begin(RunLimits { deadline: patience, ..self.limits }, Some(books))
+        let books = self.store.clone().map(|store| Books::new(store, self.quotas.clone(), tenant, about));
+        Budget::begin(RunLimits { deadline: patience, ..self.limits }, books)
     }
 
     /// Dropping it ends the call; what was used until then is still booked.
@@ -75,8 +76,8 @@ impl Wordings {
         ]);
         let first = Message::user(self.prompt.fill(&values));
         let task = Task { agent: LIBRARIAN, prompt: &self.prompt.hash, question, cycle: 0 };
-        let records = Records::of(self.store.clone(), RunKind::Wordings);
-        let mut keeping = Keeping::begin(&records, &task, &session, &[&first]);
+        let records = self.store.clone().map(|store| Records::of(store, RunKind::Wordings));
+        let mut keeping = records.map(|records| Keeping::begin(&records, &task, &session, &[&first]));
         let mut record = Record::begin();
         let ask = Ask {
             messages: vec![first],
@@ -94,13 +95,17 @@ impl Wordings {
             let (state, outcome) = match &answer {
                 Ok(answer) => {
                     record.book(answer);
-                    keeping.note(&answer.message, MessageDetail::default(), &session);
+                    if let Some(keeping) = &mut keeping {
+                        keeping.note(&answer.message, MessageDetail::default(), &session);
+                    }
                     (RunState::Finished, wordings(&answer.text).join("; "))
                 }
                 Err(ModelError::Cancelled) => (RunState::Cancelled, "nobody waits for it".to_owned()),
                 Err(error) => (RunState::Failed, error.to_string()),
             };
-            keeping.finish(&record, &session, state, &outcome).await;
+            if let Some(keeping) = keeping {
+                keeping.finish(&record, &session, state, &outcome).await;
+            }
             answer
         });
         Ok(asking.await.map_err(|_| ModelError::Cancelled)??.text)

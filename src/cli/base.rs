@@ -7,7 +7,7 @@ use clap::Args;
 use kubewright_ingest::KnowledgeBase;
 
 use crate::egress::Egress;
-use crate::settings::{EgressSettings, Environment, KnowledgeSettings};
+use crate::settings::{AgentsSettings, EgressSettings, Environment, KnowledgeSettings};
 
 /// The configuration file that is read without being named.
 const CONFIGURATION: &str = "kubewright.toml";
@@ -40,7 +40,7 @@ pub(super) enum Collection {
 
 impl ConfigArgs {
     /// The settings of the file, or the defaults where there is none and none was named, with the guard of what leaves
-    /// for a remote embedding model.
+    /// for a remote model.
     pub(super) fn settings(&self, environment: &Environment) -> anyhow::Result<(KnowledgeSettings, Egress)> {
         let there = || Some(PathBuf::from(CONFIGURATION)).filter(|path| path.is_file());
         let (settings, egress) = match self.config.clone().or_else(there) {
@@ -52,6 +52,12 @@ impl ConfigArgs {
 }
 
 impl BaseArgs {
+    /// The models of the configuration, none where it names none.
+    pub(super) fn agents(&self, environment: &Environment) -> anyhow::Result<AgentsSettings> {
+        let file = self.config.config.as_deref().unwrap_or(Path::new(CONFIGURATION));
+        Ok(AgentsSettings::load(file, environment)?)
+    }
+
     pub(super) fn settings(&self, environment: &Environment) -> anyhow::Result<(KnowledgeSettings, Egress)> {
         let (mut settings, egress) = self.config.settings(environment)?;
         if let Some(folder) = &self.knowledge {

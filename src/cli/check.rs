@@ -132,9 +132,14 @@ async fn knowledge(settings: &KnowledgeSettings, egress: Option<&Egress>) -> Vec
         Ok(found) => found,
         Err(error) => return vec![Tried::new(AREA, "documents", Err(chain(error)))],
     };
-    let documents = match empty {
-        Some(empty) => Tried::limited(AREA, "documents", empty),
-        None => {
+    let documents = match (empty, stats.outdated) {
+        (Some(empty), _) => Tried::limited(AREA, "documents", empty),
+        (None, Some(why)) => {
+            let detail =
+                format!("searched, but nothing can be added: {why}; run `kubewright ingest --rebuild`");
+            Tried::limited(AREA, "documents", detail)
+        }
+        (None, None) => {
             let detail = format!("{} with {} passages", stats.documents, stats.passages);
             Tried::new(AREA, "documents", Ok(detail))
         }

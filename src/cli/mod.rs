@@ -21,6 +21,7 @@ mod mcp;
 mod narrate;
 mod openapi;
 mod output;
+mod pdf_worker;
 mod runs;
 mod search;
 pub mod serve;
@@ -39,9 +40,10 @@ use url::Url;
 pub use client::Client;
 pub use narrate::{narrate, recalled};
 pub use output::{Format, print, story};
+pub use pdf_worker::program;
 pub use text::{line, lines};
 
-use crate::settings::Environment;
+use crate::settings::{Environment, PDF_WORKER};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -123,6 +125,9 @@ pub enum Command {
     Chat(chat::ChatArgs),
     /// Bring the knowledge base up to date with its sources
     Ingest(ingest::IngestArgs),
+    /// Read one PDF for another process of this program
+    #[command(name = PDF_WORKER, hide = true)]
+    IngestPdfWorker,
     /// Search the knowledge base
     Search(search::SearchArgs),
     /// List, show, restore and remove what the knowledge base holds
@@ -176,6 +181,7 @@ pub async fn run(
             chat::run(args, &client, &environment, &shutdown).await
         }
         Command::Ingest(args) => ingest::run(args, format, &environment, &shutdown).await,
+        Command::IngestPdfWorker => pdf_worker::run().await,
         Command::Search(args) => search::run(args, format, &environment).await,
         Command::Knowledge(args) => knowledge::run(args, format, &environment, &shutdown).await,
         Command::Eval(command) => eval::run(command, format, &environment, &shutdown).await,

@@ -14,6 +14,7 @@ use super::base::{BaseArgs, Collection, emptiness};
 use super::output::{Format, print, render};
 use super::text;
 use crate::settings::Environment;
+use crate::{agents, recall};
 
 const TITLE: Style = AnsiColor::Cyan.on_default().bold();
 const MATCH: Style = Style::new().bold();
@@ -32,6 +33,7 @@ Examples:
   kubewright search 'image pull fails' --filter k8s_version=1.31 --filter tag=registry
   kubewright search --incidents 'checkout out of memory' --filter cluster=prod-eu
   kubewright search CrashLoopBackOff --mode lexical -o json
+  kubewright search --reformulate why do my pods keep dying
 
 Filters of one key are alternatives; those of different keys must all hold. The keys are source, path, category,
 severity, tag, code, alert and k8s_version, for incidents also cluster, namespace, workload and outcome.
@@ -59,6 +61,9 @@ pub struct SearchArgs {
     /// Search past incidents instead of documents
     #[arg(long)]
     incidents: bool,
+    /// Also search by other wordings of the question, made by the language model of agents.toml
+    #[arg(long)]
+    reformulate: bool,
     /// Which knowledge base.
     #[command(flatten)]
     base: BaseArgs,
@@ -74,13 +79,16 @@ pub(super) async fn run(
     format: Format,
     environment: &Environment,
 ) -> anyhow::Result<ExitCode> {
-    let request = SearchRequest {
+    let mut request = SearchRequest {
         mode: args.mode,
         filter: Filter::parse(&args.filter)?,
         k: args.k.into(),
         per_document: args.per_document.into(),
         ..SearchRequest::new(args.query.join(" "))
     };
+    if args.reformulate {
+        request.reformulations = reworded(&args.base, &request.query, environment).await?;
+    }
     let collection = Collection::of(args.incidents);
     let base = args.base.open(collection, environment).await?;
     let response = Box::pin(base.search(&request)).await?;
@@ -91,6 +99,25 @@ pub(super) async fn run(
     }
     print(&render(format, &response, |response| show(response, !request.filter.is_empty()))?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Other wordings of the question. Where there are none, a line on standard error says why.
+async fn reworded(base: &BaseArgs, question: &str, environment: &Environment) -> anyhow::Result<Vec<String>> {
+    let (settings, (_, egress)) = (base.agents(environment)?, base.settings(environment)?);
+    let Some(reword) = agents::rewording(&settings, &egress)? else {
+        anstream::eprintln!("The question is not reworded: no language model is configured in agents.toml.");
+        return Ok(Vec::new());
+    };
+    let wordings = recall::wordings(&*reword, question).await;
+    if wordings.is_empty() {
+        anstream::eprintln!(
+            "The question is not reworded: the language model gave no other wording in time."
+        );
+    }
+    for wording in &wordings {
+        anstream::eprintln!("Also searched for: {}", text::line(wording));
+    }
+    Ok(wordings)
 }
 
 fn show(response: &SearchResponse, filtered: bool) -> String {

@@ -19,6 +19,9 @@ const TURN: Duration = Duration::from_secs(2);
 const BUSY_TRIES: u32 = 24;
 const BUSY_PAUSE: Duration = Duration::from_secs(5);
 
+/// How often it is looked whether another replica has written.
+const LOOK: Duration = Duration::from_secs(20);
+
 /// Documents and episodes. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Collections {
@@ -59,7 +62,7 @@ impl Collection {
     /// Waits for a turn to write, for as long as a person would.
     pub(super) async fn turn(&self) -> Result<MutexGuard<'_, ()>, KnowledgeError> {
         let turn = tokio::time::timeout(TURN, self.writing.lock()).await;
-        turn.map_err(|_| KnowledgeError::Busy(self.base.folder().to_owned()))
+        turn.map_err(|_| KnowledgeError::Busy(self.base.folder().display().to_string()))
     }
 
     /// Writes in the background: waits for its turn, and for other processes for two minutes.
@@ -75,6 +78,26 @@ impl Collection {
             }
         }
         work(self.base.clone()).await
+    }
+
+    /// Sees what other replicas write, for as long as it is polled.
+    pub(super) async fn follow(&self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let caught_up = {
+                // While this process writes, it sees what others have written.
+                let Ok(_turn) = self.writing.try_lock() else { continue };
+                Box::pin(self.base.catch_up()).await
+            };
+            match caught_up {
+                Ok(true) => self.measure().await,
+                Ok(false) => {}
+                Err(error) => {
+                    let error = format!("{error:#}");
+                    warn!(collection = self.name, error, "it is not known what other replicas have written");
+                }
+            }
+        }
     }
 
     /// Loads the reranker, if there is one: the first question would not wait for that.
@@ -105,5 +128,5 @@ impl Collection {
 }
 
 fn is_busy(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(KnowledgeError::Busy(_)))
+    matches!(error.downcast_ref(), Some(KnowledgeError::Busy(_) | KnowledgeError::LockLost { .. }))
 }

@@ -196,7 +196,7 @@ async fn take_in(
 /// What a client may read of an error: the knowledge base's own sentences; the rest is for the log.
 fn safe(error: &anyhow::Error) -> String {
     match error.downcast_ref::<super::KnowledgeError>() {
-        Some(super::KnowledgeError::Busy(_)) => {
+        Some(super::KnowledgeError::Busy(_) | super::KnowledgeError::LockLost { .. }) => {
             "another process writes to the knowledge base; send the document again later".to_owned()
         }
         Some(known) => known.to_string(),

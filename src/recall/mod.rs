@@ -38,7 +38,7 @@ pub use cite::{EPISODE, PASSAGE, document_href};
 pub use jobs::{Job, JobState, Slot, Upload};
 pub use past::PastIncident;
 pub use question::Symptoms;
-pub use reword::Reword;
+pub use reword::{Reword, wordings};
 pub use runbooks::{BUILT_IN, Runbook};
 
 use crate::telemetry::metrics;
@@ -125,12 +125,32 @@ impl Recall {
             collections.refresh(places.manifest.as_deref()).await;
             self.inner.state.send_replace(State::Settled(collections.clone()));
         };
+        let followed = async { tokio::join!(collections.documents.follow(), collections.episodes.follow()) };
         shutdown
-            .run_until_cancelled(Box::pin(futures::future::join(
+            .run_until_cancelled(Box::pin(futures::future::join3(
                 refreshed,
                 self.inner.jobs.work(&collections),
+                followed,
             )))
             .await;
+    }
+
+    /// Opens the collections beside a server that keeps them up to date, until `shutdown`. Nothing is written, except that
+    /// documents without any get the built-in runbooks.
+    pub async fn read(&self, shutdown: CancellationToken) {
+        let Some(places) = &self.inner.places else { return };
+        let reading = async {
+            let collections = self.open(places).await;
+            self.inner.state.send_replace(State::Open(collections.clone()));
+            match collections.documents.base.documents().await {
+                Ok(documents) if documents.is_empty() => collections.refresh(None).await,
+                Ok(_) => collections.prepare().await,
+                Err(error) => warn!(error = format!("{error:#}"), "the documents cannot be read"),
+            }
+            self.inner.state.send_replace(State::Settled(collections.clone()));
+            tokio::join!(collections.documents.follow(), collections.episodes.follow());
+        };
+        shutdown.run_until_cancelled(Box::pin(reading)).await;
     }
 
     /// Tries until they are open.

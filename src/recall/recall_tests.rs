@@ -29,6 +29,41 @@ async fn open(folder: &TempDir) -> (Recall, CancellationToken) {
     (recall, stop)
 }
 
+#[tokio::test]
+async fn a_reader_beside_a_writer_reads_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (writer, stop) = open(&folder).await;
+    let version = || async { writer.stats().await.unwrap().0.version };
+    let before = version().await;
+    // As while the server writes.
+    let lock =
+        std::fs::File::options().write(true).open(folder.path().join("documents/writer.lock")).unwrap();
+    lock.lock().unwrap();
+    let mut places = places(folder.path());
+    places.manifest = Some(folder.path().join("sources.toml"));
+    std::fs::write(folder.path().join("sources.toml"), "[[source]]\nname = \"x\"\npath = \".\"\n").unwrap();
+    let reader = Recall::new(Some(places)).await;
+    let (reading, shutdown) = (reader.clone(), stop.clone());
+    let ended = tokio::spawn(async move { reading.read(shutdown).await });
+    tokio::time::timeout(std::time::Duration::from_secs(60), reader.settled()).await.unwrap();
+    let found = reader.search(&SearchRequest::new("exit code 137")).await.unwrap();
+    assert!(!found.results.is_empty());
+    drop(lock);
+    assert_eq!(version().await, before);
+    stop.cancel();
+    ended.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reader_of_nothing_takes_the_built_in_runbooks_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let reader = Recall::new(Some(places(folder.path()))).await;
+    let reading = reader.clone();
+    tokio::spawn(async move { reading.read(CancellationToken::new()).await });
+    reader.settled().await;
+    assert!(!reader.search(&SearchRequest::new("exit code 137")).await.unwrap().results.is_empty());
+}
+
 fn signal(name: &str) -> Signal {
     let labels = BTreeMap::from([("alertname".to_owned(), name.to_owned())]);
     Signal {

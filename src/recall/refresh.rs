@@ -31,6 +31,11 @@ impl Collections {
                 }
             }
         }
+        self.prepare().await;
+    }
+
+    /// Counts what is there and loads what the first question would wait for.
+    pub(super) async fn prepare(&self) {
         self.documents.measure().await;
         self.episodes.measure().await;
         self.documents.load_reranker().await;

@@ -60,9 +60,25 @@ impl Recall {
         about: Option<&Incident>,
         patience: Duration,
     ) -> Vec<String> {
-        let Some(reword) = self.inner.reword.get() else { return Vec::new() };
-        let asked = tokio::time::timeout(patience + GRACE, reword.reword(question, about, patience)).await;
-        let wordings = asked.unwrap_or_default().into_iter();
-        wordings.filter(|wording| !wording.trim().is_empty() && wording.len() <= LONGEST).take(MOST).collect()
+        match self.inner.reword.get() {
+            Some(reword) => within(patience, &**reword, question, about).await,
+            None => Vec::new(),
+        }
     }
+}
+
+/// Other wordings of a question, as many as a search takes; none when it takes longer than a person would wait.
+pub async fn wordings(reword: &dyn Reword, question: &str) -> Vec<String> {
+    within(DEADLINE, reword, question, None).await
+}
+
+async fn within(
+    patience: Duration,
+    reword: &dyn Reword,
+    question: &str,
+    about: Option<&Incident>,
+) -> Vec<String> {
+    let asked = tokio::time::timeout(patience + GRACE, reword.reword(question, about, patience)).await;
+    let wordings = asked.unwrap_or_default().into_iter();
+    wordings.filter(|wording| !wording.trim().is_empty() && wording.len() <= LONGEST).take(MOST).collect()
 }

@@ -5,16 +5,20 @@ use std::time::Duration;
 
 use kubewright_ingest::search::Platform;
 use kubewright_ingest::{
-    DEFAULT_MODEL, DEFAULT_RERANKER, KnowledgeSettings as BaseSettings, ModelChoice, RerankerChoice, Scrub,
+    DEFAULT_MODEL, DEFAULT_RERANKER, KnowledgeSettings as BaseSettings, ModelChoice, PdfWorker,
+    RerankerChoice, Scrub,
 };
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::validate::Validator;
-use super::{Environment, raw};
+use super::{Environment, PROGRAM_VARIABLE, raw};
 
 /// How long old versions are kept, unless the file says otherwise: 30 days.
 const KEEP_VERSIONS: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// The subcommand that reads one PDF.
+pub const PDF_WORKER: &str = "ingest-pdf-worker";
 
 /// The name that stands for no model at all.
 const NO_MODEL: &str = "none";
@@ -46,6 +50,8 @@ pub struct KnowledgeSettings {
     pub platform: Option<Platform>,
     /// The list of sources that `kubewright ingest` reads.
     pub manifest: Option<PathBuf>,
+    /// What reads PDFs in a process of its own.
+    pub pdf_worker: Option<PdfWorker>,
 }
 
 /// What makes the vectors.
@@ -85,6 +91,7 @@ impl KnowledgeSettings {
             glossary: None,
             platform: None,
             manifest: None,
+            pdf_worker: pdf_worker(environment),
         }
     }
 
@@ -121,6 +128,7 @@ impl KnowledgeSettings {
         settings.keep_versions = self.keep_versions;
         settings.glossary.clone_from(&self.glossary);
         settings.platform = self.platform;
+        settings.limits.pdf_worker.clone_from(&self.pdf_worker);
         settings
     }
 }
@@ -142,6 +150,12 @@ fn home(environment: &Environment, variable: &str, within: &str) -> PathBuf {
     let absolute = |name| environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = absolute(variable).or_else(|| Some(absolute("HOME")?.join(within)));
     base.unwrap_or_default().join("kubewright")
+}
+
+/// This program itself, where it says where it is.
+fn pdf_worker(environment: &Environment) -> Option<PdfWorker> {
+    let program = environment.get(PROGRAM_VARIABLE).filter(|path| !path.is_empty())?;
+    Some(PdfWorker { program: program.into(), arguments: vec![PDF_WORKER.to_owned()] })
 }
 
 /// Where the set-up script puts the models, too.
@@ -194,6 +208,7 @@ impl Validator<'_> {
             glossary: raw.glossary,
             platform: raw.platform.and_then(|name| self.platform(&name)),
             manifest: raw.manifest,
+            pdf_worker: defaults.pdf_worker,
         }
     }
 

@@ -5,10 +5,13 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use super::{EgressSettings, KnowledgeSettings, Problems, Settings, raw, validate};
+use super::{AgentsSettings, EgressSettings, KnowledgeSettings, Problems, Settings, raw, validate};
 
 /// The process environment, as a map.
 pub type Environment = BTreeMap<String, String>;
+
+/// The variable that says where this program is; the program sets it itself. Without it PDFs are read in this process.
+pub const PROGRAM_VARIABLE: &str = "KUBEWRIGHT_PROGRAM";
 
 /// Largest configuration file that is read.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -64,6 +67,23 @@ impl KnowledgeSettings {
             (reader.section("knowledge"), reader.section("store"), reader.section("egress"));
         let mut problems = reader.problems;
         let settings = validate::knowledge(raw, &store, egress, &file, environment, &mut problems);
+        if problems.0.is_empty() { Ok(settings) } else { Err(problems) }
+    }
+}
+
+impl AgentsSettings {
+    /// Reads and checks the file of the agents that a configuration file names, else `agents.toml` beside it; the
+    /// configuration's other sections may be incomplete, and it need not be there.
+    ///
+    /// # Errors
+    /// As [`Settings::load`], for these.
+    pub fn load(path: &Path, environment: &Environment) -> Result<Self, Problems> {
+        let file = path.display().to_string();
+        let text = if path.is_file() { read(path, &file)? } else { String::new() };
+        let mut reader = Reader::new(&text, &file)?;
+        let raw = reader.section("agents");
+        let mut problems = reader.problems;
+        let settings = validate::agents(raw, &file, environment, &mut problems);
         if problems.0.is_empty() { Ok(settings) } else { Err(problems) }
     }
 }

@@ -24,8 +24,8 @@ pub use agents::{
 };
 pub use egress::EgressSettings;
 use jiff::Timestamp;
-pub use knowledge::{EmbeddingModel, KnowledgeSettings, cache_home};
-pub use load::Environment;
+pub use knowledge::{EmbeddingModel, KnowledgeSettings, PDF_WORKER, cache_home};
+pub use load::{Environment, PROGRAM_VARIABLE};
 pub use problem::{Problem, Problems};
 use secrecy::SecretString;
 use url::Url;

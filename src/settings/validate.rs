@@ -10,9 +10,9 @@ use url::Url;
 use super::load::Sections;
 use super::secret::SecretRef;
 use super::{
-    AutomationSettings, ClusterApi, ClusterSettings, EgressSettings, Endpoint, Environment, FreezeWindow,
-    IntakeSettings, KnowledgeSettings, ObserveSettings, Problems, ServerSettings, Settings, StoreSettings,
-    VerifySettings, duration, raw,
+    AgentsSettings, AutomationSettings, ClusterApi, ClusterSettings, EgressSettings, Endpoint, Environment,
+    FreezeWindow, IntakeSettings, KnowledgeSettings, ObserveSettings, Problems, ServerSettings, Settings,
+    StoreSettings, VerifySettings, duration, raw,
 };
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -65,6 +65,15 @@ pub(super) fn knowledge(
     let mut check = Validator { file, environment, problems };
     let egress = check.egress(egress);
     (check.knowledge(raw, store_url(store)), egress)
+}
+
+pub(super) fn agents(
+    raw: raw::Agents,
+    file: &str,
+    environment: &Environment,
+    problems: &mut Problems,
+) -> AgentsSettings {
+    Validator { file, environment, problems }.agents(raw)
 }
 
 /// The store's URL, where the file holds it and not only where to find it.

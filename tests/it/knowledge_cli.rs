@@ -9,6 +9,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::support::provider::{Canned, FakeProvider};
+
 const LIMIT: Duration = Duration::from_secs(120);
 
 const MEMORY: &str = "---\ntitle: Out of memory\ncategory: runbook\ntags: [memory]\n---\n# Out of memory\n\n\
@@ -117,6 +119,41 @@ async fn a_search_shows_where_passages_stand_and_obeys_no_document() {
 }
 
 #[tokio::test]
+async fn a_question_is_reworded_where_a_model_is_configured_and_else_it_is_said_that_it_is_not() {
+    let place = Place::new();
+    place.good(&["ingest", "docs"]).await;
+    let asked = ["search", "--reformulate", "my box keeps dying", "--mode", "lexical", "-o", "json"];
+    let without = place.run(&asked).await;
+    assert!(without.status.success() && stderr(&without).contains("no language model is configured"));
+    let found: Value = serde_json::from_slice(&without.stdout).unwrap();
+    assert_eq!(found["results"], Value::Array(Vec::new()));
+
+    let events = [
+        r#"data: {"choices":[{"index":0,"delta":{"content":"- container OOMKilled\n- exit code 137"}}]}"#,
+        r#"data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":9}}"#,
+        "data: [DONE]",
+    ];
+    let model = FakeProvider::answering([Canned::events(&events)]).await;
+    let agents = format!(
+        "[providers.own]\nkind = \"openai_compatible\"\nurl = \"{}/v1\"\n[models.small]\nprovider = \"own\"\nmodel = \"s\"\n",
+        model.url()
+    );
+    std::fs::write(place.path("agents.toml"), agents).unwrap();
+    let reworded = place.run(&asked).await;
+    assert!(stderr(&reworded).contains("Also searched for: container OOMKilled"), "{}", stderr(&reworded));
+    let found: Value = serde_json::from_slice(&reworded.stdout).unwrap();
+    assert_eq!(found["results"][0]["citation"]["path"], "memory.md", "{found}");
+    assert!(model.asked()[0].body.to_string().contains("my box keeps dying"));
+
+    let silent = place.run(&asked).await;
+    assert!(
+        silent.status.success() && stderr(&silent).contains("gave no other wording"),
+        "{}",
+        stderr(&silent)
+    );
+}
+
+#[tokio::test]
 async fn an_empty_knowledge_base_says_how_to_fill_it() {
     let place = Place::new();
     let error = place.bad(&["search", "anything", "--knowledge", "elsewhere"]).await;
@@ -134,6 +171,12 @@ async fn without_sources_the_list_of_sources_counts_else_the_runbooks_in_the_pro
     assert!(stderr(&builtin).contains("built-in runbooks alone"), "{}", stderr(&builtin));
     let stats = place.json(&["knowledge", "stats"]).await;
     assert!(stats["sources"]["builtin"].as_u64() > Some(10), "{stats}");
+    // Named, they are the same.
+    let named = place.json(&["ingest", "builtin"]).await;
+    assert_eq!(
+        (&named["sources"][0]["unchanged"], &named["sources"][0]["changed"]),
+        (&stats["documents"], &0.into())
+    );
     std::fs::write(place.path("sources.toml"), "[[source]]\nname = \"ours\"\npath = \"docs\"\n").unwrap();
     let pruned = place.json(&["ingest", "--prune"]).await;
     assert_eq!(

@@ -26,6 +26,7 @@ mod http;
 mod knowledge_cli;
 mod knowledge_http;
 mod knowledge_kill;
+mod knowledge_pdf;
 mod layering;
 mod mcp;
 mod observe_sim;

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use futures::FutureExt;
 use tokio::sync::{OnceCell, RwLock};
 
+use super::lock::{Lease, Place, Times};
 use super::{KnowledgeSettings, ModelChoice, RerankerChoice};
 use crate::Passage;
 use crate::chunk::{ApproximateTokens, TokenCounter};
@@ -35,6 +36,7 @@ pub(super) struct Backing {
     reranker: OnceCell<Result<Option<Arc<Reranker>>, String>>,
     measure: std::sync::OnceLock<ModelTokens>,
     questions: moka::sync::Cache<String, Arc<Vector>>,
+    place: OnceCell<Place>,
 }
 
 /// The truth at one version.
@@ -59,6 +61,7 @@ impl Backing {
             failed: Mutex::default(),
             measure: std::sync::OnceLock::new(),
             questions: moka::sync::Cache::new(REMEMBERED),
+            place: OnceCell::new(),
         })
     }
 
@@ -78,11 +81,21 @@ impl Backing {
         Ok(Some(BackingView(self.truth().await.at(version).boxed().await?)))
     }
 
-    /// Every passage of the truth.
-    pub(super) async fn all(&self) -> anyhow::Result<Option<Vec<Passage>>> {
+    /// What keeps writers on other machines away while it is held; `None` where the truth is on this one.
+    pub(super) async fn lease(&self) -> anyhow::Result<Option<Lease>> {
+        let Some(location) = self.settings.location.as_deref().filter(|location| location.contains("://"))
+        else {
+            return Ok(None);
+        };
+        let place = self.place.get_or_try_init(|| place(location)).await?;
+        Ok(Some(Lease::take(place, Times::DEFAULT).await?))
+    }
+
+    /// Every passage of a version of the truth.
+    pub(super) async fn all(&self, version: u64) -> anyhow::Result<Option<Vec<Passage>>> {
         let mut passages = Vec::new();
-        self.truth()
-            .await
+        let truth = self.truth().await.at(version).boxed().await?;
+        truth
             .scan(None, |batch| {
                 passages.extend(batch);
                 Ok(())
@@ -282,6 +295,12 @@ impl BackingView {
     ) -> anyhow::Result<Vec<Neighbour>> {
         self.0.nearest(vector, most, filter.sql()).boxed().await
     }
+}
+
+/// Where the writer's lock of an object store is. The store is reached as LanceDB reaches it.
+async fn place(location: &str) -> anyhow::Result<Place> {
+    let (store, folder) = lance_io::object_store::ObjectStore::from_uri(location).await?;
+    Ok(Place { store: store.inner.clone(), path: folder.join("writer.lock"), name: location.to_owned() })
 }
 
 fn cache_path(settings: &KnowledgeSettings) -> PathBuf {

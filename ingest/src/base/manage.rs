@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::lock::WriterLock;
 use super::{KnowledgeBase, KnowledgeError, SourceReport, blocking};
 use crate::Passage;
 use crate::recipe::Recipe;
@@ -42,6 +41,9 @@ pub struct Stats {
     pub recipe: Recipe,
     /// Size of the folder, bytes.
     pub bytes: u64,
+    /// Why nothing can be added before everything is made anew, if so. Search goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outdated: Option<String>,
     /// Why search by meaning is not available, if it isn't.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub degraded: Option<String>,
@@ -110,6 +112,7 @@ impl KnowledgeBase {
             passages: stamp.passages,
             sources,
             version: stamp.truth,
+            outdated: stamp.recipe.outdated(),
             recipe: stamp.recipe,
             bytes: blocking(move || Ok(size(&folder))).await?,
             degraded: self.degraded().await,
@@ -121,7 +124,12 @@ impl KnowledgeBase {
     /// # Errors
     /// When there is no such passage, another process writes, or writing fails.
     pub async fn rate(&self, id: &str, helpful: bool) -> anyhow::Result<f32> {
-        let _lock = WriterLock::take(self.folder())?;
+        self.locked(Box::pin(self.rate_alone(id, helpful))).await
+    }
+
+    async fn rate_alone(&self, id: &str, helpful: bool) -> anyhow::Result<f32> {
+        // What another replica has written since must not be written over.
+        let recipe = self.level().await?;
         let view = self.view().await?;
         let Some(address) = view.lexical.find(id)? else {
             return Err(KnowledgeError::NotFound(format!("there is no passage {id}; search again")).into());
@@ -136,7 +144,6 @@ impl KnowledgeBase {
             false => rated.feedback.unhelpful = rated.feedback.unhelpful.saturating_add(1),
         }
         let (trust, feedback) = (rated.trust(), rated.feedback);
-        let (_, recipe) = self.inner.backing.latest().await?;
         let version = self.inner.backing.rate(id, feedback.helpful, feedback.unhelpful).await?;
         let lexical = self.lexical();
         let what = format!("feedback on {}", found.path);

@@ -41,7 +41,7 @@ use crate::limits::Limits;
 use crate::recipe::Recipe;
 use crate::search::Platform;
 use backing::Backing;
-use lock::WriterLock;
+use lock::FolderLock;
 
 /// Where a knowledge base is and how it works.
 #[derive(Clone)]
@@ -140,9 +140,19 @@ impl KnowledgeSettings {
 /// What a caller can do something about.
 #[derive(Debug, Error)]
 pub enum KnowledgeError {
-    /// Another process writes.
-    #[error("another process is writing to the knowledge base in {folder}; try again when it has finished", folder = .0.display())]
-    Busy(PathBuf),
+    /// Another process writes there; in an object store it says which.
+    #[error("another process is writing to the knowledge base in {0}; try again when it has finished")]
+    Busy(String),
+    /// What keeps writers on other machines away was lost while writing.
+    #[error(
+        "the writer's lock of {place} was lost: {why}. What was committed before is there; do it again for the rest"
+    )]
+    LockLost {
+        /// Which knowledge base.
+        place: String,
+        /// Why.
+        why: String,
+    },
     /// The index was made differently.
     #[error("the knowledge base cannot be added to: {0}. Run `kubewright ingest --rebuild` to make it anew")]
     Recipe(String),
@@ -191,7 +201,7 @@ impl KnowledgeBase {
         let lexical = match Lexical::open(&words_folder(folder))? {
             Some(lexical) => lexical,
             None => {
-                let _lock = WriterLock::take(folder)?;
+                let _lock = FolderLock::take(folder)?;
                 Lexical::recreate(&words_folder(folder))?
             }
         };
@@ -207,16 +217,30 @@ impl KnowledgeBase {
         Ok(base)
     }
 
+    /// Brings the index of words up to the truth if another replica has written to it, and says whether one had. Where the
+    /// truth lies in the folder itself there are no replicas, and nothing is done.
+    ///
+    /// # Errors
+    /// When the truth cannot be read; then the last state is served further.
+    pub async fn catch_up(&self) -> anyhow::Result<bool> {
+        if self.inner.settings.location.is_none() {
+            return Ok(false);
+        }
+        self.mirror_if_behind().await
+    }
+
     /// Brings the index of words up to the truth where it is behind: after a crash, or when another replica has written.
-    async fn mirror_if_behind(&self) -> anyhow::Result<()> {
+    /// Says whether it was.
+    async fn mirror_if_behind(&self) -> anyhow::Result<bool> {
         let (version, recipe) = self.inner.backing.latest().await?;
         let stamp = self.lexical().stamp()?;
         if stamp.is_some_and(|stamp| stamp.truth == version && stamp.recipe == recipe) {
-            return Ok(());
+            return Ok(false);
         }
         // Whoever writes right now will bring it up to date; until then the last state is served.
-        let Ok(_lock) = WriterLock::take(&self.inner.settings.folder) else { return Ok(()) };
-        self.level().await.map(drop)
+        let Ok(_lock) = FolderLock::take(&self.inner.settings.folder) else { return Ok(false) };
+        self.level().await?;
+        Ok(true)
     }
 
     /// Brings the index of words up to the truth, and says how its passages are made. Call with the writer's lock.
@@ -231,7 +255,7 @@ impl KnowledgeBase {
 
     /// Makes the index of words anew from the truth. Call with the writer's lock.
     async fn mirror(&self, version: u64, recipe: &Recipe) -> anyhow::Result<()> {
-        let passages = match self.inner.backing.all().await? {
+        let passages = match self.inner.backing.all(version).await? {
             Some(passages) => passages,
             // The index is the truth itself: keep what it has.
             None => match self.lexical().view()? {

@@ -12,7 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::backing::Store;
 use super::gathered::{Gathered, Parsed, parse};
 use super::history::{self, Happened};
-use super::lock::WriterLock;
+use super::lock::FolderLock;
 use super::{IngestReport, KnowledgeBase, KnowledgeError, SourceReport, blocking};
 use crate::chunk::{ChunkSettings, Chunker};
 use crate::lexical::DocumentState;
@@ -68,14 +68,27 @@ impl KnowledgeBase {
         options: IngestOptions,
         mut progress: impl FnMut(IngestProgress<'_>) + Send,
     ) -> anyhow::Result<IngestReport> {
+        let ingest = Box::pin(self.ingest_alone(specs, options, &mut progress));
+        if options.dry_run {
+            let _lock = FolderLock::take(self.folder())?;
+            return ingest.await;
+        }
+        self.locked(ingest).await
+    }
+
+    async fn ingest_alone(
+        &self,
+        specs: &[SourceSpec],
+        options: IngestOptions,
+        progress: &mut (impl FnMut(IngestProgress<'_>) + Send),
+    ) -> anyhow::Result<IngestReport> {
         let started = Instant::now();
-        let _lock = WriterLock::take(self.folder())?;
         let store = self.inner.backing.cache().await?;
-        self.settle(&store, options, &mut progress).await?;
+        self.settle(&store, options, progress).await?;
         let mut report = IngestReport { dry_run: options.dry_run, ..IngestReport::default() };
         for spec in specs {
-            let gathered = self.gather(spec, &mut progress).await?;
-            report.sources.push(self.keep(spec, gathered, &store, options, &mut progress).await?);
+            let gathered = self.gather(spec, progress).await?;
+            report.sources.push(self.keep(spec, gathered, &store, options, progress).await?);
         }
         if options.prune {
             let names: BTreeSet<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
@@ -275,7 +288,14 @@ impl KnowledgeBase {
         source: &str,
         documents: Vec<(RawDocument, Attributes)>,
     ) -> anyhow::Result<SourceReport> {
-        let _lock = WriterLock::take(self.folder())?;
+        self.locked(Box::pin(self.put_alone(source, documents))).await
+    }
+
+    async fn put_alone(
+        &self,
+        source: &str,
+        documents: Vec<(RawDocument, Attributes)>,
+    ) -> anyhow::Result<SourceReport> {
         let store = self.inner.backing.cache().await?;
         self.settle(&store, IngestOptions::default(), &mut |_| {}).await?;
         let states = self.view().await?.lexical.states(Some(source))?;
@@ -313,7 +333,11 @@ impl KnowledgeBase {
     /// # Errors
     /// When there is no such document, another process writes, or writing fails.
     pub async fn remove(&self, source: &str, path: Option<&str>) -> anyhow::Result<SourceReport> {
-        let _lock = WriterLock::take(self.folder())?;
+        self.locked(Box::pin(self.remove_alone(source, path))).await
+    }
+
+    async fn remove_alone(&self, source: &str, path: Option<&str>) -> anyhow::Result<SourceReport> {
+        let recipe = self.level().await?;
         let store = self.inner.backing.cache().await?;
         let states = self.view().await?.lexical.states(Some(source))?;
         let paths =
@@ -331,7 +355,6 @@ impl KnowledgeBase {
             SourceReport { source: source.to_owned(), removed: replaced.len(), ..SourceReport::default() };
         let what =
             path.map_or_else(|| format!("removed {source}"), |path| format!("removed {path} from {source}"));
-        let (_, recipe) = self.inner.backing.latest().await?;
         self.commit(&store, &recipe, source, Gathered { report, passages: Vec::new(), replaced }, what).await
     }
 

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::backing::Store;
-use super::gathered::{Parsed, parse};
-use super::lock::WriterLock;
+use super::gathered::{Parsed, parse, seal};
 use super::{KnowledgeBase, KnowledgeError, SourceReport, blocking};
 use crate::chunk::{ChunkSettings, Chunker};
 use crate::limits::Limits;
 use crate::recipe::Recipe;
 use crate::source::{Location, SourceSpec};
-use crate::{Found, Original, Passage, RawDocument};
+use crate::{Found, Original, Passage, RawDocument, format};
 
 impl KnowledgeBase {
     /// Makes everything anew by the present model and chunker, where it was made by others. Says whether it was.
@@ -19,7 +18,10 @@ impl KnowledgeBase {
     /// # Errors
     /// When the model cannot be loaded, another process writes, or writing fails; then everything is as it was.
     pub async fn rebuild(&self) -> anyhow::Result<bool> {
-        let _lock = WriterLock::take(self.folder())?;
+        self.locked(Box::pin(self.rebuild_alone())).await
+    }
+
+    async fn rebuild_alone(&self) -> anyhow::Result<bool> {
         let wanted = self.inner.backing.wanted().await.map_err(KnowledgeError::Recipe)?;
         let found = self.level().await?;
         let Some(difference) = found.difference(&wanted) else { return Ok(false) };
@@ -38,7 +40,8 @@ impl KnowledgeBase {
         wanted: &Recipe,
         progress: &mut (impl FnMut(usize, usize) + Send),
     ) -> anyhow::Result<u64> {
-        let mut passages = self.inner.backing.all().await?.unwrap_or_default();
+        let (version, _) = self.inner.backing.latest().await?;
+        let mut passages = self.inner.backing.all(version).await?.unwrap_or_default();
         if found.pipeline != wanted.pipeline {
             let counter = self.inner.backing.counter().await;
             let limits = self.inner.settings.limits.clone();
@@ -55,7 +58,8 @@ impl KnowledgeBase {
     }
 }
 
-/// Cuts the documents that are kept whole anew; the others, and those that are refused now, stay as they were cut.
+/// Cuts the documents that are kept whole anew; the others, and those that are refused now, stay as they were cut, without
+/// the values of Secrets that they show.
 fn recut(passages: Vec<Passage>, limits: &Limits, chunker: &Chunker) -> Vec<Passage> {
     let mut documents = BTreeMap::<(String, String), Vec<Passage>>::new();
     for passage in passages {
@@ -64,9 +68,19 @@ fn recut(passages: Vec<Passage>, limits: &Limits, chunker: &Chunker) -> Vec<Pass
     let anew = |old: Vec<Passage>| {
         let new =
             old.iter().find_map(|passage| cut(passage, passage.original.as_ref()?, &old, limits, chunker));
-        new.unwrap_or(old)
+        new.unwrap_or_else(|| old.into_iter().map(shown).collect())
     };
     documents.into_values().flat_map(anew).collect()
+}
+
+/// A passage as it may be shown now.
+fn shown(mut passage: Passage) -> Passage {
+    let text = format::without_pasted_secrets(&passage.text);
+    if text != passage.text {
+        passage.text = text;
+        seal(&mut passage);
+    }
+    passage
 }
 
 /// A document's passages from its `original`; what people said about a text stays with it.

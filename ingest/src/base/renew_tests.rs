@@ -60,6 +60,9 @@ async fn a_rebuild_cuts_uploads_anew_from_what_was_sent() {
 
     let refused = base.ingest(&[], IngestOptions::default(), |_| {}).await.unwrap_err();
     assert!(matches!(refused.downcast_ref(), Some(KnowledgeError::Recipe(_))), "{refused}");
+    assert!(refused.to_string().contains("Run `kubewright ingest --rebuild`"), "{refused}");
+    let outdated = base.stats().await.unwrap().outdated;
+    assert!(outdated.is_some_and(|why| why.contains("version 1 of the chunker, now there is version 2")));
     let rebuild = IngestOptions { rebuild: true, ..IngestOptions::default() };
     base.ingest(&[], rebuild, |_| {}).await.unwrap();
 
@@ -71,6 +74,39 @@ async fn a_rebuild_cuts_uploads_anew_from_what_was_sent() {
     // What is not kept as text stays as it was cut.
     assert_eq!(document(&base, "notes.txt").await[0].text, "Cut badly.");
     assert!(!base.rebuild().await.unwrap(), "now there is nothing to make anew");
+    assert_eq!(base.stats().await.unwrap().outdated, None);
+}
+
+const SECRET: &str = "kind: Secret\nmetadata:\n  name: shop\nstringData:\n  password: correct-horse\n";
+
+#[tokio::test]
+async fn a_rebuild_hides_secrets_also_in_what_no_source_brings_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = open(&folder).await;
+    // Not UTF-8, so not kept as text.
+    let notes = upload("notes.txt", None, &[0xff, 0xfe, b'h', 0, b'i', 0]);
+    base.put("uploads", vec![notes]).await.unwrap();
+    base.put("uploads", vec![upload("secret.md", None, format!("# S\n\n```\n{SECRET}```\n").as_bytes())])
+        .await
+        .unwrap();
+    // As the version before has kept them.
+    let old = Recipe { pipeline: 1, model: None };
+    let mut passages = base.passages().await.unwrap();
+    passages.iter_mut().for_each(|passage| passage.text = SECRET.to_owned());
+    let store = base.inner.backing.cache().await.unwrap();
+    let version = base.inner.backing.rebuild(&store, &old, &Arc::new(passages)).await.unwrap();
+    drop(store);
+    base.mirror(version, &old).await.unwrap();
+    let before = document(&base, "notes.txt").await.remove(0);
+    assert!(before.text.contains("correct-horse"));
+
+    assert!(base.rebuild().await.unwrap());
+    for path in ["notes.txt", "secret.md"] {
+        let after = document(&base, path).await.remove(0);
+        assert!(after.text.contains("name: shop") && !after.text.contains("correct-horse"), "{}", after.text);
+    }
+    let after = document(&base, "notes.txt").await.remove(0);
+    assert!(after.id != before.id && after.content_hash != before.content_hash, "its text is another");
 }
 
 #[tokio::test]

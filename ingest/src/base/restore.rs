@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::history::{self, Happened};
-use super::lock::WriterLock;
 use super::{KnowledgeBase, KnowledgeError, SourceReport, blocking};
 use crate::lexical::DocumentState;
 use crate::{Passage, Version};
@@ -25,7 +24,10 @@ impl KnowledgeBase {
     /// # Errors
     /// When that version is gone, another process writes, or writing fails.
     pub async fn restore(&self, version: u64) -> anyhow::Result<u64> {
-        let _lock = WriterLock::take(self.folder())?;
+        self.locked(Box::pin(self.restore_alone(version))).await
+    }
+
+    async fn restore_alone(&self, version: u64) -> anyhow::Result<u64> {
         self.must_be_kept(version).await?;
         let (restored, recipe) = self.inner.backing.restore(version).await?;
         self.mirror(restored, &recipe).await?;
@@ -40,7 +42,10 @@ impl KnowledgeBase {
     /// When that version is gone, does not know the source or was made differently, another process writes, or writing
     /// fails.
     pub async fn restore_source(&self, version: u64, source: &str) -> anyhow::Result<u64> {
-        let _lock = WriterLock::take(self.folder())?;
+        self.locked(Box::pin(self.restore_source_alone(version, source))).await
+    }
+
+    async fn restore_source_alone(&self, version: u64, source: &str) -> anyhow::Result<u64> {
         self.must_be_kept(version).await?;
         let recipe = self.level().await?;
         if let Some(difference) = self.inner.backing.recipe_at(version).await?.difference(&recipe) {

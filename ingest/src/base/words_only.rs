@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{KnowledgeSettings, RerankerChoice};
+use super::{KnowledgeError, KnowledgeSettings, RerankerChoice};
 use crate::Passage;
 use crate::chunk::{ApproximateTokens, TokenCounter};
 use crate::recipe::Recipe;
@@ -34,7 +34,24 @@ impl Reranker {
     }
 }
 
+/// Nothing: other machines cannot share an index of words.
+pub(super) enum Lease {}
+
+impl Lease {
+    pub(super) async fn lost(&mut self) -> KnowledgeError {
+        match *self {}
+    }
+
+    pub(super) async fn release(self) {
+        match self {}
+    }
+}
+
 impl Backing {
+    pub(super) async fn lease(&self) -> anyhow::Result<Option<Lease>> {
+        Ok(None)
+    }
+
     pub(super) async fn open(settings: &KnowledgeSettings) -> anyhow::Result<Self> {
         Ok(Self { reranker: settings.reranker.clone() })
     }
@@ -54,7 +71,7 @@ impl Backing {
         Ok(None)
     }
 
-    pub(super) async fn all(&self) -> anyhow::Result<Option<Vec<Passage>>> {
+    pub(super) async fn all(&self, _: u64) -> anyhow::Result<Option<Vec<Passage>>> {
         Ok(None)
     }
 

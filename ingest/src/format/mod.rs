@@ -23,6 +23,7 @@ mod secrets;
 mod shortcodes;
 mod text;
 mod title;
+mod worker;
 mod yaml;
 
 #[cfg(test)]
@@ -34,6 +35,7 @@ mod pasted_tests;
 
 pub use detect::Format;
 pub use title::title_from_path;
+pub use worker::{PdfWorker, serve_pdf};
 
 use crate::document::{Block, BlockKind};
 use crate::{Document, Limits, RawDocument};
@@ -49,11 +51,22 @@ pub fn parse(raw: &RawDocument, limits: &Limits) -> Result<Document, String> {
         return Err(format!("has {size} bytes, more than the {} allowed: split it", limits.document_bytes));
     }
     let format = Format::of(raw)?;
-    let (path, bytes) = (raw.path.clone(), raw.bytes.clone());
-    let read = move || read(format, &path, &bytes).map(without_secrets);
-    let mut document = guarded::run(limits.parse, read)??;
+    let document = bounded(format, &raw.path, &raw.bytes, limits)?;
+    let mut document = guarded::run(limits.parse, move || without_secrets(document))?;
     document.attributes.last_updated = document.attributes.last_updated.or(raw.modified);
     Ok(document)
+}
+
+/// Reads a document where its parser cannot hurt: a PDF in a process of its own if there is a program for that, anything
+/// else on a thread of its own.
+fn bounded(format: Format, path: &str, bytes: &[u8], limits: &Limits) -> Result<Document, String> {
+    match &limits.pdf_worker {
+        Some(worker) if format == Format::Pdf => worker::read(worker, path, bytes, limits.parse),
+        _ => {
+            let (path, bytes) = (path.to_owned(), bytes.to_owned());
+            guarded::run(limits.parse, move || read(format, &path, &bytes))?
+        }
+    }
 }
 
 /// The text of a document as it may be kept beside its passages: the values of Secrets are hidden, everything else is as
@@ -65,10 +78,9 @@ pub fn keepable(raw: &RawDocument, limits: &Limits) -> Option<String> {
         return Some(text);
     }
     let shown = parse(raw, limits).ok()?;
-    let (format, path, bare) = (Format::of(raw).ok()?, raw.path.clone(), pasted::hide(&text));
-    let bytes = bare.clone().into_bytes();
+    let (format, bare) = (Format::of(raw).ok()?, pasted::hide(&text));
     // Read without hiding anything more, it must say what is shown of the original.
-    let read = guarded::run(limits.parse, move || read(format, &path, &bytes)).ok()?.ok()?;
+    let read = bounded(format, &raw.path, bare.as_bytes(), limits).ok()?;
     // Where a block ends in hidden lines, its last line is another.
     let same = |one: &Block, other: &Block| {
         (&one.kind, &one.text, &one.headings) == (&other.kind, &other.text, &other.headings)
@@ -88,6 +100,11 @@ fn without_secrets(mut document: Document) -> Document {
         }
     }
     document
+}
+
+/// A text that an earlier version has cut, with the values of Secrets hidden as far as the piece shows that they are some.
+pub(crate) fn without_pasted_secrets(text: &str) -> String {
+    pasted::hide(text)
 }
 
 fn read(format: Format, path: &str, bytes: &[u8]) -> Result<Document, String> {

@@ -5,6 +5,8 @@
 mod durability;
 mod meaning;
 #[cfg(feature = "vectors")]
+mod replicas;
+#[cfg(feature = "vectors")]
 mod rerank;
 mod stage;
 mod words;

@@ -33,6 +33,9 @@ pub(super) fn of(args: &IngestArgs, settings: &KnowledgeSettings) -> anyhow::Res
     let mut specs = Vec::new();
     for mut spec in read.into_iter().flatten() {
         spec.attributes = attributes(args);
+        if spec.location == Location::BuiltIn {
+            spec.attributes = spec.attributes.or(&built_in().attributes);
+        }
         if let Some(name) = &args.name {
             name.clone_into(&mut spec.name);
         }

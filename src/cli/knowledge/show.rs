@@ -105,6 +105,12 @@ pub(super) fn stats(stats: &Stats) -> String {
     ] {
         shown += &format!("{name:<10} {}\n", line(&value));
     }
+    if let Some(why) = &stats.outdated {
+        let why = line(why);
+        shown += &format!(
+            "{NOTE}Nothing can be added: {why}. `kubewright ingest --rebuild` makes it anew.{NOTE:#}\n"
+        );
+    }
     if let Some(why) = &stats.degraded {
         shown += &format!("{NOTE}Search is by words only: {}{NOTE:#}\n", line(why));
     }
@@ -140,6 +146,7 @@ mod tests {
             version: 7,
             recipe: Recipe::new(None),
             bytes: 3 << 20,
+            outdated: Recipe { pipeline: 1, model: None }.outdated(),
             degraded: Some("no embedding model is configured".to_owned()),
         });
         insta::assert_snapshot!(anstream::adapter::strip_str(&shown).to_string());

@@ -58,7 +58,7 @@ impl From<RecallError> for ApiError {
             Some(KnowledgeError::NotFound(_)) => Self::not_found(text),
             Some(KnowledgeError::Invalid(_)) => Self::bad_request("bad_query", text),
             // Its own words name a folder of the server.
-            Some(KnowledgeError::Busy(_)) => {
+            Some(KnowledgeError::Busy(_) | KnowledgeError::LockLost { .. }) => {
                 let text = "somebody else is writing to the knowledge base; try again in a moment";
                 Self::new(StatusCode::CONFLICT, BUSY, text)
             }

@@ -38,6 +38,9 @@ pub struct CollectionStats {
     pub recipe: serde_json::Value,
     /// Size on disk, bytes.
     pub bytes: u64,
+    /// Why nothing can be added before `kubewright ingest --rebuild` has made it anew, if so. Search goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outdated: Option<String>,
     /// Why it is searched by words only, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub degraded: Option<String>,
@@ -45,9 +48,9 @@ pub struct CollectionStats {
 
 impl From<Stats> for CollectionStats {
     fn from(stats: Stats) -> Self {
-        let Stats { documents, passages, sources, version, recipe, bytes, degraded } = stats;
+        let Stats { documents, passages, sources, version, recipe, bytes, outdated, degraded } = stats;
         let recipe = serde_json::to_value(recipe).unwrap_or_default();
-        Self { documents, passages, sources, version, recipe, bytes, degraded }
+        Self { documents, passages, sources, version, recipe, bytes, outdated, degraded }
     }
 }
 

@@ -47,8 +47,11 @@ impl Truth {
         if names.iter().any(|name| name == TABLE) {
             return Self::opened(connection).await;
         }
-        let table = connection.create_empty_table(TABLE, schema(recipe)).execute().boxed().await?;
-        Ok(Self { connection, table, recipe: recipe.clone() })
+        match connection.create_empty_table(TABLE, schema(recipe)).execute().boxed().await {
+            Ok(table) => Ok(Self { connection, table, recipe: recipe.clone() }),
+            // Another replica may have been faster.
+            Err(error) => Self::opened(connection).await.map_err(|_| error.into()),
+        }
     }
 
     async fn opened(connection: Connection) -> anyhow::Result<Self> {
