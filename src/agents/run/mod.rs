@@ -6,6 +6,7 @@
 
 mod history;
 mod shared;
+mod speaker;
 mod spoken;
 mod tool_calls;
 mod typed;
@@ -25,6 +26,8 @@ use super::tools::{Definition, Tools};
 use crate::incident::AgentRun;
 use history::History;
 pub(crate) use shared::Shared;
+use speaker::Speaker;
+use spoken::Spoken;
 
 /// How long a watcher may keep a run waiting for one event.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,6 +37,9 @@ const LONGEST_ANSWER: u64 = 32_768;
 
 /// What an answer is expected to have where nobody says, tokens.
 const USUAL_ANSWER: u64 = 2_048;
+
+/// Tools that bring nothing to cite.
+const DRAFTING: [&str; 2] = ["list_actions", "propose_plan"];
 
 /// Why a run brought nothing.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +78,8 @@ pub(crate) struct Run<'a> {
     tools: Tools,
     shared: &'a Shared,
     history: History,
+    /// What people were shown of the answer, all turns together.
+    said: String,
     pub(crate) record: Record,
 }
 
@@ -120,6 +128,11 @@ impl Record {
         }
     }
 
+    /// Whether a tool was called that reads something.
+    pub(crate) fn has_looked(&self) -> bool {
+        self.tools.keys().any(|tool| !DRAFTING.contains(&tool.as_str()))
+    }
+
     /// What was used.
     pub(crate) fn spent(&self) -> Spent {
         self.spent
@@ -147,7 +160,7 @@ impl<'a> Run<'a> {
     pub(crate) fn new(agent: &'a Agent, chain: Chain, shared: &'a Shared, messages: Vec<Message>) -> Self {
         let history = History::new(messages, chain.context_tokens());
         let tools = shared.tools.subset(&agent.tools);
-        Self { agent, chain, tools, shared, history, record: Record::begin() }
+        Self { agent, chain, tools, shared, history, said: String::new(), record: Record::begin() }
     }
 
     /// The same without tools.
@@ -185,20 +198,44 @@ impl<'a> Run<'a> {
         let expected = ask.estimated_tokens() + max_tokens.unwrap_or(USUAL_ANSWER);
         let _room = self.shared.budget.admit(expected)?;
         let mut spent = Spent::default();
-        let answer = self.ask(&ask, turn.aloud, &mut spent).await;
+        let offered: Vec<String> = ask.tools.iter().map(|tool| tool.name.to_string()).collect();
+        let mut speaker = Speaker::new(self.shared, turn.aloud, offered, !self.said.is_empty());
+        let answer = self.ask(&ask, &mut speaker, &mut spent).await;
         // Also what brought no answer was used.
         self.shared.budget.book(spent);
+        let spoken = answer.as_ref().ok().and_then(|answer| self.spoken(&ask, answer));
+        self.said.push_str(&speaker.finish(spoken.is_some()).await);
         let mut answer = answer.inspect_err(|_| self.record.spent += spent)?;
-        if answer.calls.is_empty() {
-            let offered: Vec<&str> = ask.tools.iter().map(|tool| &*tool.name).collect();
-            if let Some(spoken) = spoken::calls(&answer.text, &offered, self.record.turns) {
-                answer =
-                    Answer { calls: spoken.calls, message: spoken.message, text: String::new(), ..answer };
-            }
+        if let Some(spoken) = spoken {
+            answer = Answer { calls: spoken.calls, message: spoken.message, text: String::new(), ..answer };
         }
         self.record.book(&answer);
         self.history.push(answer.message.clone());
         Ok(answer)
+    }
+
+    /// The calls that an answer writes as text.
+    fn spoken(&self, ask: &Ask, answer: &Answer) -> Option<Spoken> {
+        let offered: Vec<&str> = ask.tools.iter().map(|tool| &*tool.name).collect();
+        let silent = answer.calls.is_empty();
+        silent.then(|| spoken::calls(&answer.text, &offered, self.record.turns)).flatten()
+    }
+
+    /// Whose run it is.
+    pub(crate) fn agent(&self) -> &'a Agent {
+        self.agent
+    }
+
+    /// What people were shown of the answer.
+    pub(crate) fn said(&self) -> &str {
+        &self.said
+    }
+
+    /// Adds a paragraph of our own to what was said.
+    pub(crate) async fn add(&mut self, paragraph: &str) {
+        let text = if self.said.is_empty() { paragraph.to_owned() } else { format!("\n\n{paragraph}") };
+        self.said.push_str(&text);
+        self.shared.progress.say(RunEvent::Text { text }, PATIENCE).await;
     }
 
     fn check(&self) -> Result<(), RunError> {
@@ -224,10 +261,15 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    async fn ask(&self, ask: &Ask, aloud: bool, spent: &mut Spent) -> Result<Answer, RunError> {
+    async fn ask(
+        &self,
+        ask: &Ask,
+        speaker: &mut Speaker<'_>,
+        spent: &mut Spent,
+    ) -> Result<Answer, RunError> {
         let (send, mut pieces) = tokio::sync::mpsc::unbounded_channel::<String>();
         let mut on_text = move |piece: &str| {
-            if aloud && send.send(piece.to_owned()).is_err() {
+            if send.send(piece.to_owned()).is_err() {
                 tracing::debug!("nobody takes the pieces of this answer");
             }
         };
@@ -235,18 +277,16 @@ impl<'a> Run<'a> {
         let deadline = shared.budget.deadline;
         let asking = self.chain.ask_counting(ask, &mut on_text, &shared.cancel, deadline, spent);
         let mut asking = std::pin::pin!(asking);
-        let mut speaker = Speaker::default();
         let answer = loop {
             tokio::select! {
                 biased;
-                Some(piece) = pieces.recv() => speaker.say(&piece, shared).await,
+                Some(piece) = pieces.recv() => speaker.say(&piece).await,
                 answer = &mut asking => break answer,
             }
         };
         while let Ok(piece) = pieces.try_recv() {
-            speaker.say(&piece, shared).await;
+            speaker.say(&piece).await;
         }
-        speaker.finish(shared).await;
         answer.map_err(|error| match error {
             ModelError::Cancelled => RunError::Cancelled,
             ModelError::Exhausted(why) => RunError::Unanswered(why),
@@ -254,38 +294,6 @@ impl<'a> Run<'a> {
         })
     }
 }
-
-/// Shows an answer while it is made: whole lines or words, with what was replaced for the model put back.
-#[derive(Default)]
-struct Speaker {
-    held: String,
-}
-
-impl Speaker {
-    /// A placeholder must not be torn: from its beginning on, text is held back until it is whole.
-    async fn say(&mut self, piece: &str, shared: &Shared) {
-        self.held.push_str(piece);
-        let open = self.held.rfind('<').filter(|at| !self.held.get(*at..).unwrap_or_default().contains('>'));
-        let end = open.filter(|at| self.held.len() - at < LONGEST_PLACEHOLDER).unwrap_or(self.held.len());
-        let ready: String = self.held.drain(..end).collect();
-        self.show(&ready, shared).await;
-    }
-
-    async fn finish(mut self, shared: &Shared) {
-        let rest = std::mem::take(&mut self.held);
-        self.show(&rest, shared).await;
-    }
-
-    async fn show(&self, text: &str, shared: &Shared) {
-        if !text.is_empty() {
-            let text = shared.session.restore(text);
-            shared.progress.say(RunEvent::Text { text }, PATIENCE).await;
-        }
-    }
-}
-
-/// No placeholder is longer.
-const LONGEST_PLACEHOLDER: usize = 80;
 
 /// A tool as the model is told of it; none where its name cannot be one.
 fn definition(tool: Definition) -> Option<ToolDefinition> {
