@@ -26,13 +26,16 @@ impl fmt::Display for NotTaken {
         match self {
             Self::Closed => f.write_str("the incident is closed"),
             Self::AtWork(phase) => {
-                write!(f, "kubewright is still at work on it by itself (phase {phase}); ask again when it is done")
+                write!(
+                    f,
+                    "kubewright is still at work on it by itself (phase {phase}); ask again when it is done"
+                )
             }
             Self::Waiting => f.write_str("another plan of it waits for an answer; deny that one first"),
             Self::Repairing(phase) => write!(f, "a repair of it is under way (phase {phase})"),
-            Self::Unknown => {
-                f.write_str("of an earlier change it is not known whether it was made; look at its journal first")
-            }
+            Self::Unknown => f.write_str(
+                "of an earlier change it is not known whether it was made; look at its journal first",
+            ),
             Self::Excluded => {
                 f.write_str("one of its actions was denied by a person, or was tried and did not help")
             }

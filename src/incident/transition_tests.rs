@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::super::{
     Action, Approval, Check, Decision, Event, Execution, ExecutionState, Fingerprint, Incident, IncidentId,
-    Investigation, InvestigationEnd, NotTaken, ObjectRef, Outcome, Phase, Plan, PlannedAction, Scope, Severity, Signal, SignalSource, SignalState,
-    TransitionError, Verdict, Verification,
+    Investigation, InvestigationEnd, NotTaken, ObjectRef, Outcome, Phase, Plan, PlannedAction, Scope,
+    Severity, Signal, SignalSource, SignalState, TransitionError, Verdict, Verification,
 };
 
 fn at(second: i64) -> Timestamp {

@@ -261,12 +261,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    async fn ask(
-        &self,
-        ask: &Ask,
-        speaker: &mut Speaker<'_>,
-        spent: &mut Spent,
-    ) -> Result<Answer, RunError> {
+    async fn ask(&self, ask: &Ask, speaker: &mut Speaker<'_>, spent: &mut Spent) -> Result<Answer, RunError> {
         let (send, mut pieces) = tokio::sync::mpsc::unbounded_channel::<String>();
         let mut on_text = move |piece: &str| {
             if send.send(piece.to_owned()).is_err() {

@@ -73,7 +73,9 @@ fn marks(text: &str) -> Vec<EvidenceId> {
 /// Whether a text names a document by its address.
 fn is_named(seen: &Evidence, text: &str) -> bool {
     let named = |field: &str| {
-        seen.fields.get(field).is_some_and(|name| name.len() >= SHORTEST_ADDRESS && text.contains(name.as_str()))
+        seen.fields
+            .get(field)
+            .is_some_and(|name| name.len() >= SHORTEST_ADDRESS && text.contains(name.as_str()))
     };
     seen.source == EvidenceSource::Document && (named("uri") || named("document"))
 }
@@ -92,7 +94,9 @@ fn cited(seen: &Evidence, incident: Option<&Incident>, people: impl Fn(&str) -> 
 fn place(seen: &Evidence, incident: Option<&Incident>) -> String {
     let field = |name: &str| seen.fields.get(name).map(String::as_str);
     if seen.source == EvidenceSource::Document {
-        if let Some(uri) = field("uri").filter(|uri| uri.starts_with("https://") || uri.starts_with("http://")) {
+        if let Some(uri) =
+            field("uri").filter(|uri| uri.starts_with("https://") || uri.starts_with("http://"))
+        {
             return uri.to_owned();
         }
         if let Some((source, path)) = field("document").and_then(|document| document.split_once('/')) {

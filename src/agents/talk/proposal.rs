@@ -58,11 +58,15 @@ impl Agents {
             Ok(Fate::Taken(incident)) => told(&incident, &actions, "I proposed this", shared).await,
             Ok(Fate::Known(incident)) => told(&incident, &actions, "This is proposed already", shared).await,
             Ok(Fate::Not(why)) => {
-                format!("I drafted a plan: {actions}. It was not proposed for {id}: {why}. Nothing has been changed.")
+                format!(
+                    "I drafted a plan: {actions}. It was not proposed for {id}: {why}. Nothing has been changed."
+                )
             }
             Err(error) => {
                 tracing::error!(incident = %id, error = format!("{error:#}"), "a plan from chat could not be proposed");
-                format!("I drafted a plan: {actions}. It could not be proposed, because the store did not answer.")
+                format!(
+                    "I drafted a plan: {actions}. It could not be proposed, because the store did not answer."
+                )
             }
         };
         Some(text)
@@ -170,7 +174,9 @@ async fn told(incident: &Incident, actions: &str, beginning: &str, shared: &Shar
     }
     match (incident.phase, &incident.reason) {
         (Phase::Guard, _) => {
-            format!("{start}. Policy has not judged it yet; `kubewright incidents show {id}` tells how it stands.")
+            format!(
+                "{start}. Policy has not judged it yet; `kubewright incidents show {id}` tells how it stands."
+            )
         }
         (Phase::Escalated, Some(reason)) => {
             format!("{start}, and it will not be made. {}", shared.session.for_people(reason))

@@ -150,8 +150,7 @@ fn names(sent: Vec<String>) -> Vec<String> {
 /// A conversation keeps the namespaces that it began with. Who may read fewer must not go on with it: what was said in it
 /// comes from all of them.
 fn check_namespaces(kept: &[String], named: &[String]) -> Result<(), ApiError> {
-    let missing: Vec<&str> =
-        kept.iter().filter(|name| !named.contains(name)).map(String::as_str).collect();
+    let missing: Vec<&str> = kept.iter().filter(|name| !named.contains(name)).map(String::as_str).collect();
     let text = match (named.is_empty(), kept.is_empty()) {
         (true, _) => return Ok(()),
         (false, true) => "this conversation may read every namespace".to_owned(),

@@ -165,13 +165,16 @@ impl Task {
         self.send(last).await;
     }
 
-    /// Passes on what of the answer did not come in pieces; the answer is then what was passed on.
+    /// Passes on what of the answer did not come in pieces; the answer is then what was passed on. Only secrets that show
+    /// in the whole alone are taken out of what is kept.
     async fn pass_rest_on(&self, answer: ChatAnswer, heard: &mut Heard) -> ChatAnswer {
-        let rest = rest(&heard.text, &answer.text);
+        let rest = rest(&heard.text, &answer.text)
+            .or_else(|| rest(&self.chat.cleaned(&heard.text), &answer.text))
+            .unwrap_or_else(|| format!("\n\n{}", answer.text.trim_start()));
         if !rest.is_empty() {
             self.pass_on(RunEvent::Text { text: rest }, heard).await;
         }
-        ChatAnswer { text: heard.text.clone(), ..answer }
+        ChatAnswer { text: self.chat.cleaned(&heard.text), ..answer }
     }
 
     async fn pass_on(&self, event: RunEvent, heard: &mut Heard) {
@@ -188,13 +191,12 @@ impl Task {
     }
 }
 
-/// What is still to be said of `whole` after `said`. What was said is not taken back: where the whole begins otherwise, it
-/// follows as a paragraph of its own.
-fn rest(said: &str, whole: &str) -> String {
+/// What is still to be said of `whole` after `said`; `None` where the whole begins otherwise: what was said is not taken
+/// back, so all of it follows.
+fn rest(said: &str, whole: &str) -> Option<String> {
     match whole.strip_prefix(said) {
-        Some(rest) => rest.to_owned(),
-        None if said.ends_with(whole) => String::new(),
-        None => format!("\n\n{}", whole.trim_start()),
+        Some(rest) => Some(rest.to_owned()),
+        None => said.ends_with(whole).then(String::new),
     }
 }
 
@@ -204,10 +206,10 @@ mod tests {
 
     #[test]
     fn what_was_said_is_continued_and_never_taken_back() {
-        assert_eq!(rest("It ", "It ends."), "ends.");
-        assert_eq!(rest("", "It ends."), "It ends.");
-        assert_eq!(rest("It ends.", "It ends."), "");
-        assert_eq!(rest("Let me look.", "I had to stop."), "\n\nI had to stop.");
-        assert_eq!(rest("Let me look.\n\nIt ends.", "It ends."), "");
+        assert_eq!(rest("It ", "It ends.").as_deref(), Some("ends."));
+        assert_eq!(rest("", "It ends.").as_deref(), Some("It ends."));
+        assert_eq!(rest("It ends.", "It ends.").as_deref(), Some(""));
+        assert_eq!(rest("Let me look.\n\nIt ends.", "It ends.").as_deref(), Some(""));
+        assert_eq!(rest("Let me look.", "I had to stop."), None);
     }
 }

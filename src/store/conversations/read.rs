@@ -11,7 +11,8 @@ use crate::incident::IncidentId;
 /// Most messages of one read.
 const MAX_MESSAGES: usize = 500;
 
-const COLUMNS: &str = "id, title, agent, incident_id, cluster, namespaces, message_count, started_at, updated_at";
+const COLUMNS: &str =
+    "id, title, agent, incident_id, cluster, namespaces, message_count, started_at, updated_at";
 
 #[derive(sqlx::FromRow)]
 struct Row {

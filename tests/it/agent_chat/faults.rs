@@ -16,7 +16,11 @@ async fn kept(site: &Site, conversation: &str) -> Vec<Message> {
 
 /// The server's error in OpenAI's shape.
 fn is_clear(error: &Value) {
-    assert_eq!((&error["type"], &error["code"]), (&json!("server_error"), &json!("model_unavailable")), "{error}");
+    assert_eq!(
+        (&error["type"], &error["code"]),
+        (&json!("server_error"), &json!("model_unavailable")),
+        "{error}"
+    );
     let message = error["message"].as_str().unwrap();
     assert!(message.starts_with("no model answered: ") && !message.contains("127.0.0.1"), "{message}");
     assert!(error.get("param").is_some(), "{error}");
@@ -84,7 +88,8 @@ async fn the_other_model_answers_where_the_first_fails() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_goes_away_stops_the_tokens() {
     let long = "word ".repeat(4_000);
-    let model = ScriptedModel::paced(Duration::from_millis(20), leaves_it(move |_| Reply::say(long.clone()))).await;
+    let model =
+        ScriptedModel::paced(Duration::from_millis(20), leaves_it(move |_| Reply::say(long.clone()))).await;
     let model = model.unwrap();
     let site = site(NOWHERE, hasty(&model, "").clone()).await;
     for (number, path, body) in [

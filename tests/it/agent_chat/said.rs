@@ -37,12 +37,18 @@ async fn several_turns_are_said_as_paragraphs_and_the_same_on_every_way() {
     let chunks = events(&stream);
     assert_eq!(chunks.last().unwrap().1, json!("[DONE]"));
     let total = &chunks[chunks.len() - 2].1;
-    assert_eq!((&total["choices"], &total["usage"]["total_tokens"]), (&json!([]), &used["usage"]["total_tokens"]));
+    assert_eq!(
+        (&total["choices"], &total["usage"]["total_tokens"]),
+        (&json!([]), &used["usage"]["total_tokens"])
+    );
     assert!(total["usage"]["prompt_tokens"].as_u64().unwrap() > 0, "{total}");
     let heard = chat(&site, &json!({"message": "why?"})).await;
     assert_eq!((heard.said(), heard.done().text.as_str()), (said.clone(), said.as_str()));
-    let kept = site.store.messages(
-        &kubewright::store::ConversationId::from_text(&heard.conversation), 0, 10).await.unwrap();
+    let kept = site
+        .store
+        .messages(&kubewright::store::ConversationId::from_text(&heard.conversation), 0, 10)
+        .await
+        .unwrap();
     assert_eq!(kept[1].text, said);
 }
 
@@ -53,7 +59,10 @@ async fn a_limit_is_said_after_what_was_said_before_it() {
     let site = site(NOWHERE, settings).await;
     let (_, body) = complete(&site, &question(&json!({"stream": true}))).await;
     let said = streamed(&body);
-    assert!(said.starts_with("Let me look.\n\n") && said.contains("\n\nI had to stop before I could answer: "), "{said:?}");
+    assert!(
+        said.starts_with("Let me look.\n\n") && said.contains("\n\nI had to stop before I could answer: "),
+        "{said:?}"
+    );
     assert!(body.contains("\"finish_reason\":\"length\""), "{body}");
     let (_, body) = complete(&site, &question(&json!({}))).await;
     assert_eq!(whole(&body), said);
@@ -61,7 +70,8 @@ async fn a_limit_is_said_after_what_was_said_before_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_written_as_text_is_never_said() {
-    let written = "Let me look.\n<tool_call>\n{\"name\": \"incidents_list\", \"arguments\": {}}\n</tool_call>";
+    let written =
+        "Let me look.\n<tool_call>\n{\"name\": \"incidents_list\", \"arguments\": {}}\n</tool_call>";
     let model = ScriptedModel::obedient(leaves_it(move |asked| {
         if asked.results().is_empty() { Reply::say(written) } else { Reply::say("{\"open\": 0} is all.") }
     }))
@@ -70,7 +80,10 @@ async fn a_call_that_is_written_as_text_is_never_said() {
     let site = site(NOWHERE, hasty(&model, "")).await;
     let (_, body) = complete(&site, &question(&json!({"stream": true}))).await;
     let said = streamed(&body);
-    assert!(said.starts_with("Let me look.\n\n{\"open\": 0} is all.") && !said.contains("tool_call"), "{said:?}");
+    assert!(
+        said.starts_with("Let me look.\n\n{\"open\": 0} is all.") && !said.contains("tool_call"),
+        "{said:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,8 +105,16 @@ async fn what_an_answer_cites_comes_as_citations_and_links() {
     let cited = heard.events.iter().filter(|(kind, _)| kind == "citation").count();
     assert_eq!((cited, done.citations.len()), (2, 2), "{:#?}", heard.events);
     let link = format!("{}/api/v1/incidents/{}", town.site.url, incident.id);
-    assert!(done.citations.iter().any(|cited| cited.mark == "[E1]" && cited.uri == link), "{:?}", done.citations);
-    assert!(done.text.contains("[E99999] is cited above, but nothing was seen under that number."), "{}", done.text);
+    assert!(
+        done.citations.iter().any(|cited| cited.mark == "[E1]" && cited.uri == link),
+        "{:?}",
+        done.citations
+    );
+    assert!(
+        done.text.contains("[E99999] is cited above, but nothing was seen under that number."),
+        "{}",
+        done.text
+    );
     let (_, body) = complete(&town.site, &question(&json!({"metadata": {"incident": incident.id}}))).await;
     let said = whole(&body);
     assert!(said.contains("\n\nSources:\n") && said.contains(&format!("]({link})")), "{said}");

@@ -20,7 +20,9 @@ async fn broken_cluster() -> String {
     let router = Router::new()
         .route(POD, get(async move || axum::Json(pod)))
         .route(&format!("{POD}/log"), get(async || b"2026-11-21T03:00:00Z it \xff\xfe\x00 ends\n".to_vec()))
-        .fallback(async move || ([(header::CONTENT_TYPE, "application/json")], garbage.to_vec()).into_response());
+        .fallback(async move || {
+            ([(header::CONTENT_TYPE, "application/json")], garbage.to_vec()).into_response()
+        });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
