@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, State};
@@ -138,7 +137,7 @@ fn stream(played: Played, usage: Option<Value>, stage: Arc<Stage>) -> Response {
         if stalls {
             std::future::pending::<()>().await;
         }
-        reader.gone = false;
+        reader.has_read_all();
     };
     ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(body)).into_response()
 }
@@ -147,6 +146,12 @@ fn stream(played: Played, usage: Option<Value>, stage: Arc<Stage>) -> Response {
 struct Reader {
     stage: Arc<Stage>,
     gone: bool,
+}
+
+impl Reader {
+    fn has_read_all(&mut self) {
+        self.gone = false;
+    }
 }
 
 impl Drop for Reader {

@@ -7,7 +7,7 @@ use kubewright::store::{ConversationId, Message};
 use serde_json::{Value, json};
 
 use super::{NOWHERE, chat, complete, events, hasty, leaves_it, question, site};
-use crate::support::site::Site;
+use crate::support::site::{Site, agents};
 use crate::support::{eventually, http_client};
 
 async fn kept(site: &Site, conversation: &str) -> Vec<Message> {
@@ -91,7 +91,7 @@ async fn a_client_that_goes_away_stops_the_tokens() {
     let model =
         ScriptedModel::paced(Duration::from_millis(20), leaves_it(move |_| Reply::say(long.clone()))).await;
     let model = model.unwrap();
-    let site = site(NOWHERE, hasty(&model, "").clone()).await;
+    let site = site(NOWHERE, agents(&model, "")).await;
     for (number, path, body) in [
         (1, "/v1/chat/completions", question(&json!({"stream": true}))),
         (2, "/api/v1/chat", json!({"message": "why?"})),
