@@ -186,6 +186,7 @@ impl<'a> Run<'a> {
         self.check()?;
         self.history.make_room();
         let max_tokens = turn.max_tokens.map(|most| most.min(LONGEST_ANSWER));
+        let mut speaker = Speaker::new(self.shared, &turn, !self.said.is_empty());
         let ask = Ask {
             messages: self.history.messages(),
             tools: turn.tools,
@@ -198,8 +199,6 @@ impl<'a> Run<'a> {
         let expected = ask.estimated_tokens() + max_tokens.unwrap_or(USUAL_ANSWER);
         let _room = self.shared.budget.admit(expected)?;
         let mut spent = Spent::default();
-        let offered: Vec<String> = ask.tools.iter().map(|tool| tool.name.to_string()).collect();
-        let mut speaker = Speaker::new(self.shared, turn.aloud, offered, !self.said.is_empty());
         let answer = self.ask(&ask, &mut speaker, &mut spent).await;
         // Also what brought no answer was used.
         self.shared.budget.book(spent);

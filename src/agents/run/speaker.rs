@@ -3,7 +3,7 @@
 //! What is shown is the answer: nothing is said that is not part of it, and nothing of it is taken back. A call that a
 //! model writes as text is not said.
 
-use super::{PATIENCE, Shared, spoken};
+use super::{PATIENCE, Shared, Turn, spoken};
 use crate::agents::progress::RunEvent;
 
 /// No placeholder is longer, bytes.
@@ -19,6 +19,10 @@ pub(super) struct Speaker<'a> {
     aloud: bool,
     /// Tools that a text may call.
     offered: Vec<String>,
+    /// Texts at which the answer ends: not every provider knows them.
+    stop: Vec<String>,
+    /// Whether one of them came.
+    stopped: bool,
     /// Whether something was said in an earlier turn.
     follows: bool,
     held: String,
@@ -26,21 +30,32 @@ pub(super) struct Speaker<'a> {
 }
 
 impl<'a> Speaker<'a> {
-    pub(super) fn new(shared: &'a Shared, aloud: bool, offered: Vec<String>, follows: bool) -> Self {
-        Self { shared, aloud, offered, follows, held: String::new(), said: String::new() }
+    pub(super) fn new(shared: &'a Shared, turn: &Turn, follows: bool) -> Self {
+        Self {
+            shared,
+            aloud: turn.aloud,
+            offered: turn.tools.iter().map(|tool| tool.name.to_string()).collect(),
+            stop: turn.stop.clone(),
+            stopped: false,
+            follows,
+            held: String::new(),
+            said: String::new(),
+        }
     }
 
     /// Takes a piece. A word, and so a placeholder or a link, is not torn: its beginning is held back until it is whole.
     pub(super) async fn say(&mut self, piece: &str) {
-        if !self.aloud {
+        if !self.aloud || self.stopped {
             return;
         }
         self.held.push_str(piece);
+        self.stop();
         let call = call_begins(&self.held, self.said.is_empty(), &self.offered);
         let end = match call {
             Some(at) => at,
             None => self.held.rfind(char::is_whitespace).unwrap_or_else(|| too_long(&self.held)),
         };
+        let end = end.min(self.before_a_stop());
         let end = self.held.get(..end).unwrap_or_default().trim_end().len();
         let ready: String = self.held.drain(..end).collect();
         self.show(&ready).await;
@@ -55,6 +70,23 @@ impl<'a> Speaker<'a> {
         let rest = std::mem::take(&mut self.held);
         self.show(rest.trim_end()).await;
         self.said
+    }
+
+    /// Ends what is held at the first text that ends the answer.
+    fn stop(&mut self) {
+        if let Some(at) = self.stop.iter().filter_map(|stop| self.held.find(stop.as_str())).min() {
+            self.held.truncate(at);
+            self.stopped = true;
+        }
+    }
+
+    /// How much may be shown without showing the beginning of a text that ends the answer.
+    fn before_a_stop(&self) -> usize {
+        let longest = self.stop.iter().map(String::len).max().unwrap_or_default();
+        if self.stopped || longest == 0 {
+            return self.held.len();
+        }
+        self.held.floor_char_boundary(self.held.len().saturating_sub(longest - 1))
     }
 
     async fn show(&mut self, text: &str) {

@@ -26,10 +26,10 @@ const EXPECTED: &str = "Let me look.\n\nAnd once more.\n\nThere is  nothing.\n\n
 async fn several_turns_are_said_as_paragraphs_and_the_same_on_every_way() {
     let model = ScriptedModel::obedient(leaves_it(looks_twice)).await.unwrap();
     let site = site(NOWHERE, hasty(&model, "")).await;
-    let (_, body) = complete(&site, &question(&json!({"stop": ["END"], "max_tokens": 99}))).await;
+    let (_, body) = complete(&site, &question(&json!({"max_tokens": 99}))).await;
     let said = whole(&body);
     assert!(said.starts_with(EXPECTED), "{said:?}");
-    assert_eq!(model.requests()[0].body["stop"], json!(["END"]));
+    assert_eq!(model.requests()[0].body["max_tokens"], 99);
     let used: Value = serde_json::from_str(&body).unwrap();
     let options = json!({"stream": true, "stream_options": {"include_usage": true}});
     let (_, stream) = complete(&site, &question(&options)).await;
@@ -50,6 +50,22 @@ async fn several_turns_are_said_as_paragraphs_and_the_same_on_every_way() {
         .await
         .unwrap();
     assert_eq!(kept[1].text, said);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_ends_at_its_stop_text_whatever_the_provider_does() {
+    let model = ScriptedModel::obedient(leaves_it(|_| Reply::say("It is THE END of it."))).await.unwrap();
+    let site = site(NOWHERE, hasty(&model, "")).await;
+    for (stop, said) in [
+        (json!("THE END"), "It is"),
+        (json!(["x", "E END"]), "It is TH"),
+        (json!("no"), "It is THE END of it."),
+    ] {
+        let (_, body) = complete(&site, &question(&json!({"stop": stop}))).await;
+        assert_eq!(whole(&body), said);
+        let (_, body) = complete(&site, &question(&json!({"stop": stop, "stream": true}))).await;
+        assert_eq!(streamed(&body), said);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

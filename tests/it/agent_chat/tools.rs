@@ -2,27 +2,31 @@
 
 use axum::Router;
 use axum::http::header;
-use axum::response::IntoResponse;
 use axum::routing::get;
+use kubewright::sim::api::{self, ApiState};
+use kubewright::sim::kinds::{NAMESPACES, PODS};
+use kubewright::sim::logbook::LogBook;
 use kubewright::sim::model::{Asked, Call, Reply, ScriptedModel};
+use kubewright::sim::objects::ObjectStore;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::{chat, hasty, leaves_it, site};
 
-const POD: &str = "/api/v1/namespaces/shop/pods/checkout-1";
-
 /// An API server whose logs and Deployments are no UTF-8.
 async fn broken_cluster() -> String {
-    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "checkout-1", "namespace": "shop"},
+    let api = ApiState::new(ObjectStore::new(), LogBook::new());
+    api.store.create(&NAMESPACES, json!({"metadata": {"name": "shop"}})).unwrap();
+    let pod = json!({"metadata": {"name": "checkout-1", "namespace": "shop"},
         "spec": {"containers": [{"name": "app", "image": "shop:1"}]}});
-    let garbage = b"{\"kind\": \"Deployment\", \"metadata\": {\"name\": \"\xff\xfe\x00\"}}";
+    api.store.create(&PODS, pod).unwrap();
+    let deployment = b"{\"kind\": \"Deployment\", \"metadata\": {\"name\": \"\xff\xfe\x00\"}}";
+    let garbage = async move || ([(header::CONTENT_TYPE, "application/json")], deployment.to_vec());
+    let log = async || b"2026-11-21T03:00:00Z it \xff\xfe\x00 ends\n".to_vec();
     let router = Router::new()
-        .route(POD, get(async move || axum::Json(pod)))
-        .route(&format!("{POD}/log"), get(async || b"2026-11-21T03:00:00Z it \xff\xfe\x00 ends\n".to_vec()))
-        .fallback(async move || {
-            ([(header::CONTENT_TYPE, "application/json")], garbage.to_vec()).into_response()
-        });
+        .route("/api/v1/namespaces/shop/pods/checkout-1/log", get(log))
+        .route("/apis/apps/v1/namespaces/shop/deployments/checkout", get(garbage))
+        .fallback_service(api::router(api));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
