@@ -81,7 +81,10 @@ fn is_named(seen: &Evidence, text: &str) -> bool {
 }
 
 fn cited(seen: &Evidence, incident: Option<&Incident>, people: impl Fn(&str) -> String) -> Cited {
-    let said = people(&format!("{}: {}", seen.object, seen.statement));
+    let object = seen.object.to_string();
+    let named = seen.statement.starts_with(&object);
+    let said = if named { seen.statement.clone() } else { format!("{object}: {}", seen.statement) };
+    let said = people(&said);
     let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
     let title = match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
@@ -166,5 +169,7 @@ mod tests {
         assert_eq!(uri(&past), "/api/v1/incidents/inc-a");
         let title = cited(&past, None, str::to_owned).title;
         assert_eq!(title, "Pod shop/checkout-1: It ends.");
+        let named = Evidence { statement: "Pod shop/checkout-1 ends".to_owned(), ..past };
+        assert_eq!(cited(&named, None, str::to_owned).title, "Pod shop/checkout-1 ends");
     }
 }

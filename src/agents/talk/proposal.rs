@@ -185,6 +185,18 @@ async fn told(incident: &Incident, actions: &str, beginning: &str, shared: &Shar
     }
 }
 
+/// Reasons without the Action that each begins with where it is the same in all: it has been named already.
+fn in_short(reasons: &[String]) -> String {
+    let about =
+        reasons.first().and_then(|first| first.split_once(": ")).map(|(action, _)| format!("{action}: "));
+    let shared = about.filter(|about| reasons.iter().filter(|reason| reason.starts_with(about)).count() > 1);
+    let short = |reason: &String| match &shared {
+        Some(about) => reason.strip_prefix(about.as_str()).unwrap_or(reason).to_owned(),
+        None => reason.clone(),
+    };
+    reasons.iter().map(short).collect::<Vec<_>>().join("; ")
+}
+
 fn waits(start: &str, needed: &RunEvent) -> String {
     let RunEvent::ApprovalNeeded { reasons, digest, expires_at, command, request, .. } = needed else {
         return format!("{start}.");
@@ -192,7 +204,22 @@ fn waits(start: &str, needed: &RunEvent) -> String {
     format!(
         "{start}: a person has to approve it first, because {}. To look at it and answer: `{command}`, or `{request}` \
          with the digest `{digest}`, until {}.",
-        reasons.join("; "),
+        in_short(reasons),
         expires_at.strftime("%F %H:%M UTC")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_short;
+
+    #[test]
+    fn an_action_is_named_once() {
+        let reasons =
+            ["scale Deployment shop/web: level 1: ask", "scale Deployment shop/web: an agent", "from chat"];
+        let reasons = reasons.map(str::to_owned);
+        assert_eq!(in_short(&reasons), "level 1: ask; an agent; from chat");
+        let two = ["restart a: x", "scale b: y"].map(str::to_owned);
+        assert_eq!(in_short(&two), "restart a: x; scale b: y");
+    }
 }

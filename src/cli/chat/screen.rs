@@ -51,7 +51,7 @@ impl Screen {
 
     /// Shows in one or more lines what happens on the way; `whole`: it is wrapped, not cut.
     pub(super) fn say_aside(&mut self, said: &str, style: Style, whole: bool) -> anyhow::Result<()> {
-        let said = text::line(said);
+        let said = text::line(said).split_whitespace().collect::<Vec<_>>().join(" ");
         let said = if whole { wrapped(&said, self.aside) } else { text::shorten(&said, self.aside) };
         if let Some(wrap) = &mut self.wrap {
             let rest = wrap.end_of_line();
