@@ -51,11 +51,11 @@ impl<'a> Speaker<'a> {
         self.held.push_str(piece);
         self.stop();
         let call = call_begins(&self.held, self.said.is_empty(), &self.offered);
+        let safe = self.held.get(..self.before_a_stop()).unwrap_or_default();
         let end = match call {
-            Some(at) => at,
-            None => self.held.rfind(char::is_whitespace).unwrap_or_else(|| too_long(&self.held)),
+            Some(at) if at <= safe.len() => at,
+            _ => safe.rfind(char::is_whitespace).unwrap_or_else(|| too_long(safe)),
         };
-        let end = end.min(self.before_a_stop());
         let end = self.held.get(..end).unwrap_or_default().trim_end().len();
         let ready: String = self.held.drain(..end).collect();
         self.show(&ready).await;
