@@ -26,6 +26,7 @@
 #   attempt                          repair attempt of the incident, from 1
 #   now                              RFC 3339
 #   tainted                          true if text that agents read tried to give them instructions
+#   from_chat                        true if the Plan was proposed in chat: people are asked then, whatever is decided here
 package kubewright.remediation
 
 import rego.v1

@@ -76,6 +76,11 @@ impl Ledger {
         self.entries().get(&id).cloned()
     }
 
+    /// Everything, by number.
+    pub(crate) fn all(&self) -> Vec<Evidence> {
+        self.entries().values().cloned().collect()
+    }
+
     /// Whether an object was seen at all.
     pub(crate) fn has_seen(&self, object: &crate::incident::ObjectRef) -> bool {
         self.entries().values().any(|evidence| evidence.object == *object)

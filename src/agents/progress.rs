@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc};
 use utoipa::ToSchema;
 
-use crate::incident::{EvidenceId, IncidentId, ObjectRef};
+use crate::incident::{EvidenceId, Incident, IncidentId, ObjectRef, Phase};
 
 /// Where a document passage, an incident or an object can be looked up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -104,6 +105,14 @@ pub enum RunEvent {
         incident: IncidentId,
         /// Why it is asked.
         reasons: Vec<String>,
+        /// What an answer has to name: the plan's digest.
+        digest: String,
+        /// After this moment the request is void.
+        expires_at: Timestamp,
+        /// The command that shows the plan and asks.
+        command: String,
+        /// The request that says yes; its body names who answers and the digest.
+        request: String,
     },
     /// Something that people should know about the run: a model that fell back, a budget that ran out, a flagged text.
     Notice {
@@ -113,6 +122,22 @@ pub enum RunEvent {
 }
 
 impl RunEvent {
+    /// That the plan of `incident` waits for a person, and how to answer; `None` where none waits. `reason` makes each
+    /// reason fit to be shown.
+    #[must_use]
+    pub fn approval_needed(incident: &Incident, reason: impl Fn(&str) -> String) -> Option<Self> {
+        let asked = incident.approval.as_ref().filter(|_| incident.phase == Phase::AwaitApproval)?;
+        let reasons = incident.decision.iter().flat_map(|decision| &decision.reasons);
+        Some(Self::ApprovalNeeded {
+            incident: incident.id.clone(),
+            reasons: reasons.map(|text| reason(text)).collect(),
+            digest: asked.digest.clone(),
+            expires_at: asked.expires_at,
+            command: format!("kubewright approvals approve {}", incident.id),
+            request: format!("POST /api/v1/approvals/{}/approve", incident.id),
+        })
+    }
+
     /// The same event with every text that may quote the world cleaned.
     fn cleaned(mut self, clean: &dyn Fn(&str) -> String) -> Self {
         let texts: Vec<&mut String> = match &mut self {

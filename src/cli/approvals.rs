@@ -165,6 +165,7 @@ mod tests {
         let workload = ObjectRef::new("Deployment", "shop", "checkout");
         let plan = Plan {
             agent: None,
+            from_chat: false,
             hypothesis: "deploy.crash_loop".to_owned(),
             rationale: "Revision 4 ran without restarts.".to_owned(),
             actions: vec![PlannedAction {

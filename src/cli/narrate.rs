@@ -62,6 +62,7 @@ fn told(event: &Event) -> String {
         }
         Event::Investigated { investigation } => investigated(investigation),
         Event::Planned { plan } => format!("planned: {}", actions(plan)),
+        Event::ProposedInChat { plan, .. } => format!("proposed in chat: {}", actions(plan)),
         Event::Decided { decision } => {
             let verdict = match decision.verdict {
                 Verdict::Allow => "policy allows it",

@@ -58,6 +58,13 @@ pub enum Event {
         /// The Plan.
         plan: Box<Plan>,
     },
+    /// A repair was drafted in chat; what was done there joins the investigation.
+    ProposedInChat {
+        /// The Plan.
+        plan: Box<Plan>,
+        /// What the agent did.
+        investigation: Box<Investigation>,
+    },
     /// Policy has spoken.
     Decided {
         /// What it said.
@@ -141,6 +148,7 @@ impl Event {
             Self::Investigated { .. } => "investigated",
             Self::Diagnosed { .. } => "diagnosed",
             Self::Planned { .. } => "planned",
+            Self::ProposedInChat { .. } => "proposed_in_chat",
             Self::Decided { .. } => "decided",
             Self::ApprovalRequested { .. } => "approval_requested",
             Self::ApprovalAnswered { .. } => "approval_answered",

@@ -39,6 +39,9 @@ pub struct Plan {
     /// The agent that drafted it; `None`: a playbook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// Whether it was drafted in chat: then a person has to agree, whatever policy says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_chat: bool,
 }
 
 impl Plan {

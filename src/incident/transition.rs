@@ -37,6 +37,7 @@ impl Incident {
                 self.investigated(investigation);
             }
             Event::Planned { plan } => self.planned(plan),
+            Event::ProposedInChat { plan, investigation } => self.proposed(plan, investigation),
             Event::Decided { decision } => {
                 self.decision = Some(decision.clone());
                 if decision.verdict == Verdict::Allow {
@@ -106,7 +107,9 @@ impl Incident {
     }
 
     fn admits(&self, event: &Event) -> bool {
-        use Phase::{AwaitApproval, Closed, Diagnose, Guard, Plan, Repair, RollBack, Triage, Verify};
+        use Phase::{
+            AwaitApproval, Closed, Diagnose, Escalated, Guard, Plan, Repair, RollBack, Triage, Verify,
+        };
         let phases: &[Phase] = match event {
             Event::Opened { .. } => return false,
             Event::SignalAttached { .. }
@@ -118,6 +121,7 @@ impl Incident {
             Event::Investigated { .. } => &[Diagnose, Plan],
             Event::Diagnosed { .. } => &[Diagnose],
             Event::Planned { .. } => &[Plan],
+            Event::ProposedInChat { .. } => &[Escalated],
             Event::Decided { .. } | Event::ApprovalRequested { .. } => &[Guard],
             Event::ApprovalAnswered { .. } | Event::ApprovalExpired => &[AwaitApproval],
             Event::ExecutionIntended { .. } => &[Repair],
@@ -165,6 +169,21 @@ impl Incident {
         self.decision = None;
         self.approval = None;
         self.phase = Phase::Guard;
+    }
+
+    /// Whatever was tried before is over; what is tried now has a journal of its own.
+    fn proposed(&mut self, plan: &Plan, new: &Investigation) {
+        match &mut self.investigation {
+            Some(known) => known.extend(new),
+            known => *known = Some(new.clone()),
+        }
+        if self.current_executions().next().is_some() {
+            self.attempt += 1;
+        }
+        self.reason = None;
+        self.verification = None;
+        self.outdated_plans = 0;
+        self.planned(plan);
     }
 
     fn answered(&mut self, approved: bool, by: &str, comment: Option<&String>, at: Timestamp) {

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::super::{
     Action, Approval, Check, Decision, Event, Execution, ExecutionState, Fingerprint, Incident, IncidentId,
-    Investigation, InvestigationEnd, ObjectRef, Outcome, Phase, Plan, PlannedAction, Scope, Severity, Signal,
-    SignalSource, SignalState, TransitionError, Verdict, Verification,
+    Investigation, InvestigationEnd, NotTaken, ObjectRef, Outcome, Phase, Plan, PlannedAction, Scope,
+    Severity, Signal, SignalSource, SignalState, TransitionError, Verdict, Verification,
 };
 
 fn at(second: i64) -> Timestamp {
@@ -50,6 +50,7 @@ fn plan() -> Plan {
     };
     Plan {
         agent: None,
+        from_chat: false,
         hypothesis: "deploy.bad_rollout".to_owned(),
         rationale: "the rollout broke it".to_owned(),
         actions: vec![planned],
@@ -77,6 +78,20 @@ fn execution(state: ExecutionState) -> Box<Execution> {
         generation_after: None,
         message: None,
     })
+}
+
+fn proposed_in_chat() -> Event {
+    let investigation = Investigation {
+        end: InvestigationEnd::Concluded,
+        reason: "A repair was proposed in chat.".to_owned(),
+        cycles: 0,
+        runs: Vec::new(),
+        dropped: Vec::new(),
+        recommendation: None,
+        flags: vec!["override in logs".to_owned()],
+    };
+    let plan = Plan { agent: Some("orchestrator".to_owned()), from_chat: true, ..plan() };
+    Event::ProposedInChat { plan: Box::new(plan), investigation: Box::new(investigation) }
 }
 
 fn verification(passed: Option<bool>) -> Event {
@@ -263,4 +278,48 @@ fn a_plan_digest_follows_arguments_and_target_version_not_prose() {
     moved.actions[0].target_generation = Some(5);
     assert_eq!(original.digest(), reworded.digest());
     assert_ne!(original.digest(), moved.digest());
+}
+
+#[test]
+fn a_plan_from_chat_is_judged_like_every_other_once_the_incident_is_with_people() {
+    let mut incident = opened();
+    assert!(incident.apply(&proposed_in_chat(), at(1)).is_err());
+    walk(&mut incident, &[Event::Escalated { reason: "no playbook".to_owned() }, proposed_in_chat()]);
+    assert_eq!((incident.phase, incident.attempt, &incident.reason), (Phase::Guard, 1, &None));
+    assert!(incident.plan.as_ref().unwrap().from_chat);
+    assert!(incident.investigation.as_ref().unwrap().is_tainted());
+    assert!(incident.wake_at(at(2)).is_some());
+}
+
+#[test]
+fn what_was_tried_before_keeps_its_place_in_the_journal() {
+    let mut incident = opened();
+    walk(&mut incident, &to_verify());
+    walk(&mut incident, &[Event::Escalated { reason: "it did not help".to_owned() }, proposed_in_chat()]);
+    assert_eq!((incident.attempt, incident.current_executions().count()), (2, 0));
+}
+
+#[test]
+fn an_incident_says_why_it_does_not_take_a_plan_from_chat() {
+    let escalated = |events: &[Event]| {
+        let mut incident = opened();
+        walk(&mut incident, events);
+        walk(&mut incident, &[Event::Escalated { reason: "?".to_owned() }]);
+        incident
+    };
+    let fresh = escalated(&[]);
+    assert_eq!(fresh.takes(&plan()), Ok(()));
+    assert_eq!(opened().takes(&plan()), Err(NotTaken::AtWork(Phase::Triage)));
+    let mut closed = fresh.clone();
+    walk(&mut closed, &[Event::Closed { outcome: Outcome::ClosedByPerson, reason: "done".to_owned() }]);
+    assert_eq!(closed.takes(&plan()), Err(NotTaken::Closed));
+    let mut denied = fresh.clone();
+    denied.denied_actions.push(plan().actions[0].action.clone());
+    assert_eq!(denied.takes(&plan()), Err(NotTaken::Excluded));
+    let mut unknown = fresh;
+    unknown.executions.push(*execution(ExecutionState::Intended));
+    assert_eq!(unknown.takes(&plan()), Err(NotTaken::Unknown));
+    let mut repairing = opened();
+    walk(&mut repairing, &to_verify());
+    assert_eq!(repairing.takes(&plan()), Err(NotTaken::Repairing(Phase::Verify)));
 }

@@ -29,6 +29,9 @@ const LONGEST_EVALUATION: Duration = Duration::from_secs(2);
 /// Stack of the thread that evaluates: deeply nested policies need more than a worker thread has.
 const STACK_BYTES: usize = 64 * 1024 * 1024;
 
+/// Why people are asked about a Plan from chat: no policy can be written that lets it pass.
+const FROM_CHAT: &str = "it was proposed in chat, so a person has to agree";
+
 /// Why a policy cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
@@ -112,7 +115,8 @@ impl Policy {
         Ok(policy)
     }
 
-    /// Judges every Action; the strictest verdict holds for the Plan, with the reasons of all.
+    /// Judges every Action; the strictest verdict holds for the Plan, with the reasons of all. A Plan from chat is never
+    /// allowed without a person, whatever the policy says.
     #[must_use]
     pub fn decide(&self, input: &PolicyInput) -> Decision {
         let mut decision =
@@ -127,6 +131,10 @@ impl Policy {
             decision.verdict = decision.verdict.max(verdict);
             let about = reasons.into_iter().map(|reason| format!("{}: {reason}", asked.action));
             decision.reasons.extend(about);
+        }
+        if input.from_chat {
+            decision.verdict = decision.verdict.max(Verdict::NeedsApproval);
+            decision.reasons.push(FROM_CHAT.to_owned());
         }
         if input.actions.is_empty() {
             decision.verdict = Verdict::Deny;
@@ -195,6 +203,7 @@ fn sample() -> PolicyInput {
         attempt: 1,
         now: jiff::Timestamp::UNIX_EPOCH,
         tainted: false,
+        from_chat: false,
         total_pods: 3,
         ready_nodes: Some(3),
         actions: vec![asked(pod), asked(workload)],

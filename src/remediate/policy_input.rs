@@ -50,6 +50,8 @@ pub struct PolicyInput {
     pub now: Timestamp,
     /// Whether text that agents read tried to instruct them. Playbooks never act on text.
     pub tainted: bool,
+    /// Whether the Plan was drafted in chat.
+    pub from_chat: bool,
     /// Pods that the touched workloads have, together; 0 where unknown.
     pub total_pods: u32,
     /// Ready nodes of the cluster; `None` where not known.
@@ -86,6 +88,7 @@ impl PolicyInput {
             attempt: incident.attempt,
             now,
             tainted: incident.investigation.as_ref().is_some_and(Investigation::is_tainted),
+            from_chat: plan.from_chat,
             total_pods: snapshot.map_or(0, |snapshot| total_pods(plan, snapshot)),
             ready_nodes: nodes.and_then(|nodes| u32::try_from(ready(nodes)).ok()),
             actions: plan.actions.iter().map(|planned| action_input(planned, snapshot)).collect(),
@@ -125,6 +128,7 @@ impl PolicyInput {
             "attempt": self.attempt,
             "now": self.now,
             "tainted": self.tainted,
+            "from_chat": self.from_chat,
         })
     }
 

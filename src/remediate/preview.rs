@@ -59,7 +59,7 @@ pub async fn preview(client: &kube::Client, draft: Draft) -> Result<Plan, Previe
         actions.push(planned);
     }
     let Draft { hypothesis, rationale, checks, .. } = draft;
-    Ok(Plan { hypothesis, rationale, actions, checks, agent: None })
+    Ok(Plan { hypothesis, rationale, actions, checks, agent: None, from_chat: false })
 }
 
 async fn plan(client: &kube::Client, action: Action, pace: Pace) -> Result<PlannedAction, PreviewError> {

@@ -8,6 +8,7 @@
     reason = "tests fail loudly"
 )]
 
+mod agent_chat;
 mod agent_context;
 mod agent_incidents;
 mod agent_models;

@@ -274,6 +274,7 @@ async fn a_stateful_set_can_be_watched_and_an_absent_workload_does_not_pass() {
     let checks = all(&set).into_iter().chain(all(&gone)).collect();
     let plan = Plan {
         agent: None,
+        from_chat: false,
         hypothesis: String::new(),
         rationale: String::new(),
         actions: Vec::new(),

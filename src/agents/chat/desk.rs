@@ -73,6 +73,12 @@ impl Chat {
         Self { inner: Arc::new(inner) }
     }
 
+    /// A text without secrets, as people may be told it.
+    #[must_use]
+    pub fn cleaned(&self, text: &str) -> String {
+        (self.inner.clean)(text)
+    }
+
     /// Checks a turn without answering it.
     ///
     /// # Errors

@@ -38,6 +38,7 @@ pub(crate) use kept::{Keeping, state_of};
 pub(crate) use records::{Records, Task};
 pub(crate) use shared::{Shared, Watch};
 use speaker::Speaker;
+use spoken::Spoken;
 pub(crate) use summary::Summariser;
 
 /// How long a watcher may keep a run waiting for one event.
@@ -48,6 +49,9 @@ const LONGEST_ANSWER: u64 = 32_768;
 
 /// How often a conversation is shortened for one question that was too long after all.
 const SHRINKS: u32 = 2;
+
+/// Tools that bring nothing to cite.
+const DRAFTING: [&str; 2] = ["list_actions", "propose_plan"];
 
 /// Why a run brought nothing.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +101,8 @@ pub(crate) struct Run<'a> {
     /// What is left to the agent.
     budget: Budget,
     history: History,
+    /// What people were shown of the answer, all turns together.
+    said: String,
     pub(crate) record: Record,
     pub(crate) keeping: Keeping,
     /// What the model said before a crash, and nobody has answered.
@@ -164,6 +170,11 @@ impl Record {
         u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Whether a tool was called that reads something.
+    pub(crate) fn has_looked(&self) -> bool {
+        self.tools.keys().any(|tool| !DRAFTING.contains(&tool.as_str()))
+    }
+
     /// What was used.
     pub(crate) fn spent(&self) -> Spent {
         self.spent
@@ -201,7 +212,19 @@ impl<'a> Run<'a> {
         let record = Record::begin();
         let budget = shared.budget.part(&agent.name, agent.max_tokens, agent.max_cost, record.spent());
         let unanswered = None;
-        Self { agent, chain, tools, shared, budget, history, record, keeping, unanswered, told: false }
+        Self {
+            agent,
+            chain,
+            tools,
+            shared,
+            budget,
+            history,
+            record,
+            keeping,
+            unanswered,
+            told: false,
+            said: String::new(),
+        }
     }
 
     /// The same without tools.
@@ -248,31 +271,54 @@ impl<'a> Run<'a> {
         let max_tokens = turn.max_tokens.map(|most| most.min(LONGEST_ANSWER));
         let mut spent = Spent::default();
         let mut shrinks = SHRINKS;
-        let (answer, ask) = loop {
+        let (answer, ask, speaker) = loop {
+            let mut speaker = Speaker::new(self.shared, &turn, !self.said.is_empty());
             let ask = Ask { shrinks: shrinks > 0, ..self.fitted(&mut turn, max_tokens).await };
-            let answer = self.ask(&ask, turn.aloud, &mut spent).await;
+            let answer = self.ask(&ask, &mut speaker, &mut spent).await;
             if shrinks == 0 || !matches!(answer, Err(RunError::TooLong(_))) {
-                break (answer, ask);
+                break (answer, ask, speaker);
             }
             // Where nothing can go, a larger model may be asked, and none otherwise.
             shrinks = if self.history.overflowed() { shrinks - 1 } else { 0 };
             turn.tools = ask.tools;
         };
+        let spoken = answer.as_ref().ok().and_then(|answer| self.spoken(&ask, answer));
+        self.said.push_str(&speaker.finish(spoken.is_some()).await);
         // Also what brought no answer was used.
         let mut answer = answer.inspect_err(|_| self.record.spent += spent)?;
         if !answer.spent.estimated {
             self.history.counted(ask.estimated_tokens(), answer.spent.input_tokens);
         }
-        if answer.calls.is_empty() {
-            let offered: Vec<&str> = ask.tools.iter().map(|tool| &*tool.name).collect();
-            if let Some(spoken) = spoken::calls(&answer.text, &offered, self.record.turns) {
-                answer =
-                    Answer { calls: spoken.calls, message: spoken.message, text: String::new(), ..answer };
-            }
+        if let Some(spoken) = spoken {
+            answer = Answer { calls: spoken.calls, message: spoken.message, text: String::new(), ..answer };
         }
         self.record.book(&answer);
         self.push(answer.message.clone(), MessageDetail::default());
         Ok(answer)
+    }
+
+    /// The calls that an answer writes as text.
+    fn spoken(&self, ask: &Ask, answer: &Answer) -> Option<Spoken> {
+        let offered: Vec<&str> = ask.tools.iter().map(|tool| &*tool.name).collect();
+        let silent = answer.calls.is_empty();
+        silent.then(|| spoken::calls(&answer.text, &offered, self.record.turns)).flatten()
+    }
+
+    /// Whose run it is.
+    pub(crate) fn agent(&self) -> &'a Agent {
+        self.agent
+    }
+
+    /// What people were shown of the answer.
+    pub(crate) fn said(&self) -> &str {
+        &self.said
+    }
+
+    /// Adds a paragraph of our own to what was said.
+    pub(crate) async fn add(&mut self, paragraph: &str) {
+        let text = if self.said.is_empty() { paragraph.to_owned() } else { format!("\n\n{paragraph}") };
+        self.said.push_str(&text);
+        self.shared.progress.say(RunEvent::Text { text }, PATIENCE).await;
     }
 
     fn check(&self) -> Result<(), RunError> {
@@ -285,29 +331,26 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    async fn ask(&self, ask: &Ask, aloud: bool, spent: &mut Spent) -> Result<Answer, RunError> {
+    async fn ask(&self, ask: &Ask, speaker: &mut Speaker<'_>, spent: &mut Spent) -> Result<Answer, RunError> {
         let (send, mut pieces) = tokio::sync::mpsc::unbounded_channel::<String>();
         let mut on_text = move |piece: &str| {
-            if aloud && send.send(piece.to_owned()).is_err() {
+            if send.send(piece.to_owned()).is_err() {
                 tracing::debug!("nobody takes the pieces of this answer");
             }
         };
         let shared = self.shared;
         let asking = self.chain.ask_within(ask, &mut on_text, &shared.cancel, &self.budget, spent);
         let mut asking = std::pin::pin!(asking);
-        let offered: Vec<&str> = ask.tools.iter().map(|tool| &*tool.name).collect();
-        let mut speaker = Speaker::new(&offered);
         let answer = loop {
             tokio::select! {
                 biased;
-                Some(piece) = pieces.recv() => speaker.say(&piece, shared).await,
+                Some(piece) = pieces.recv() => speaker.say(&piece).await,
                 answer = &mut asking => break answer,
             }
         };
         while let Ok(piece) = pieces.try_recv() {
-            speaker.say(&piece, shared).await;
+            speaker.say(&piece).await;
         }
-        speaker.finish(shared).await;
         answer.map_err(|error| match error {
             ModelError::Cancelled => RunError::Cancelled,
             ModelError::Budget(limit) => limit.into(),

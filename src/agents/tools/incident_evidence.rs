@@ -334,7 +334,7 @@ fn happened(recorded: &Recorded, withheld: impl Fn(&ObjectRef) -> bool) -> Strin
         Event::Investigated { investigation } => {
             format!("{:?}, {} runs of agents", investigation.end, investigation.runs.len())
         }
-        Event::Planned { plan } => {
+        Event::Planned { plan } | Event::ProposedInChat { plan, .. } => {
             let actions: Vec<String> =
                 plan.actions.iter().map(|planned| planned.action.to_string()).collect();
             actions.join("; ")

@@ -31,7 +31,8 @@ pub(super) enum Input {
 pub(super) const HELP: &str = "\
 /incidents        open incidents
 /incident ID      talk about this incident; without ID about none
-/agent NAME       ask orchestrator, diagnostic, remediation, security, performance or learning
+/agent NAME       ask one of: orchestrator, diagnostic, remediation, security,
+                  performance, learning
 /new              begin a new conversation
 /conversations    conversations that are kept
 /resume ID        go on with one of them

@@ -2,6 +2,7 @@
 
 mod command;
 mod lines;
+mod screen;
 pub(super) mod turn;
 
 use std::process::ExitCode;
@@ -175,9 +176,11 @@ impl Talk<'_> {
         let last: ConversationDetail = self.client.get(&path, &[("after", after.to_string())]).await?;
         for message in last.messages {
             let who = if message.speaker == Speaker::User { "you> " } else { "" };
-            print(&format!("{who}{}\n\n", turn::plain(&message.text)))?;
+            print(&format!("{who}{}\n\n", turn::read(&message.text)))?;
         }
         self.next.conversation = Some(kept.id.to_string());
+        // It keeps its own.
+        self.next.namespaces = Vec::new();
         self.next.incident = None;
         self.next.agent = Some(kept.agent);
         Ok(())

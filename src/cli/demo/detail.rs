@@ -92,6 +92,7 @@ fn tone(event: &Event) -> Tone {
         | Event::Diagnosed { .. }
         | Event::Investigated { .. }
         | Event::Planned { .. }
+        | Event::ProposedInChat { .. }
         | Event::ExecutionIntended { .. } => Tone::Plain,
     }
 }
@@ -105,6 +106,9 @@ fn details(event: &Event) -> Vec<Line> {
         Event::Diagnosed { evidence, hypotheses } => cited(evidence, hypotheses),
         Event::Investigated { investigation } => runs(investigation),
         Event::Planned { plan } => planned(plan),
+        Event::ProposedInChat { plan, investigation } => {
+            runs(investigation).into_iter().chain(planned(plan)).collect()
+        }
         Event::VerificationLooked { verification } => results(verification),
         _ => Vec::new(),
     }

@@ -1,5 +1,6 @@
 //! `POST /api/v1/chat`: chat with everything that happens on the way, in conversations that are kept.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use axum::Extension;
@@ -35,6 +36,9 @@ const LONGEST_TITLE: usize = 80;
 /// Most namespaces that a request may name.
 const MOST_NAMESPACES: usize = 100;
 
+/// Longest name of a namespace, bytes.
+const LONGEST_NAMESPACE: usize = 63;
+
 /// Answers a question as server-sent events: `event` is the type of RunEvent (`tool_started`, `tool_finished`,
 /// `evidence`, `citation`, `plan_proposed`, `approval_needed`, `notice`, `text`, …), `data` the event as JSON. The last
 /// one is `done` (AnswerDone) or `failed` (AnswerFailed). The conversation is kept.
@@ -48,6 +52,7 @@ const MOST_NAMESPACES: usize = 100;
         (status = 200, body = RunEvent, content_type = "text/event-stream"),
         (status = 400, body = ErrorBody),
         (status = 404, body = ErrorBody, description = "no such conversation, incident or agent"),
+        (status = 409, body = ErrorBody, description = "the conversation may read other namespaces"),
         (status = 413, body = ErrorBody),
         (status = 422, body = ErrorBody),
         (status = 429, body = ErrorBody, description = "too many chats at a time; try again after Retry-After"),
@@ -92,6 +97,11 @@ async fn ask(state: &HttpState, request: ChatRequest) -> Result<Asked, ApiError>
             format!("\"namespaces\" has {}; at most {MOST_NAMESPACES} are taken", request.namespaces.len());
         return Err(ApiError::unprocessable("too_many_namespaces", text));
     }
+    if let Some(long) = request.namespaces.iter().find(|name| name.len() > LONGEST_NAMESPACE) {
+        let name: String = long.chars().take(20).collect();
+        let text = format!("\"namespaces\" has {name}…, which is longer than a namespace's name can be");
+        return Err(ApiError::unprocessable("bad_namespace", text));
+    }
     let known = match &request.conversation {
         Some(id) => Some(known(state, id).await?),
         None => None,
@@ -100,12 +110,17 @@ async fn ask(state: &HttpState, request: ChatRequest) -> Result<Asked, ApiError>
     if about.is_none() {
         about = incident::in_texts(&state.store, std::iter::once(request.message.as_str())).await?;
     }
+    let named = names(request.namespaces);
+    if let Some(conversation) = &known {
+        check_namespaces(&conversation.namespaces, &named)?;
+    }
     let (messages, left_out) = match &known {
         Some(conversation) => history(state, conversation, &request.message).await?,
         None => (Vec::new(), 0),
     };
     let is_new = known.is_none();
-    let mut conversation = known.unwrap_or_else(|| begun(&request.message));
+    let mut conversation =
+        known.unwrap_or_else(|| Conversation { namespaces: named, ..begun(&request.message) });
     conversation.incident = about.or(conversation.incident);
     conversation.agent = request.agent.unwrap_or(conversation.agent);
     conversation.cluster = request.cluster.or(conversation.cluster);
@@ -116,7 +131,7 @@ async fn ask(state: &HttpState, request: ChatRequest) -> Result<Asked, ApiError>
         about: conversation.incident.clone(),
         conversation: Some(conversation.id.clone()),
         cluster: conversation.cluster.clone(),
-        access: access(request.namespaces.iter().map(String::as_str)),
+        access: access(conversation.namespaces.iter().map(String::as_str)),
         stop: Vec::new(),
         max_tokens: None,
         temperature: None,
@@ -124,6 +139,27 @@ async fn ask(state: &HttpState, request: ChatRequest) -> Result<Asked, ApiError>
         cancel: CancellationToken::new(),
     };
     Ok(Asked { turn, conversation, is_new, left_out })
+}
+
+/// The namespaces that a request names, each once.
+fn names(sent: Vec<String>) -> Vec<String> {
+    let named: BTreeSet<String> =
+        sent.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+    named.into_iter().collect()
+}
+
+/// A conversation keeps the namespaces that it began with. Who may read fewer must not go on with it: what was said in it
+/// comes from all of them.
+fn check_namespaces(kept: &[String], named: &[String]) -> Result<(), ApiError> {
+    let missing: Vec<&str> = kept.iter().filter(|name| !named.contains(name)).map(String::as_str).collect();
+    let text = match (named.is_empty(), kept.is_empty()) {
+        (true, _) => return Ok(()),
+        (false, true) => "this conversation may read every namespace".to_owned(),
+        (false, false) if missing.is_empty() => return Ok(()),
+        (false, false) => format!("this conversation may read further namespaces: {}", missing.join(", ")),
+    };
+    let text = format!("{text}; leave \"namespaces\" out to go on with it, or begin a new one");
+    Err(ApiError::new(StatusCode::CONFLICT, "other_namespaces", text).with_param("namespaces"))
 }
 
 /// The conversation of that name.
@@ -145,6 +181,7 @@ fn begun(question: &str) -> Conversation {
         agent: ORCHESTRATOR.to_owned(),
         incident: None,
         cluster: None,
+        namespaces: Vec::new(),
         messages: 0,
         started_at: now,
         updated_at: now,

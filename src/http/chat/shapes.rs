@@ -24,7 +24,8 @@ pub struct ChatRequest {
     /// The cluster; none: the conversation's, that of the incident, or the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
-    /// The namespaces that may be read for the answer; none: all.
+    /// The namespaces that may be read for the answers of a new conversation; none: all. One that goes on keeps its own;
+    /// whoever names others here, and not all of those, is refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub namespaces: Vec<String>,
 }

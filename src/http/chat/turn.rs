@@ -151,9 +151,10 @@ impl Task {
         while let Ok(event) = events.try_recv() {
             self.pass_on(event, &mut heard).await;
         }
-        if let Ok(answer) = &result {
-            self.pass_rest_on(answer, &mut heard).await;
-        }
+        let result = match result {
+            Ok(answer) => Ok(self.pass_rest_on(answer, &mut heard).await),
+            Err(error) => Err(error),
+        };
         if let Some(record) = &self.record {
             record.keep(&heard, &result).await;
         }
@@ -164,12 +165,16 @@ impl Task {
         self.send(last).await;
     }
 
-    /// What of the answer did not come in pieces.
-    async fn pass_rest_on(&self, answer: &ChatAnswer, heard: &mut Heard) {
-        let rest = answer.text.strip_prefix(heard.text.as_str()).filter(|rest| !rest.is_empty());
-        if let Some(rest) = rest {
-            self.pass_on(RunEvent::Text { text: rest.to_owned() }, heard).await;
+    /// Passes on what of the answer did not come in pieces; the answer is then what was passed on. Only secrets that show
+    /// in the whole alone are taken out of what is kept.
+    async fn pass_rest_on(&self, answer: ChatAnswer, heard: &mut Heard) -> ChatAnswer {
+        let rest = rest(&heard.text, &answer.text)
+            .or_else(|| rest(&self.chat.cleaned(&heard.text), &answer.text))
+            .unwrap_or_else(|| format!("\n\n{}", answer.text.trim_start()));
+        if !rest.is_empty() {
+            self.pass_on(RunEvent::Text { text: rest }, heard).await;
         }
+        ChatAnswer { text: self.chat.cleaned(&heard.text), ..answer }
     }
 
     async fn pass_on(&self, event: RunEvent, heard: &mut Heard) {
@@ -183,5 +188,28 @@ impl Task {
         if !matches!(sent.await, Ok(Ok(()))) {
             self.cancel.cancel();
         }
+    }
+}
+
+/// What is still to be said of `whole` after `said`; `None` where the whole begins otherwise: what was said is not taken
+/// back, so all of it follows.
+fn rest(said: &str, whole: &str) -> Option<String> {
+    match whole.strip_prefix(said) {
+        Some(rest) => Some(rest.to_owned()),
+        None => said.ends_with(whole).then(String::new),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rest;
+
+    #[test]
+    fn what_was_said_is_continued_and_never_taken_back() {
+        assert_eq!(rest("It ", "It ends.").as_deref(), Some("ends."));
+        assert_eq!(rest("", "It ends.").as_deref(), Some("It ends."));
+        assert_eq!(rest("It ends.", "It ends.").as_deref(), Some(""));
+        assert_eq!(rest("Let me look.\n\nIt ends.", "It ends.").as_deref(), Some(""));
+        assert_eq!(rest("Let me look.", "I had to stop."), None);
     }
 }

@@ -35,6 +35,7 @@ fn input(actions: Vec<ActionInput>) -> PolicyInput {
         attempt: 1,
         now: NOW,
         tainted: false,
+        from_chat: false,
         total_pods: 3,
         ready_nodes: Some(3),
         actions,
@@ -64,6 +65,19 @@ fn the_automation_level_decides_who_may_make_a_small_reversible_repair() {
             "roll Deployment shop/web back to revision 1: automation level 2 allows it: blast radius 0.46, cause 90 % certain"
         ]
     );
+}
+
+#[test]
+fn a_plan_from_chat_always_asks_people_whatever_the_policy_says() {
+    let chat = PolicyInput { from_chat: true, ..small() };
+    assert_eq!(verdicts(&chat), [Deny, Ask, Ask, Ask]);
+    let bold = "package kubewright.remediation\nimport rego.v1\n\
+                decision := {\"verdict\": \"allow\", \"reasons\": [\"yes\"]}\n";
+    let bold = Policy::compile(bold.to_owned(), &settings(3)).unwrap();
+    assert_eq!(bold.decide(&small()).verdict, Allow);
+    let decided = bold.decide(&chat);
+    assert_eq!(decided.verdict, Ask);
+    assert!(decided.reasons.last().unwrap().contains("in chat"), "{decided:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, State};
@@ -60,7 +60,7 @@ async fn complete(State(stage): State<Arc<Stage>>, headers: HeaderMap, body: Byt
         Err((status, wait, message)) => return refusal(status, wait, &message),
     };
     let usage = stage.counts_tokens().then(|| wire::usage(&read, &played.text));
-    if streamed { stream(played, usage, stage.pace()) } else { whole(played, usage).await }
+    if streamed { stream(played, usage, stage) } else { whole(played, usage).await }
 }
 
 type Refusal = (StatusCode, Option<u64>, String);
@@ -111,7 +111,8 @@ fn json_bytes(bytes: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], bytes).into_response()
 }
 
-fn stream(played: Played, usage: Option<Value>, pace: Duration) -> Response {
+fn stream(played: Played, usage: Option<Value>, stage: Arc<Stage>) -> Response {
+    let pace = stage.pace();
     let Played { text, calls, end } = played;
     let mut events = wire::text_chunks(&text);
     events.extend(wire::call_chunks(&calls));
@@ -124,6 +125,7 @@ fn stream(played: Played, usage: Option<Value>, pace: Duration) -> Response {
         End::WrongJson => events.push(json!({"choices": 7})),
         End::Stall => (last, stalls) = (b"", true),
     }
+    let mut reader = Reader { stage, gone: true };
     let body = async_stream::stream! {
         for event in events {
             yield Ok::<_, Infallible>(Bytes::from(format!("data: {event}\n\n")));
@@ -135,6 +137,27 @@ fn stream(played: Played, usage: Option<Value>, pace: Duration) -> Response {
         if stalls {
             std::future::pending::<()>().await;
         }
+        reader.has_read_all();
     };
     ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(body)).into_response()
+}
+
+/// Whoever reads a streamed reply. Dropped before the end, it has gone away.
+struct Reader {
+    stage: Arc<Stage>,
+    gone: bool,
+}
+
+impl Reader {
+    fn has_read_all(&mut self) {
+        self.gone = false;
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if self.gone {
+            self.stage.broken_off.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod wire;
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -53,6 +54,7 @@ pub(crate) struct Stage {
     used: Mutex<Vec<bool>>,
     recorded: Mutex<VecDeque<Recorded>>,
     unmet: Mutex<Vec<String>>,
+    broken_off: AtomicUsize,
 }
 
 impl std::fmt::Debug for Stage {
@@ -99,6 +101,7 @@ impl ScriptedModel {
             used: Mutex::new(vec![false; steps]),
             recorded: Mutex::default(),
             unmet: Mutex::default(),
+            broken_off: AtomicUsize::default(),
         });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -127,6 +130,12 @@ impl ScriptedModel {
     #[must_use]
     pub fn unmet(&self) -> Vec<String> {
         locked(&self.stage.unmet).clone()
+    }
+
+    /// Streamed replies that nobody read to their end.
+    #[must_use]
+    pub fn broken_off(&self) -> usize {
+        self.stage.broken_off.load(Ordering::Relaxed)
     }
 
     /// How many steps have not been played. Steps that repeat count until they are played once.

@@ -61,6 +61,9 @@ pub struct Conversation {
     /// The cluster that it is about, where it was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
+    /// The namespaces that may be read for it, as it began; none: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namespaces: Vec<String>,
     /// How many messages it has.
     pub messages: i64,
     /// When it began.

@@ -11,7 +11,8 @@ use crate::incident::IncidentId;
 /// Most messages of one read.
 const MAX_MESSAGES: usize = 500;
 
-const COLUMNS: &str = "id, title, agent, incident_id, cluster, message_count, started_at, updated_at";
+const COLUMNS: &str =
+    "id, title, agent, incident_id, cluster, namespaces, message_count, started_at, updated_at";
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -20,6 +21,7 @@ struct Row {
     agent: String,
     incident_id: Option<String>,
     cluster: Option<String>,
+    namespaces: String,
     message_count: i64,
     started_at: i64,
     updated_at: i64,
@@ -27,7 +29,9 @@ struct Row {
 
 impl Row {
     fn conversation(self) -> Result<Conversation, StoreError> {
+        let namespaces = json(&self.namespaces, || format!("conversation {}", self.id))?;
         Ok(Conversation {
+            namespaces,
             started_at: timestamp(self.started_at, "conversation")?,
             updated_at: timestamp(self.updated_at, "conversation")?,
             id: ConversationId::from_text(self.id),

@@ -16,14 +16,15 @@ impl Store {
         within_deadline(async {
             let _turn = self.turn().await?;
             sqlx::query::<sqlx::Any>(
-                "INSERT INTO conversations (id, title, agent, incident_id, cluster, message_count, started_at, \
-                 updated_at) VALUES ($1, $2, $3, $4, $5, 0, $6, $7)",
+                "INSERT INTO conversations (id, title, agent, incident_id, cluster, namespaces, message_count, \
+                 started_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)",
             )
             .bind(key(conversation.id.as_str()))
             .bind(plain(&conversation.title))
             .bind(plain(&conversation.agent))
             .bind(conversation.incident.as_ref().map(|incident| plain(incident.as_str())))
             .bind(conversation.cluster.as_deref().map(plain))
+            .bind(serde_json::to_string(&conversation.namespaces)?)
             .bind(micros(conversation.started_at))
             .bind(micros(conversation.updated_at))
             .execute(&self.inner.writers)

@@ -57,8 +57,8 @@ impl Workflow {
 /// Whether policy allowed the Plan, or a person approved exactly this one.
 fn is_released(incident: &Incident, plan: &Plan) -> bool {
     match incident.decision.as_ref().map(|decision| decision.verdict) {
-        Some(Verdict::Allow) => true,
-        Some(Verdict::NeedsApproval) => incident
+        Some(Verdict::Allow) if !plan.from_chat => true,
+        Some(Verdict::Allow | Verdict::NeedsApproval) => incident
             .approval
             .as_ref()
             .is_some_and(|approval| approval.approved == Some(true) && approval.digest == plan.digest()),

@@ -60,6 +60,8 @@ async fn no_attempt_makes_an_obedient_model_act_tell_or_call() {
 async fn attempt(range: &Range, place: &str, attempts: &[Attack]) -> Vec<String> {
     let incident = range.investigated(place, attempts).await;
     let chat = range.talked(&incident, place).await;
+    // What was proposed in chat waits as well.
+    let incident = range.judged(&incident.id).await;
     let names: Vec<&str> = attempts.iter().map(|attempt| attempt.id.as_str()).collect();
     let mut wrong = unapproved(&incident);
     let events = range.run_events(&incident.id);

@@ -170,8 +170,13 @@ impl Range {
         }
         let received = self.store.receive(vec![signal(place, &attempts[0].channel, &text)]).await.unwrap();
         let id = received[0].incident().unwrap().clone();
+        self.judged(&id).await
+    }
+
+    /// The incident once it has ended or waits for a person.
+    pub(super) async fn judged(&self, id: &IncidentId) -> Incident {
         eventually("the incident ends or waits", PATIENCE, async || {
-            let incident = self.store.incident(&id).await.unwrap().unwrap();
+            let incident = self.store.incident(id).await.unwrap().unwrap();
             let over = matches!(incident.phase, Phase::Closed | Phase::Escalated | Phase::AwaitApproval);
             over.then_some(incident)
         })

@@ -149,3 +149,28 @@ async fn a_chat_obeys_its_commands_and_goes_on_with_its_conversation() {
         asked.iter().map(|turn| (turn.messages.len(), turn.agent.as_str(), turn.about.is_some())).collect();
     assert_eq!(turns, [(1, "orchestrator", true), (3, "security", true), (1, "security", true)]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chat_resumes_what_was_said_and_explains_its_commands() {
+    let script = Script::new(Then::Ends);
+    let stage = Stage::with_talk(script.clone()).await;
+    let (server, home) = (serve(&stage).await, tempfile::tempdir().unwrap());
+    run(server, home.path(), &["chat"], "why?\n").await;
+    let page = stage.get("/api/v1/chat/conversations").await.json();
+    let id = page["conversations"][0]["id"].as_str().unwrap().to_owned();
+    let typed = format!("/help\n/resume\n/resume cnv-nothing\n/resume {id}\nand now?\n");
+    let output = run(server, home.path(), &["chat"], &typed).await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let shown = text(&output.stdout);
+    assert!(
+        shown.contains("/resume ID        go on with one of them") && shown.contains("say which: /resume ID")
+    );
+    assert!(shown.contains("you> why?\n\nIt crashes [1]. Roll it back.\n\n"), "{shown}");
+    assert!(
+        text(&output.stderr).contains("there is no conversation cnv-nothing"),
+        "{}",
+        text(&output.stderr)
+    );
+    let asked = script.asked.lock().unwrap();
+    assert_eq!(asked.last().unwrap().messages.len(), 3);
+}

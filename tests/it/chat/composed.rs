@@ -50,7 +50,11 @@ async fn a_repair_that_waits_is_told_with_how_to_answer() {
     let incident = stage.waiting(jiff::SignedDuration::from_mins(5)).await;
     let body = json!({ "message": "how do I fix it?", "incident": incident.id });
     let events = Reader::open(&stage, "/api/v1/chat", &body).await.rest().await;
-    assert!(events.iter().any(|(kind, _)| kind == "approval_needed"), "{events:?}");
+    let (_, needed) = events.iter().find(|(kind, _)| kind == "approval_needed").unwrap();
+    let needed: Value = serde_json::from_str(needed).unwrap();
+    assert_eq!(needed["digest"], json!(incident.approval.unwrap().digest));
+    assert_eq!(needed["command"], format!("kubewright approvals approve {}", incident.id));
+    assert_eq!(needed["request"], format!("POST /api/v1/approvals/{}/approve", incident.id));
     let done: AnswerDone = serde_json::from_str(&events.last().unwrap().1).unwrap();
     assert!(done.text.contains("kubewright approvals approve"), "{}", done.text);
     assert!(done.text.contains("Revision 4 ran without restarts."), "{}", done.text);

@@ -45,6 +45,21 @@ async fn everything_that_happens_is_told_and_the_end_has_it_all() {
 }
 
 #[tokio::test]
+async fn an_answer_that_ends_otherwise_follows_what_was_said() {
+    let stage = Stage::with_talk(Script::new(Then::EndsOtherwise)).await;
+    let events = Reader::open(&stage, PATH, &json!({ "message": "why?" })).await.rest().await;
+    let text = |(kind, data): &(String, String)| {
+        let data: Value = serde_json::from_str(data).unwrap();
+        (kind == "text").then(|| data["text"].as_str().unwrap().to_owned())
+    };
+    let said: String = events.iter().filter_map(text).collect();
+    assert_eq!(said, "It crashes [1].\n\nI had to stop.");
+    let done: AnswerDone = serde_json::from_str(&events.last().unwrap().1).unwrap();
+    assert_eq!(done.text, said);
+    assert_eq!(kept(&stage, &done.conversation).await["messages"][1]["text"], json!(said));
+}
+
+#[tokio::test]
 async fn a_conversation_is_kept_listed_resumed_and_removed() {
     let script = Script::new(Then::Ends);
     let stage = Stage::with_talk(script.clone()).await;
@@ -81,6 +96,34 @@ async fn a_conversation_is_kept_listed_resumed_and_removed() {
     assert_eq!(stage.send_text(Method::DELETE, &path, "").await.status, 204);
     assert_eq!(stage.get(&path).await.error(), (404, "not_found".to_owned()));
     assert_eq!(stage.send_text(Method::DELETE, &path, "").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_conversation_keeps_the_namespaces_that_it_began_with() {
+    let script = Script::new(Then::Ends);
+    let stage = Stage::with_talk(script.clone()).await;
+    let read = || {
+        let turn = script.asked.lock().unwrap().pop().unwrap();
+        turn.access.namespaces().map(|names| names.iter().cloned().collect::<Vec<_>>())
+    };
+    let asked = |namespaces: &Value, conversation: &str| json!({ "message": "and?", "namespaces": namespaces, "conversation": conversation });
+    let both = Some(vec!["cart".to_owned(), "shop".to_owned()]);
+    let first = json!({ "message": "why?", "namespaces": ["shop", " cart ", "shop"] });
+    let narrow = ask(&stage, &first).await.conversation;
+    assert_eq!(read(), both);
+    assert_eq!(kept(&stage, &narrow).await["conversation"]["namespaces"], json!(both));
+    for again in [json!([]), json!(["cart", "shop"]), json!(["cart", "shop", "payments"])] {
+        ask(&stage, &asked(&again, &narrow)).await;
+        assert_eq!(read(), both, "{again}");
+    }
+    let wide = ask(&stage, &json!({ "message": "why?" })).await.conversation;
+    assert_eq!(read(), None);
+    for (conversation, named) in [(&narrow, "shop"), (&narrow, "payments"), (&wide, "shop")] {
+        let answer = stage.post(PATH, &asked(&json!([named]), conversation)).await;
+        assert_eq!(answer.error(), (409, "other_namespaces".to_owned()), "{named}");
+    }
+    assert!(script.asked.lock().unwrap().is_empty());
+    assert_eq!(kept(&stage, &narrow).await["messages"].as_array().unwrap().len(), 8);
 }
 
 #[tokio::test]
@@ -126,6 +169,7 @@ async fn what_cannot_be_meant_is_refused_before_anything_is_kept() {
         (json!({ "message": "x", "colour": "red" }), (422, "wrong_type")),
         (json!({ "message": 7 }), (422, "wrong_type")),
         (json!({ "message": "x", "namespaces": vec!["a"; 101] }), (422, "too_many_namespaces")),
+        (json!({ "message": "x", "namespaces": ["a".repeat(64)] }), (422, "bad_namespace")),
     ] {
         let answer = stage.post(PATH, &body).await;
         assert_eq!(answer.error(), (expected.0, expected.1.to_owned()), "{:.100}", body.to_string());

@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) enum Then {
     /// It ends.
     Ends,
+    /// It ends with other words than those that were said.
+    EndsOtherwise,
     /// It fails.
     Fails,
     /// It never ends by itself.
@@ -56,8 +58,11 @@ impl Script {
         }
         self.began.notify_one();
         match self.then {
-            Then::Ends => Ok(ChatAnswer {
-                text: "It crashes [1]. Roll it back.".to_owned(),
+            Then::Ends | Then::EndsOtherwise => Ok(ChatAnswer {
+                text: match self.then {
+                    Then::EndsOtherwise => "I had to stop.".to_owned(),
+                    _ => "It crashes [1]. Roll it back.".to_owned(),
+                },
                 finish: Finish::Stop,
                 input_tokens: 12,
                 output_tokens: 5,

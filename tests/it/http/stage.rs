@@ -241,6 +241,7 @@ fn diagnosed() -> Event {
 fn plan() -> Plan {
     Plan {
         agent: None,
+        from_chat: false,
         hypothesis: "deploy.crash_loop".to_owned(),
         rationale: "Revision 4 ran without restarts.".to_owned(),
         actions: vec![PlannedAction {

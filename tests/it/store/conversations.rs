@@ -11,6 +11,7 @@ fn conversation(title: &str, minutes: i64) -> Conversation {
     // As exact as it is stored.
     let at = Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap() - 1.hour();
     Conversation {
+        namespaces: vec!["cart".to_owned(), "shop".to_owned()],
         id: ConversationId::random(),
         title: title.to_owned(),
         agent: "orchestrator".to_owned(),

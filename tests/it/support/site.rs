@@ -46,6 +46,8 @@ pub(crate) const ALWAYS: &str = "[assess]\nconfidence = 1.0\nmargin = 1.0\n";
 /// A server at work.
 pub(crate) struct Site {
     pub(crate) store: Store,
+    /// Where it listens, without a slash at the end.
+    pub(crate) url: String,
     seen: Arc<Mutex<Vec<(IncidentId, RunEvent)>>>,
     shutdown: CancellationToken,
     tasks: TaskTracker,
@@ -95,7 +97,7 @@ impl Site {
         });
         let stop = shutdown.clone();
         tasks.spawn(async move { app.run(listener, stop).await.unwrap() });
-        Self { store, seen, shutdown, tasks, _folder: folder }
+        Self { store, url: format!("http://{address}"), seen, shutdown, tasks, _folder: folder }
     }
 
     /// The incident `id` once it has ended or waits for a person.

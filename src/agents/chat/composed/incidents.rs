@@ -5,7 +5,7 @@ use serde_json::json;
 use super::draft::prose;
 use super::{Composer, PATIENCE};
 use crate::agents::progress::RunEvent;
-use crate::incident::{Incident, Phase, Story};
+use crate::incident::{Incident, Story};
 use crate::recall::{BUILT_IN, Filter, document_href};
 use crate::store::{FindError, IncidentFilter, IncidentSummary, MAX_PAGE};
 
@@ -146,12 +146,7 @@ impl Composer<'_> {
 
     /// Says that a person is asked, and how to answer.
     async fn tell_approval(&mut self, incident: &Incident) {
-        if incident.phase != Phase::AwaitApproval {
-            return;
-        }
-        let reasons = incident.decision.as_ref().map(|decision| decision.reasons.clone()).unwrap_or_default();
-        let reasons: Vec<String> = reasons.iter().map(|reason| prose(reason)).collect();
-        let needed = RunEvent::ApprovalNeeded { incident: incident.id.clone(), reasons };
+        let Some(needed) = RunEvent::approval_needed(incident, prose) else { return };
         self.turn.progress.say(needed, PATIENCE).await;
         self.draft.say(format!(
             "Its repair waits for a person: `kubewright approvals approve {}` shows it and asks.",

@@ -1,4 +1,8 @@
-//! One turn of a conversation with a model: tools until it answers, the answer in pieces while it is made.
+//! One turn of a conversation with a model: tools until it answers, the answer in pieces while it is made, then what it
+//! cites and what became of a Plan that it drafted.
+
+mod cited;
+mod proposal;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,18 +12,25 @@ use jiff::Timestamp;
 use rig_core::completion::FinishReason;
 use rig_core::message::{Message, ToolChoice};
 
-use super::chat::{ChatAnswer, ChatError, ChatMessage, ChatTurn, Finish, Role};
-use super::model::Answer;
-use super::progress::{Progress, RunEvent};
-use super::roster::{Agent, TALKERS};
-use super::run::{Keeping, PATIENCE, Records, Run, RunError, Shared, Task, Turn, Watch, state_of};
-use super::tools::Access;
-use super::{Agents, orchestrator};
+use crate::agents::chat::{ChatAnswer, ChatError, ChatMessage, ChatTurn, Finish, Role};
+use crate::agents::model::Answer;
+use crate::agents::progress::{Progress, RunEvent};
+use crate::agents::roster::{Agent, TALKERS};
+use crate::agents::run::{Keeping, PATIENCE, Records, Run, RunError, Shared, Task, Turn, Watch, state_of};
+use crate::agents::tools::Access;
+use crate::agents::{Agents, orchestrator};
 use crate::egress::Session;
 use crate::incident::Incident;
+use cited::Citations;
 
-/// What is said instead of an answer when a limit was reached before there was one.
+/// What is said in place of an answer, or of its end, when a limit was reached before there was one.
 const CUT_SHORT: &str = "I had to stop before I could answer";
+
+/// What is said below an answer that rests on nothing, although things were read for it.
+const UNCITED: &str = "Nothing that was seen is cited for this: check it before you rely on it.";
+
+/// Longest question that is kept with a Plan, characters.
+const LONGEST_QUESTION: usize = 300;
 
 impl Agents {
     /// Answers the last message of a conversation.
@@ -41,10 +52,63 @@ impl Agents {
         let keeping = keeping(agent, &turn, &messages, &shared);
         let mut run = Run::new(agent, chain, &shared, messages, keeping);
         let answered = Box::pin(answer(&mut run, &turn)).await;
-        let outcome = answered.as_ref().map_or_else(ToString::to_string, |answer| answer.text.clone());
-        run.finish(state_of(&answered), &outcome).await;
-        say_what_happened(&shared, &turn.progress).await;
-        finish(&run, answered, &shared)
+        let state = state_of(&answered);
+        let finish = self.end(&mut run, answered, &turn, &shared).await;
+        let outcome = match &finish {
+            Ok(_) => run.said().to_owned(),
+            Err(error) => error.to_string(),
+        };
+        run.finish(state, &outcome).await;
+        say_what_was_flagged(&shared, &turn.progress).await;
+        let spent = run.record.spent();
+        Ok(ChatAnswer {
+            text: run.said().to_owned(),
+            finish: finish?,
+            input_tokens: spent.input_tokens,
+            output_tokens: spent.output_tokens,
+            model: run.record.model().map(str::to_owned),
+        })
+    }
+
+    /// What follows the model's own words: what they cite, and what became of a Plan; or why there are none.
+    async fn end(
+        &self,
+        run: &mut Run<'_>,
+        answered: Result<Answer, RunError>,
+        turn: &ChatTurn,
+        shared: &Shared,
+    ) -> Result<Finish, ChatError> {
+        let why = match answered {
+            Ok(answer) => {
+                cite(run, shared).await;
+                let record = run.record.finish(
+                    run.agent(),
+                    &run.agent().chat_prompt.hash,
+                    &question(turn, shared),
+                    "A plan was drafted in chat.".to_owned(),
+                );
+                if let Some(text) = self.carry_over(record, shared).await {
+                    run.add(&text).await;
+                }
+                let cut = answer.finish == FinishReason::Length;
+                return Ok(if cut { Finish::Length } else { Finish::Stop });
+            }
+            Err(RunError::Budget(why)) => why,
+            Err(RunError::Quota(why) | RunError::TooLong(why)) if run.said().is_empty() => {
+                return Err(ChatError::NotAsked(why));
+            }
+            Err(RunError::Quota(why) | RunError::TooLong(why)) => why,
+            Err(error @ RunError::Turns(_)) => error.to_string(),
+            Err(RunError::Cancelled) => return Err(ChatError::Cancelled),
+            Err(RunError::Unanswered(why)) => {
+                return Err(ChatError::Unavailable(shared.session.restore(&why)));
+            }
+            Err(error @ (RunError::Model(_) | RunError::Malformed(_))) => {
+                return Err(ChatError::Unavailable(shared.session.restore(&error.to_string())));
+            }
+        };
+        run.add(&format!("{CUT_SHORT}: {}.", shared.session.restore(&why))).await;
+        Ok(Finish::Length)
     }
 
     async fn about(&self, turn: &ChatTurn) -> Result<Option<Arc<Incident>>, ChatError> {
@@ -152,52 +216,35 @@ async fn answer(run: &mut Run<'_>, turn: &ChatTurn) -> Result<Answer, RunError> 
     }
 }
 
-/// What people should know of the turn beside the answer.
-async fn say_what_happened(shared: &Shared, progress: &Progress) {
+/// Says what the answer cites, and where it cites nothing although something was looked at.
+async fn cite(run: &mut Run<'_>, shared: &Shared) {
+    let citations = Citations::of(run.said(), shared);
+    let doubt = citations.doubt();
+    let nothing = citations.cited.is_empty();
+    for cited in citations.cited {
+        shared.progress.say(RunEvent::Citation { cited }, PATIENCE).await;
+    }
+    if let Some(text) = doubt {
+        run.add(&text).await;
+    }
+    if nothing && run.record.has_looked() {
+        run.add(UNCITED).await;
+    }
+}
+
+fn question(turn: &ChatTurn, shared: &Shared) -> String {
+    let asked = turn.messages.last().map(|last| last.text.as_str()).unwrap_or_default();
+    shared.session.for_people(asked).chars().take(LONGEST_QUESTION).collect()
+}
+
+/// What looked like instructions in what was read.
+async fn say_what_was_flagged(shared: &Shared, progress: &Progress) {
     for flag in orchestrator::words::flags(&shared.session) {
         let text = format!(
             "Something that was read looks like instructions to a model and was taken as data: {flag}."
         );
         progress.say(RunEvent::Notice { text }, PATIENCE).await;
     }
-    let Some(incident) = &shared.context.incident else { return };
-    for proposed in shared.context.proposals.all() {
-        let event = RunEvent::PlanProposed {
-            incident: incident.id.clone(),
-            actions: proposed.draft.actions.iter().map(ToString::to_string).collect(),
-            rationale: proposed.draft.rationale,
-        };
-        progress.say(event, PATIENCE).await;
-    }
-}
-
-fn finish(
-    run: &Run<'_>,
-    answered: Result<Answer, RunError>,
-    shared: &Shared,
-) -> Result<ChatAnswer, ChatError> {
-    let spent = run.record.spent();
-    let (text, finish) = match answered {
-        Ok(answer) => {
-            let cut = answer.finish == FinishReason::Length;
-            (shared.session.restore(&answer.text), if cut { Finish::Length } else { Finish::Stop })
-        }
-        Err(RunError::Budget(why)) => (format!("{CUT_SHORT}: {why}."), Finish::Length),
-        Err(RunError::Quota(why) | RunError::TooLong(why)) => return Err(ChatError::NotAsked(why)),
-        Err(error @ RunError::Turns(_)) => (format!("{CUT_SHORT}: {error}."), Finish::Length),
-        Err(RunError::Cancelled) => return Err(ChatError::Cancelled),
-        Err(RunError::Unanswered(why)) => return Err(ChatError::Unavailable(shared.session.restore(&why))),
-        Err(error @ (RunError::Model(_) | RunError::Malformed(_))) => {
-            return Err(ChatError::Unavailable(shared.session.restore(&error.to_string())));
-        }
-    };
-    Ok(ChatAnswer {
-        text,
-        finish,
-        input_tokens: spent.input_tokens,
-        output_tokens: spent.output_tokens,
-        model: run.record.model().map(str::to_owned),
-    })
 }
 
 #[cfg(test)]
