@@ -282,6 +282,11 @@ impl BackingView {
     ) -> anyhow::Result<Vec<Neighbour>> {
         self.0.nearest(vector, most, filter.sql()).boxed().await
     }
+
+    /// The identities of all passages with their rows.
+    pub(super) async fn rows(&self) -> anyhow::Result<Vec<(String, u64)>> {
+        self.0.rows().boxed().await
+    }
 }
 
 fn cache_path(settings: &KnowledgeSettings) -> PathBuf {
