@@ -286,9 +286,9 @@ mod tests {
         let (searcher, [_, text, key]) = searcher();
         let five = TermQuery::new(Term::from_field_text(key, "5"), IndexRecordOption::Basic);
         let admitted = Admitted::by(&five, &searcher).unwrap();
-        let terms = asked();
+        let (terms, fields) = (asked(), [(text, 1.0)]);
         let asked =
-            |admitted| Asked { fields: &[(text, 1.0)], terms: &terms, entries: 1_200, admitted, most: 2_000 };
+            |admitted| Asked { fields: &fields, terms: &terms, entries: 1_200, admitted, most: 2_000 };
         let found = asked(Some(&admitted)).best(&searcher).unwrap();
         let all = asked(None).best(&searcher).unwrap();
         assert!(!found.is_empty() && found.len() < all.len());
