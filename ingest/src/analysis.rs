@@ -4,9 +4,11 @@
 //! `kube_pod_status_phase`, `--previous` and `exit-code` likewise. Parts are stemmed as English, stop words are dropped.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 use tantivy::tokenizer::{
-    Language, RemoveLongFilter, Stemmer, StopWordFilter, TextAnalyzer, Token, TokenStream, Tokenizer,
+    Language, RawTokenizer, RemoveLongFilter, Stemmer, StopWordFilter, TextAnalyzer, Token, TokenStream,
+    Tokenizer,
 };
 
 /// The name under which the analyzer is registered in an index.
@@ -15,9 +17,17 @@ pub(crate) const ANALYZER: &str = "code_and_english";
 /// Longer terms are dropped: they are encoded data, not words.
 const LONGEST: usize = 80;
 
+/// Words whose terms are remembered at a time, by each analyzer: all that are common, and some hundred kilobytes.
+const REMEMBERED: usize = 8_192;
+
 /// The analyzer of every text field.
 pub(crate) fn analyzer() -> TextAnalyzer {
-    let builder = TextAnalyzer::builder(CodeTokenizer::default()).filter(RemoveLongFilter::limit(LONGEST));
+    TextAnalyzer::builder(CodeTokenizer::default()).build()
+}
+
+/// What becomes of a single word in lower case.
+fn english() -> TextAnalyzer {
+    let builder = TextAnalyzer::builder(RawTokenizer::default()).filter(RemoveLongFilter::limit(LONGEST));
     match StopWordFilter::new(Language::English) {
         Some(stop_words) => builder.filter(stop_words).filter(Stemmer::new(Language::English)).build(),
         None => builder.filter(Stemmer::new(Language::English)).build(),
@@ -61,10 +71,11 @@ pub(crate) fn spoken(title: &str) -> String {
     words.join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Cuts names at underscores, hyphens, dots, slashes and colons, and where the case changes.
+/// Cuts names at underscores, hyphens, dots, slashes and colons, and where the case changes; drops stop words and stems.
 #[derive(Clone, Default)]
 pub(crate) struct CodeTokenizer {
     tokens: Vec<Token>,
+    terms: Terms,
 }
 
 impl Tokenizer for CodeTokenizer {
@@ -74,9 +85,83 @@ impl Tokenizer for CodeTokenizer {
         self.tokens.clear();
         let mut position = 0;
         for (from, to) in names(text) {
-            position = push_name(&mut self.tokens, text, from, to, position);
+            position = self.push_name(text, from, to, position);
         }
         Tokens { tokens: &mut self.tokens, next: 0 }
+    }
+}
+
+impl CodeTokenizer {
+    /// Adds a name whole and in parts, and returns the next position.
+    fn push_name(&mut self, text: &str, from: usize, to: usize, position: usize) -> usize {
+        let name = text.get(from..to).unwrap_or_default();
+        if plain(name) {
+            self.push(text, from, to, position);
+            return position + 1;
+        }
+        let parts = boundaries(name);
+        let whole_is_its_only_part = parts.as_slice() == [(0, name.len())];
+        if !whole_is_its_only_part && !parts.is_empty() {
+            self.push(text, from, to, position);
+        }
+        let mut next = position;
+        for (start, end) in parts {
+            self.push(text, from + start, from + end, next);
+            next += 1;
+        }
+        next.max(position + 1)
+    }
+
+    fn push(&mut self, text: &str, from: usize, to: usize, position: usize) {
+        if let Some(term) = self.terms.of(text.get(from..to).unwrap_or_default()) {
+            let text = term.to_owned();
+            self.tokens.push(Token { offset_from: from, offset_to: to, position, text, position_length: 1 });
+        }
+    }
+}
+
+/// A word that is its own and only part: `restart`, `Restart`, `137`.
+fn plain(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    first && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+/// Words with their terms. Texts repeat their words, and stemming one costs many times what remembering it does.
+#[derive(Clone)]
+struct Terms {
+    english: TextAnalyzer,
+    /// By the word in lower case; `None`: a stop word, or too long.
+    known: HashMap<String, Option<String>>,
+    lower: String,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { english: english(), known: HashMap::new(), lower: String::new() }
+    }
+}
+
+impl Terms {
+    /// The term of a word.
+    fn of(&mut self, word: &str) -> Option<&str> {
+        self.lower.clear();
+        if word.is_ascii() {
+            self.lower.push_str(word);
+            self.lower.make_ascii_lowercase();
+        } else {
+            self.lower.push_str(&word.to_lowercase());
+        }
+        if !self.known.contains_key(&self.lower) {
+            if self.known.len() >= REMEMBERED {
+                self.known.clear();
+            }
+            let mut stream = self.english.token_stream(&self.lower);
+            let term = stream.advance().then(|| stream.token().text.clone());
+            drop(stream);
+            self.known.insert(self.lower.clone(), term);
+        }
+        self.known.get(&self.lower)?.as_deref()
     }
 }
 
@@ -107,29 +192,6 @@ impl TokenStream for Tokens<'_> {
     fn token_mut(&mut self) -> &mut Token {
         &mut self.tokens[self.next - 1]
     }
-}
-
-/// Adds a name whole and in parts, and returns the next position.
-fn push_name(tokens: &mut Vec<Token>, text: &str, from: usize, to: usize, position: usize) -> usize {
-    let name = text.get(from..to).unwrap_or_default();
-    let token = |from: usize, to: usize, position: usize| Token {
-        offset_from: from,
-        offset_to: to,
-        position,
-        text: text.get(from..to).unwrap_or_default().to_lowercase(),
-        position_length: 1,
-    };
-    let parts = boundaries(name);
-    let whole_is_its_only_part = parts.as_slice() == [(0, name.len())];
-    if !whole_is_its_only_part && !parts.is_empty() {
-        tokens.push(token(from, to, position));
-    }
-    let mut next = position;
-    for (start, end) in parts {
-        tokens.push(token(from + start, from + end, next));
-        next += 1;
-    }
-    next.max(position + 1)
 }
 
 /// Where names start and end: runs of letters and digits, joined by single `_ - . / :`, with the dashes of a flag.

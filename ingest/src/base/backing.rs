@@ -295,6 +295,11 @@ impl BackingView {
     ) -> anyhow::Result<Vec<Neighbour>> {
         self.0.nearest(vector, most, filter.sql()).boxed().await
     }
+
+    /// The identities of all passages with their rows.
+    pub(super) async fn rows(&self) -> anyhow::Result<Vec<(String, u64)>> {
+        self.0.rows().boxed().await
+    }
 }
 
 /// Where the writer's lock of an object store is. The store is reached as LanceDB reaches it.

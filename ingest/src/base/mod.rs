@@ -4,6 +4,7 @@
 //! index of words, which is stamped with the truth's version. A reader takes a commit of the index and looks at the truth
 //! in exactly that version, so it sees the old state or the new one, never half of each.
 
+mod answer;
 #[cfg(feature = "vectors")]
 mod backing;
 #[cfg(not(feature = "vectors"))]
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use thiserror::Error;
+use tokio::sync::OnceCell;
 
 pub use history::Happened;
 pub use manage::{DocumentInfo, Stats};
@@ -36,7 +38,7 @@ pub use pipeline::{IngestOptions, IngestProgress};
 pub use report::{IngestReport, SourceReport};
 
 use crate::expand::Glossary;
-use crate::lexical::{Lexical, LexicalView, Roster};
+use crate::lexical::{Lexical, LexicalView, Places, Roster};
 use crate::limits::Limits;
 use crate::recipe::Recipe;
 use crate::search::Platform;
@@ -183,6 +185,8 @@ struct View {
     lexical: LexicalView,
     roster: Roster,
     backing: Option<backing::BackingView>,
+    /// Where the truth's rows stand in the index of words, found at the first question by meaning.
+    places: OnceCell<Places>,
 }
 
 impl KnowledgeBase {
@@ -296,7 +300,7 @@ impl KnowledgeBase {
                 None
             }
         };
-        let view = Arc::new(View { lexical: view, roster, backing });
+        let view = Arc::new(View { lexical: view, roster, backing, places: OnceCell::new() });
         *self.inner.view.lock().unwrap_or_else(PoisonError::into_inner) = Some(view.clone());
         Ok(view)
     }

@@ -237,15 +237,20 @@ impl KnowledgeBase {
         what: String,
     ) -> anyhow::Result<SourceReport> {
         let Gathered { report, passages, replaced } = gathered;
-        let change = Change { source: source.to_owned(), passages: Arc::new(passages), replaced };
-        let version = self.inner.backing.commit(store, &change).await?;
+        let change = Arc::new(Change { source: source.to_owned(), passages: Arc::new(passages), replaced });
+        // The index of words is written at the same time, and committed once the truth is.
+        let prepared = {
+            let (lexical, change) = (self.lexical(), change.clone());
+            blocking(move || {
+                let gone: Vec<(&str, &str)> =
+                    change.replaced.iter().map(|path| (change.source.as_str(), path.as_str())).collect();
+                lexical.prepare(&gone, &change.passages)
+            })
+        };
+        let (version, prepared) = futures::join!(self.inner.backing.commit(store, &change), prepared);
+        let (version, prepared) = (version?, prepared?);
         let (lexical, recipe) = (self.lexical(), recipe.clone());
-        blocking(move || {
-            let gone: Vec<(&str, &str)> =
-                change.replaced.iter().map(|path| (change.source.as_str(), path.as_str())).collect();
-            lexical.apply(version, &recipe, &gone, &change.passages)
-        })
-        .await?;
+        blocking(move || lexical.finish(prepared, version, &recipe)).await?;
         self.note(version, Some(source), what, &report);
         Ok(report)
     }

@@ -1,20 +1,18 @@
-//! Answering a question from one state of the knowledge base.
+//! Asking both indexes, at the same time and of the same state of the knowledge base.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
 use tantivy::DocAddress;
 
-use super::rerank::Reranking;
+use super::answer::answer;
+use super::backing::BackingView;
 use super::{KnowledgeBase, KnowledgeError, View};
-use crate::Passage;
-use crate::lexical::{DocumentHit, DocumentNumber};
-use crate::search::{
-    Citation, MOST_RESULTS, Mode, Platforms, Question, Ranked, ScoreParts, SearchRequest, SearchResponse,
-    SearchResult, Snippet, fuse, order_twins, snippet,
-};
+use crate::lexical::{DocumentHit, DocumentNumber, LexicalView, Places};
+use crate::search::{MOST_RESULTS, Mode, Platforms, Question, SearchRequest, SearchResponse};
+use crate::truth::Neighbour;
 
 /// Passages that each search looks at.
 const DEPTH: usize = 200;
@@ -23,7 +21,7 @@ const DEPTH: usize = 200;
 const NEIGHBOURS: usize = 100;
 
 /// Documents that enter the fusion from each side.
-const DOCUMENTS: usize = 100;
+pub(super) const DOCUMENTS: usize = 100;
 
 /// How much an expansion counts beside the words of the question, and another wording of it.
 const EXPANSION: f32 = 0.7;
@@ -32,27 +30,12 @@ const REFORMULATION: f32 = 0.5;
 /// Expansions that are written out for the search by meaning.
 const SPOKEN_EXPANSIONS: usize = 5;
 
-/// A further passage of the same document counts this much of the one before.
-const NEXT_OF_DOCUMENT: f32 = 0.6;
-
-/// A passage that is fully trusted counts a tenth more than one of which nobody said anything, one that is not at all a
-/// tenth less.
-const TRUST: f32 = 0.2;
-
-/// A document with what both searches said about it.
-#[derive(Default)]
-struct Candidate {
-    lexical: Option<(usize, f32)>,
-    vector: Option<(usize, f32)>,
-    /// Its passages with their similarity and BM25 where known, in the order of relevance.
-    passages: Vec<(DocAddress, Option<f32>)>,
-}
-
 /// A document as search by meaning found it.
-struct Near {
-    document: DocumentNumber,
-    similarity: f32,
-    passages: Vec<(DocAddress, f32)>,
+pub(super) struct Near {
+    pub(super) document: DocumentNumber,
+    pub(super) similarity: f32,
+    /// Its passages with their similarity, the nearest first.
+    pub(super) passages: Vec<(DocAddress, f32)>,
 }
 
 impl KnowledgeBase {
@@ -65,9 +48,19 @@ impl KnowledgeBase {
         check(request)?;
         let view = self.view().await?;
         let (question, expansions) = self.understand(request);
-        let (mode, degraded, near) = self.by_meaning(&view, request, &question).await;
-        let hits =
-            if mode == Mode::Vector { Vec::new() } else { self.by_words(&view, request, &question).await? };
+        let by_words = async {
+            match request.mode {
+                Mode::Vector => Ok(Vec::new()),
+                Mode::Lexical | Mode::Hybrid => self.by_words(&view, request, &question).await,
+            }
+        };
+        let ((mode, degraded, near), hits) =
+            futures::join!(self.by_meaning(&view, request, &question), by_words);
+        let hits = match mode {
+            // Who asked by meaning and cannot be answered so is answered by words.
+            Mode::Lexical if request.mode == Mode::Vector => self.by_words(&view, request, &question).await?,
+            _ => hits?,
+        };
         let reranking = self.reranking(request).await;
         let response = {
             let (request, view) = (request.clone(), view.clone());
@@ -117,11 +110,26 @@ impl KnowledgeBase {
         request: &SearchRequest,
         question: &Question,
     ) -> anyhow::Result<Vec<DocumentHit>> {
-        let (view, question, filter) = (view.clone(), question.clone(), request.filter.clone());
-        super::blocking(move || {
-            view.lexical.search(&view.roster, &question.terms, &question.phrases, &filter, DOCUMENTS, DEPTH)
-        })
-        .await
+        if question.terms.is_empty() && question.phrases.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked = || (view.clone(), question.clone(), request.filter.clone());
+        let passages = {
+            let (view, question, filter) = asked();
+            super::blocking(move || {
+                view.lexical.best_passages(&question.terms, &question.phrases, &filter, DEPTH)
+            })
+        };
+        let documents = {
+            let (view, question, filter) = asked();
+            super::blocking(move || match question.phrases.is_empty() {
+                true => view.lexical.best_documents(&question.terms, &filter, DEPTH / 2),
+                // Quoted phrases are matched where positions are kept: in passages.
+                false => Ok(Vec::new()),
+            })
+        };
+        let (passages, documents) = futures::try_join!(passages, documents)?;
+        Ok(LexicalView::hits(&view.roster, passages, documents, DOCUMENTS))
     }
 
     /// The nearest documents, or why there are none and how it is searched instead.
@@ -138,7 +146,9 @@ impl KnowledgeBase {
             self.inner.backing.usable(&view.lexical.stamp.recipe).await.map_err(anyhow::Error::msg)?;
             let backing = view.backing.as_ref().context("the vectors of this version cannot be read")?;
             let vector = self.inner.backing.question(&question.sentence).await?;
-            near(view, backing.nearest(&vector, NEIGHBOURS, &request.filter).await?)
+            let places = view.places.get_or_try_init(|| places(view, backing)).await?;
+            let nearest = backing.nearest(&vector, NEIGHBOURS, &request.filter).await?;
+            anyhow::Ok(near(view, places, nearest))
         };
         match found.await {
             Ok(near) => (request.mode, None, near),
@@ -163,201 +173,25 @@ fn check(request: &SearchRequest) -> Result<(), KnowledgeError> {
     Ok(())
 }
 
+/// Where the truth's rows stand in the index of words.
+async fn places(view: &Arc<View>, backing: &BackingView) -> anyhow::Result<Places> {
+    let rows = backing.rows().await?;
+    let view = view.clone();
+    super::blocking(move || view.lexical.places(rows)).await
+}
+
 /// Neighbours by document, the nearest first.
-fn near(view: &View, neighbours: Vec<crate::truth::Neighbour>) -> anyhow::Result<Vec<Near>> {
+fn near(view: &View, places: &Places, neighbours: Vec<Neighbour>) -> Vec<Near> {
     let mut order = Vec::<Near>::new();
-    let mut places = HashMap::<DocumentNumber, usize>::new();
-    for neighbour in neighbours {
-        let Some(address) = view.lexical.find(&neighbour.id)? else { continue };
+    let mut known = HashMap::<DocumentNumber, usize>::new();
+    for Neighbour { row, similarity } in neighbours {
+        let Some(address) = places.of(row) else { continue };
         let Some(document) = view.roster.of(address) else { continue };
-        let place = *places.entry(document).or_insert(order.len());
+        let place = *known.entry(document).or_insert(order.len());
         match order.get_mut(place) {
-            Some(known) => known.passages.push((address, neighbour.similarity)),
-            None => order.push(Near {
-                document,
-                similarity: neighbour.similarity,
-                passages: vec![(address, neighbour.similarity)],
-            }),
+            Some(known) => known.passages.push((address, similarity)),
+            None => order.push(Near { document, similarity, passages: vec![(address, similarity)] }),
         }
     }
-    Ok(order)
-}
-
-/// Fuses both rankings, has them reranked and reads the passages that are shown.
-fn answer(
-    view: &View,
-    request: &SearchRequest,
-    question: &Question,
-    platforms: Platforms,
-    mut hits: Vec<DocumentHit>,
-    mut near: Vec<Near>,
-    reranking: &Reranking,
-) -> anyhow::Result<SearchResponse> {
-    let kin = |document| view.roster.card(document).and_then(|card| card.kin.as_ref());
-    order_twins(&mut hits, platforms, |hit| kin(hit.document));
-    order_twins(&mut near, platforms, |near| kin(near.document));
-    let rankings = [
-        Ranked { keys: hits.iter().map(|hit| hit.document).collect(), weight: 1.0 },
-        Ranked { keys: near.iter().map(|near| near.document).collect(), weight: 1.0 },
-    ];
-    let mut fused = fuse(&rankings);
-    let candidates = candidates(&hits, &near);
-    break_ties(&mut fused, &candidates);
-    let reranked = reranking.apply(&mut fused, |document| best_text(view, *document, &candidates))?;
-    let terms: HashSet<&str> = question.terms.iter().map(|weighted| weighted.term.as_str()).collect();
-    let mut results = Vec::new();
-    // Trust and diversity may move passages, but not from far below.
-    let looked_at = request.k + 10;
-    for (place, (document, score)) in fused.iter().take(looked_at).enumerate() {
-        let Some(candidate) = candidates.get(document) else { continue };
-        for (nth, (passage, similarity)) in
-            passages(view, *document, candidate, request.per_document)?.iter().enumerate()
-        {
-            let score = score * NEXT_OF_DOCUMENT.powi(i32::try_from(nth).unwrap_or(i32::MAX));
-            // The document's best passage is the one that was read.
-            let rerank = reranked.said(place).filter(|_| nth == 0);
-            results.push(result(passage, score, *similarity, rerank, candidate));
-        }
-    }
-    results.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let facets = facets(view, &fused);
-    let mut results = fold(results);
-    results.truncate(request.k);
-    for result in &mut results {
-        result.snippet = snippet(&result.text, &terms);
-    }
-    Ok(SearchResponse {
-        mode: request.mode,
-        degraded: reranked.degraded,
-        results,
-        facets,
-        expansions: Vec::new(),
-        took_ms: 0.0,
-    })
-}
-
-fn candidates(hits: &[DocumentHit], near: &[Near]) -> HashMap<DocumentNumber, Candidate> {
-    let mut candidates = HashMap::<DocumentNumber, Candidate>::new();
-    for (rank, near) in near.iter().enumerate() {
-        let candidate = candidates.entry(near.document).or_default();
-        candidate.vector = Some((rank + 1, near.similarity));
-        candidate
-            .passages
-            .extend(near.passages.iter().map(|(address, similarity)| (*address, Some(*similarity))));
-    }
-    for (rank, hit) in hits.iter().enumerate() {
-        let candidate = candidates.entry(hit.document).or_default();
-        candidate.lexical = Some((rank + 1, hit.score));
-        for (address, _) in &hit.passages {
-            if !candidate.passages.iter().any(|(known, _)| known == address) {
-                candidate.passages.push((*address, None));
-            }
-        }
-    }
-    candidates
-}
-
-/// With two lists of equal weight equal sums are common: then the scores themselves decide, each scaled to its list.
-fn break_ties(fused: &mut [(DocumentNumber, f32)], candidates: &HashMap<DocumentNumber, Candidate>) {
-    let most = |score: fn(&Candidate) -> Option<f32>| {
-        candidates.values().filter_map(score).fold(f32::EPSILON, f32::max)
-    };
-    let lexical = most(|candidate| candidate.lexical.map(|(_, score)| score));
-    let vector = most(|candidate| candidate.vector.map(|(_, score)| score));
-    for (document, score) in fused.iter_mut() {
-        if let Some(candidate) = candidates.get(document) {
-            let by_words = candidate.lexical.map_or(0.0, |(_, score)| score / lexical);
-            let by_meaning = candidate.vector.map_or(0.0, |(_, score)| score / vector);
-            *score += 0.000_5 * (by_words + by_meaning);
-        }
-    }
-    fused.sort_by(|(a_key, a), (b_key, b)| b.total_cmp(a).then_with(|| a_key.cmp(b_key)));
-}
-
-/// The best passages of a document. One that was found by its title only is shown by its opening.
-fn passages(
-    view: &View,
-    document: DocumentNumber,
-    candidate: &Candidate,
-    most: usize,
-) -> anyhow::Result<Vec<(Passage, Option<f32>)>> {
-    let found = candidate.passages.iter().take(most.max(1));
-    let read = found.map(|(address, similarity)| Ok((view.lexical.passage(*address)?, *similarity)));
-    let read: Vec<_> = read.collect::<anyhow::Result<_>>()?;
-    if !read.is_empty() {
-        return Ok(read);
-    }
-    let key = view.roster.card(document).and_then(|card| card.key.split_once('\u{1f}'));
-    let Some((source, path)) = key else { return Ok(Vec::new()) };
-    Ok(view.lexical.document(source, path)?.into_iter().take(1).map(|passage| (passage, None)).collect())
-}
-
-/// What a cross-encoder reads of a document: its best passage with title and headings, as it is embedded.
-fn best_text(
-    view: &View,
-    document: DocumentNumber,
-    candidates: &HashMap<DocumentNumber, Candidate>,
-) -> anyhow::Result<String> {
-    let Some(candidate) = candidates.get(&document) else { return Ok(String::new()) };
-    let best = passages(view, document, candidate, 1)?;
-    Ok(best.first().map(|(passage, _)| passage.embedded_text()).unwrap_or_default())
-}
-
-fn result(
-    passage: &Passage,
-    score: f32,
-    similarity: Option<f32>,
-    rerank: Option<f32>,
-    candidate: &Candidate,
-) -> SearchResult {
-    let trust = passage.trust();
-    SearchResult {
-        id: passage.id.clone(),
-        score: score * (1.0 + TRUST * (trust - 0.5)),
-        parts: ScoreParts {
-            lexical: candidate.lexical.map(|(_, score)| score),
-            lexical_rank: candidate.lexical.map(|(rank, _)| rank),
-            vector: similarity.or(candidate.vector.map(|(_, similarity)| similarity)),
-            vector_rank: candidate.vector.map(|(rank, _)| rank),
-            rerank,
-            trust,
-        },
-        title: passage.title.clone(),
-        snippet: Snippet::default(),
-        text: passage.text.clone(),
-        citation: Citation::of(passage),
-        attributes: passage.attributes.clone(),
-        also: Vec::new(),
-    }
-}
-
-/// The same text from several places is one result.
-fn fold(results: Vec<SearchResult>) -> Vec<SearchResult> {
-    let mut places = HashMap::<String, usize>::new();
-    let mut folded = Vec::<SearchResult>::new();
-    for result in results {
-        let text = result.text.trim().to_owned();
-        match places.get(&text).and_then(|place| folded.get_mut(*place)) {
-            Some(first) => first.also.push(result.citation),
-            None => {
-                places.insert(text, folded.len());
-                folded.push(result);
-            }
-        }
-    }
-    folded
-}
-
-fn facets(view: &View, fused: &[(DocumentNumber, f32)]) -> BTreeMap<String, BTreeMap<String, usize>> {
-    let mut counts = BTreeMap::<String, BTreeMap<String, usize>>::new();
-    let cards = fused.iter().take(DOCUMENTS).filter_map(|(document, _)| view.roster.card(*document));
-    for facet in cards.flat_map(|card| &card.facets) {
-        match facet.split_once('=') {
-            Some(("path" | "k8s_version", _)) | None => {}
-            Some((key, value)) => {
-                *counts.entry(key.to_owned()).or_default().entry(value.to_owned()).or_default() += 1;
-            }
-        }
-    }
-    counts
+    order
 }

@@ -142,4 +142,8 @@ impl BackingView {
     pub(super) async fn nearest(&self, _: &[f32], _: usize, _: &Filter) -> anyhow::Result<Vec<Neighbour>> {
         anyhow::bail!(WITHOUT)
     }
+
+    pub(super) async fn rows(&self) -> anyhow::Result<Vec<(String, u64)>> {
+        anyhow::bail!(WITHOUT)
+    }
 }

@@ -4,19 +4,23 @@
 //! document by its title, its opening and its whole text; both scores add up. The index can always be rebuilt from the
 //! truth; the version of the truth that it mirrors stands in its commit payload.
 
+mod places;
 mod read;
 mod roster;
 mod schema;
+mod score;
 mod write;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tantivy::directory::MmapDirectory;
-use tantivy::{Index, IndexReader, ReloadPolicy};
+use tantivy::{Directory, Index, IndexReader, ReloadPolicy};
 
+pub(crate) use places::Places;
 pub(crate) use read::{DocumentHit, LexicalView, Weighted};
 pub(crate) use roster::{DocumentNumber, Roster};
 use schema::Fields;
@@ -52,6 +56,17 @@ pub(crate) struct Lexical {
     reader: IndexReader,
     fields: Fields,
     folder: PathBuf,
+    /// The index's list of segments as it was read last, with what it says.
+    read: Mutex<Option<(Arc<[u8]>, Option<Stamp>)>>,
+}
+
+/// The file that tantivy keeps its list of segments in, replaced by every commit.
+const META: &str = "meta.json";
+
+/// What of that list is ours.
+#[derive(Deserialize)]
+struct Meta {
+    payload: Option<String>,
 }
 
 impl Lexical {
@@ -76,7 +91,7 @@ impl Lexical {
                 return Ok(None);
             }
         };
-        Ok(Some(Self { index, reader, fields, folder: folder.to_owned() }))
+        Ok(Some(Self { index, reader, fields, folder: folder.to_owned(), read: Mutex::default() }))
     }
 
     /// Opens the index anew after throwing away whatever is there.
@@ -90,9 +105,20 @@ impl Lexical {
 
     /// What the newest commit says about itself; `None` before the first one.
     pub(crate) fn stamp(&self) -> anyhow::Result<Option<Stamp>> {
-        let metas = self.index.load_metas()?;
-        let stamp = metas.payload.as_deref().and_then(|payload| serde_json::from_str::<Stamp>(payload).ok());
-        Ok(stamp.filter(|stamp| stamp.shape == SHAPE))
+        // Every question asks for it, and most find what the one before has found.
+        let found: Arc<[u8]> = self.index.directory().atomic_read(Path::new(META))?.into();
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, stamp)) = read.as_ref()
+            && *known == found
+        {
+            return Ok(stamp.clone());
+        }
+        let meta: Meta =
+            serde_json::from_slice(&found).context("the index's list of segments cannot be read")?;
+        let stamp = meta.payload.and_then(|payload| serde_json::from_str::<Stamp>(&payload).ok());
+        let stamp = stamp.filter(|stamp| stamp.shape == SHAPE);
+        *read = Some((found, stamp.clone()));
+        Ok(stamp)
     }
 
     /// The newest commit, to search in. The stamp and what is searched belong together.

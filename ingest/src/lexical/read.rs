@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use anyhow::Context;
 use tantivy::collector::{DocSetCollector, TopDocs};
 use tantivy::query::{
     Bm25StatisticsProvider, BooleanQuery, BoostQuery, Occur, PhraseQuery, Query, TermQuery,
@@ -9,10 +10,11 @@ use tantivy::query::{
 use tantivy::schema::{Field, IndexRecordOption, Term, Value};
 use tantivy::{DocAddress, DocSet, Searcher, TERMINATED, TantivyDocument};
 
-use super::Stamp;
 use super::roster::{DocumentNumber, Roster};
 use super::schema::{Fields, document_key};
+use super::score::{Admitted, Asked};
 use super::write::DocumentState;
+use super::{Places, Stamp};
 use crate::Passage;
 use crate::search::Filter;
 
@@ -56,29 +58,68 @@ impl LexicalView {
         Self { searcher, fields, stamp }
     }
 
-    /// The documents that match best, at most `most`, from `depth` matching passages.
-    pub(crate) fn search(
+    /// The passages that match best, the best first. Quoted phrases must stand in them.
+    pub(crate) fn best_passages(
         &self,
-        roster: &Roster,
         terms: &[Weighted],
         phrases: &[Vec<String>],
         filter: &Filter,
         most: usize,
-        depth: usize,
-    ) -> anyhow::Result<Vec<DocumentHit>> {
-        if terms.is_empty() && phrases.is_empty() {
-            return Ok(Vec::new());
+    ) -> anyhow::Result<Vec<(f32, DocAddress)>> {
+        let fields = [(self.fields.text, TEXT)];
+        if phrases.is_empty() {
+            return self.best(&fields, terms, filter, self.stamp.passages, most);
         }
-        let fields = &self.fields;
-        let passages =
-            self.top(&[(fields.text, TEXT)], terms, phrases, filter, self.stamp.passages, depth)?;
-        let weights = [(fields.title, TITLE), (fields.lead, LEAD), (fields.body, BODY)];
-        // Quoted phrases are matched where positions are kept: in passages.
-        let documents = if phrases.is_empty() {
-            self.top(&weights, terms, &[], filter, self.stamp.documents, depth / 2)?
-        } else {
-            Vec::new()
+        let (field, boost) = (self.fields.text, TEXT);
+        let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
+        for Weighted { term, weight } in terms {
+            let term = TermQuery::new(Term::from_field_text(field, term), IndexRecordOption::WithFreqs);
+            clauses.push((Occur::Should, Box::new(BoostQuery::new(Box::new(term), boost * weight))));
+        }
+        clauses.extend(phrases.iter().map(|phrase| (Occur::Must, self.phrase(phrase))));
+        let mut parts: Vec<(Occur, Box<dyn Query>)> =
+            vec![(Occur::Must, Box::new(BooleanQuery::new(clauses)))];
+        parts.extend(self.filters(filter).into_iter().map(|part| (Occur::Must, part)));
+        let statistics = PartStatistics { searcher: &self.searcher, documents: self.stamp.passages.max(1) };
+        let collector = TopDocs::with_limit(most.max(1)).order_by_score();
+        let query = BooleanQuery::new(parts);
+        Ok(self.searcher.search_with_statistics_provider(&query, &collector, &statistics)?)
+    }
+
+    /// The documents that match best by what they are called, what they begin with and all they say, the best first.
+    pub(crate) fn best_documents(
+        &self,
+        terms: &[Weighted],
+        filter: &Filter,
+        most: usize,
+    ) -> anyhow::Result<Vec<(f32, DocAddress)>> {
+        let fields = [(self.fields.title, TITLE), (self.fields.lead, LEAD), (self.fields.body, BODY)];
+        self.best(&fields, terms, filter, self.stamp.documents, most)
+    }
+
+    fn best(
+        &self,
+        fields: &[(Field, f32)],
+        terms: &[Weighted],
+        filter: &Filter,
+        entries: u64,
+        most: usize,
+    ) -> anyhow::Result<Vec<(f32, DocAddress)>> {
+        let parts = self.filters(filter).into_iter().map(|part| (Occur::Must, part)).collect::<Vec<_>>();
+        let admitted = match parts.is_empty() {
+            true => None,
+            false => Some(Admitted::by(&BooleanQuery::new(parts), &self.searcher)?),
         };
+        Asked { fields, terms, entries, admitted: admitted.as_ref(), most }.best(&self.searcher)
+    }
+
+    /// Documents with the sum of their own score and that of their best passage, the best first, at most `most`.
+    pub(crate) fn hits(
+        roster: &Roster,
+        passages: Vec<(f32, DocAddress)>,
+        documents: Vec<(f32, DocAddress)>,
+        most: usize,
+    ) -> Vec<DocumentHit> {
         let mut hits = HashMap::<DocumentNumber, DocumentHit>::new();
         for (score, address) in documents {
             let Some(document) = roster.of(address) else { continue };
@@ -96,37 +137,7 @@ impl LexicalView {
         let mut hits: Vec<DocumentHit> = hits.into_values().collect();
         hits.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.document.cmp(&b.document)));
         hits.truncate(most);
-        Ok(hits)
-    }
-
-    fn top(
-        &self,
-        fields: &[(Field, f32)],
-        terms: &[Weighted],
-        phrases: &[Vec<String>],
-        filter: &Filter,
-        documents: u64,
-        most: usize,
-    ) -> anyhow::Result<Vec<(f32, DocAddress)>> {
-        let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
-        for (field, boost) in fields {
-            for Weighted { term, weight } in terms {
-                let term = TermQuery::new(Term::from_field_text(*field, term), IndexRecordOption::WithFreqs);
-                clauses.push((Occur::Should, Box::new(BoostQuery::new(Box::new(term), boost * weight))));
-            }
-        }
-        for phrase in phrases {
-            clauses.push((Occur::Must, self.phrase(phrase)));
-        }
-        let mut query: Box<dyn Query> = Box::new(BooleanQuery::new(clauses));
-        if !filter.is_empty() {
-            let mut parts = vec![(Occur::Must, query)];
-            parts.extend(self.filters(filter).into_iter().map(|part| (Occur::Must, part)));
-            query = Box::new(BooleanQuery::new(parts));
-        }
-        let statistics = PartStatistics { searcher: &self.searcher, documents: documents.max(1) };
-        let collector = TopDocs::with_limit(most.max(1)).order_by_score();
-        Ok(self.searcher.search_with_statistics_provider(&query, &collector, &statistics)?)
+        hits
     }
 
     fn phrase(&self, words: &[String]) -> Box<dyn Query> {
@@ -157,9 +168,13 @@ impl LexicalView {
 
     /// The passage at an address.
     pub(crate) fn passage(&self, address: DocAddress) -> anyhow::Result<Passage> {
+        self.read(address)?.context("an entry of the index of words has no passage")
+    }
+
+    fn read(&self, address: DocAddress) -> anyhow::Result<Option<Passage>> {
         let document: TantivyDocument = self.searcher.doc(address)?;
         let record = document.get_first(self.fields.record).and_then(|value| value.as_bytes());
-        Ok(serde_json::from_slice(record.unwrap_or_default())?)
+        Ok(record.map(serde_json::from_slice).transpose()?)
     }
 
     /// Where the passage with this identity is.
@@ -179,6 +194,11 @@ impl LexicalView {
         Ok(None)
     }
 
+    /// Where the truth's rows stand.
+    pub(crate) fn places(&self, rows: Vec<(String, u64)>) -> anyhow::Result<Places> {
+        Places::of_rows(&self.searcher, self.fields.id, rows)
+    }
+
     /// All passages of a document, in order.
     pub(crate) fn document(&self, source: &str, path: &str) -> anyhow::Result<Vec<Passage>> {
         let term = Term::from_field_text(self.fields.document, &document_key(source, path));
@@ -192,6 +212,32 @@ impl LexicalView {
         }
         passages.sort_by_key(|passage| passage.ordinal);
         Ok(passages)
+    }
+
+    /// The passage that a document begins with.
+    pub(crate) fn opening(&self, source: &str, path: &str) -> anyhow::Result<Option<Passage>> {
+        let term = Term::from_field_text(self.fields.document, &document_key(source, path));
+        let mut opening: Option<Passage> = None;
+        for (place, segment) in self.searcher.segment_readers().iter().enumerate() {
+            let index = segment.inverted_index(term.field())?;
+            let Some(mut postings) = index.read_postings(&term, IndexRecordOption::Basic)? else { continue };
+            let mut entry = postings.doc();
+            while entry != TERMINATED {
+                // The entry of the document itself holds no passage.
+                if !segment.is_deleted(entry)
+                    && let Some(passage) = self.read(DocAddress::new(u32::try_from(place)?, entry))?
+                    && opening.as_ref().is_none_or(|opening| passage.ordinal < opening.ordinal)
+                {
+                    opening = Some(passage);
+                }
+                // Mostly the first one that is looked at.
+                if opening.as_ref().is_some_and(|opening| opening.ordinal == 0) {
+                    return Ok(opening);
+                }
+                entry = postings.advance();
+            }
+        }
+        Ok(opening)
     }
 
     /// Every passage, in no particular order.

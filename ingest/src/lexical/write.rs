@@ -35,6 +35,12 @@ pub(crate) struct DocumentState {
     pub(crate) validators: Validators,
 }
 
+/// A change that is written and not yet to be seen. Dropped, it has not happened.
+pub(crate) struct Prepared {
+    writer: IndexWriter,
+    size: Size,
+}
+
 impl Lexical {
     /// Takes documents out and puts passages in, in one commit.
     pub(crate) fn apply(
@@ -44,8 +50,13 @@ impl Lexical {
         gone: &[(&str, &str)],
         passages: &[Passage],
     ) -> anyhow::Result<()> {
+        self.finish(self.prepare(gone, passages)?, truth, recipe)
+    }
+
+    /// The same without the commit, while the truth is being written.
+    pub(crate) fn prepare(&self, gone: &[(&str, &str)], passages: &[Passage]) -> anyhow::Result<Prepared> {
         let before = self.stamp()?;
-        let mut writer = self.writer()?;
+        let writer = self.writer()?;
         let removed =
             gone.iter().map(|(source, path)| self.size(source, path)).sum::<anyhow::Result<Size>>()?;
         for (source, path) in gone {
@@ -58,6 +69,12 @@ impl Lexical {
             passages: (was.passages + added.passages).saturating_sub(removed.passages),
             documents: (was.documents + added.documents).saturating_sub(removed.documents),
         };
+        Ok(Prepared { writer, size })
+    }
+
+    /// Commits what was prepared, as the mirror of a version of the truth.
+    pub(crate) fn finish(&self, prepared: Prepared, truth: u64, recipe: &Recipe) -> anyhow::Result<()> {
+        let Prepared { mut writer, size } = prepared;
         self.commit(&mut writer, truth, recipe, size)?;
         Ok(writer.wait_merging_threads()?)
     }

@@ -23,10 +23,10 @@ pub(crate) struct Change {
 }
 
 /// A passage near a question.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Neighbour {
-    /// The passage's identity.
-    pub(crate) id: String,
+    /// Its row in the table.
+    pub(crate) row: u64,
     /// Cosine similarity, -1 to 1.
     pub(crate) similarity: f32,
 }

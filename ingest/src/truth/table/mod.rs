@@ -9,7 +9,7 @@ mod write;
 
 use std::sync::Arc;
 
-use arrow_array::{Float32Array, StringArray};
+use arrow_array::{Float32Array, StringArray, UInt64Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use futures::{FutureExt, TryStreamExt};
 use lancedb::index::Index;
@@ -24,6 +24,9 @@ use crate::recipe::Recipe;
 
 const TABLE: &str = "passages";
 const VECTOR_INDEX: &str = "vector_idx";
+
+/// The column in which LanceDB gives the number of a row.
+const ROW: &str = "_rowid";
 
 /// From this many rows on, an index beats reading every vector.
 const INDEX_FROM: usize = 8_192;
@@ -89,7 +92,8 @@ impl Truth {
         Ok(self.table.version().boxed().await?)
     }
 
-    /// The passages nearest to a vector among those that pass `filter` (SQL over the table's columns).
+    /// The passages nearest to a vector among those that pass `filter` (SQL over the table's columns), by their rows. With
+    /// an index their similarity is that of vectors rounded to 8 bits a number.
     ///
     /// # Errors
     /// When the table cannot be read, or has no vectors.
@@ -99,6 +103,7 @@ impl Truth {
         most: usize,
         filter: Option<String>,
     ) -> anyhow::Result<Vec<Neighbour>> {
+        // Rows are numbers of the index itself: nothing of the table is read.
         let mut query = self
             .table
             .query()
@@ -106,21 +111,37 @@ impl Truth {
             .column("vector")
             .distance_type(DistanceType::Cosine)
             .nprobes(NPROBES)?
-            .refine_factor(2)
             .limit(most)
-            .select(Select::columns(&["id", "_distance"]));
+            .with_row_id()
+            .select(Select::columns(&["_distance"]));
         if let Some(filter) = filter {
             query = query.only_if(filter);
         }
         let batches: Vec<_> = query.execute().boxed().await?.try_collect().await?;
         let mut found = Vec::new();
         for batch in &batches {
-            let ids = rows::column::<StringArray>(batch, "id")?;
+            let rows = rows::column::<UInt64Array>(batch, ROW)?;
             let distances = rows::column::<Float32Array>(batch, "_distance")?;
-            let near = ids.iter().zip(distances.iter()).filter_map(|(id, distance)| {
-                Some(Neighbour { id: id?.to_owned(), similarity: 1.0 - distance? })
-            });
-            found.extend(near);
+            let near = rows.iter().zip(distances.iter());
+            found.extend(
+                near.filter_map(|(row, distance)| Some(Neighbour { row: row?, similarity: 1.0 - distance? })),
+            );
+        }
+        Ok(found)
+    }
+
+    /// The identities of all passages with their rows, which hold for this version.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub(crate) async fn rows(&self) -> anyhow::Result<Vec<(String, u64)>> {
+        let query = self.table.query().select(Select::columns(&["id"])).with_row_id();
+        let mut batches = query.execute().boxed().await?;
+        let mut found = Vec::new();
+        while let Some(batch) = batches.try_next().await? {
+            let ids = rows::column::<StringArray>(&batch, "id")?;
+            let rows = rows::column::<UInt64Array>(&batch, ROW)?;
+            found.extend(ids.iter().zip(rows).filter_map(|(id, row)| Some((id?.to_owned(), row?))));
         }
         Ok(found)
     }

@@ -3,7 +3,8 @@
 //! The corpus is made by recombining the sections of a folder of documents; vectors are made by mixing embeddings of real
 //! passages, so that they spread as real ones do. Questions are asked at a fixed rate, each with its own embedding.
 //!
-//! usage: cargo bench --bench knowledge_load -- --corpus DIR [--sizes 1000,10000,100000] [--rate 50] [--seconds 20] [--keep DIR]
+//! usage: cargo bench --workspace --bench knowledge_load -- --corpus DIR --models DIR [--sizes 1000,10000,100000] [--rate 50]
+//! [--seconds 20] [--modes lexical,vector,hybrid] [--keep DIR]
 
 mod corpus;
 mod measure;
@@ -27,6 +28,9 @@ struct Args {
     /// How long they are asked
     #[arg(long, default_value_t = 20)]
     seconds: u32,
+    /// How to search; all modes unless named
+    #[arg(long, value_delimiter = ',')]
+    modes: Vec<String>,
     /// The folder of the embedding models
     #[arg(long, env = "KUBEWRIGHT_MODELS")]
     models: PathBuf,

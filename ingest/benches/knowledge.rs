@@ -32,7 +32,7 @@ criterion_main!(benches);
 
 fn documents(count: usize) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("knowledge");
+    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("../knowledge");
     let sections = corpus::sections(&built_in).expect("the built-in runbooks");
     for (name, text) in corpus::documents(&sections, count) {
         let path = folder.path().join(name);

@@ -37,6 +37,7 @@ pub(crate) async fn size(size: usize, args: &Args) -> anyhow::Result<()> {
     }
     let asking = tokio::process::Command::new(std::env::current_exe()?)
         .args(["--rate", &args.rate.to_string(), "--seconds", &args.seconds.to_string()])
+        .args(args.modes.iter().flat_map(|mode| ["--modes", mode]))
         .arg("--corpus")
         .arg(&args.corpus)
         .arg("--models")
@@ -77,7 +78,10 @@ pub(crate) async fn questions(folder: &Path, args: &Args) -> anyhow::Result<()> 
     let answered = started.elapsed().as_secs_f64() * 1e3;
     let size = folder.file_name().unwrap_or_default().display();
     println!("{size}: opened in {opened:.0} ms, first answer by words after {answered:.0} ms");
-    for mode in [Mode::Lexical, Mode::Vector, Mode::Hybrid] {
+    for mode in Mode::ALL
+        .into_iter()
+        .filter(|mode| args.modes.is_empty() || args.modes.iter().any(|name| name == mode.name()))
+    {
         ask(&base, mode, &sections, args).await?;
     }
     println!("{size}: resident memory {} MB", resident() / 1024);
@@ -98,22 +102,31 @@ async fn words(size: usize, folder: &Path, documents: &Path) -> anyhow::Result<(
     Ok(())
 }
 
-/// Asks at a fixed rate, whether answers come or not.
+/// Asks at a fixed rate, whether answers come or not. A latency counts from when the question was to be asked.
 async fn ask(base: &KnowledgeBase, mode: Mode, sections: &[String], args: &Args) -> anyhow::Result<()> {
-    let mut latencies = Histogram::<u64>::new(3)?;
-    let mut tick = tokio::time::interval(Duration::from_secs(1) / args.rate.max(1));
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
-    let mut answers = tokio::task::JoinSet::new();
     // Models and indexes are loaded by the first questions.
     for number in 0..WARM {
         base.search(&question(number, mode, sections)).await?;
     }
-    tick.reset();
-    for number in WARM..(args.rate * args.seconds + WARM) {
-        let planned = tick.tick().await;
+    let (send, mut asked) = tokio::sync::mpsc::unbounded_channel();
+    let (rate, last) = (args.rate.max(1), args.rate * args.seconds + WARM);
+    // The runtime's clock ticks in milliseconds, which are as long as some answers.
+    std::thread::spawn(move || {
+        let started = Instant::now();
+        for number in WARM..last {
+            let planned = started + Duration::from_secs(1) * (number - WARM) / rate;
+            std::thread::sleep(planned.saturating_duration_since(Instant::now()));
+            if send.send((number, planned)).is_err() {
+                break;
+            }
+        }
+    });
+    let mut answers = tokio::task::JoinSet::new();
+    while let Some((number, planned)) = asked.recv().await {
         let (base, request) = (base.clone(), question(number, mode, sections));
         answers.spawn(async move { base.search(&request).await.map(|_| planned.elapsed()) });
     }
+    let mut latencies = Histogram::<u64>::new(3)?;
     while let Some(answer) = answers.join_next().await {
         latencies.record(u64::try_from(answer??.as_micros())?)?;
     }
