@@ -16,12 +16,16 @@ mod metric;
 mod missing;
 mod node;
 mod pod;
+mod quota;
 mod repair;
 mod replica_set;
+mod scheduling;
 mod service;
+mod service_account;
 mod stateful_set;
 
 pub(super) use change::{code as change_code, describe as describe_change};
+pub(super) use scheduling::CODES as SCHEDULING;
 
 use super::finding::Finding;
 use super::index::Index;
@@ -30,7 +34,7 @@ use crate::incident::Execution;
 /// Everything abnormal in a Snapshot, in no particular order.
 #[must_use]
 pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
-    let analyzers: [fn(&Index<'_>) -> Vec<Finding>; 14] = [
+    let analyzers: [fn(&Index<'_>) -> Vec<Finding>; 17] = [
         pod::findings,
         config::findings,
         deployment::findings,
@@ -42,6 +46,9 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
         autoscaler::findings,
         node::findings,
         claim::findings,
+        scheduling::findings,
+        service_account::findings,
+        quota::findings,
         log::findings,
         metric::findings,
         alert::findings,
