@@ -42,6 +42,9 @@ causes! {
     QUOTA_EXCEEDED = "quota.exceeded", 0.90, Mechanism, "A ResourceQuota refuses pods.";
     WEBHOOK_FAILED = "admission.webhook_failed", 0.90, Mechanism, "An admission webhook that cannot be called refuses pods.";
     SELECTOR_MISMATCH = "service.selector_mismatch", 0.88, Mechanism, "The selector of a Service matches no pod.";
+    PORT_MISMATCH = "service.port_mismatch", 0.88, Mechanism, "A Service forwards to a port or protocol that its pods do not serve.";
+    WRONG_ADDRESS = "dependency.wrong_address", 0.87, Mechanism, "A program is told the address of a Service that does not exist or does not have the port.";
+    PROBE_MISCONFIGURED = "probe.misconfigured", 0.88, Mechanism, "A probe asks in a way that the program cannot answer.";
     NODE_NOT_READY = "node.not_ready", 0.85, Mechanism, "A node does not work, and what runs on it fails.";
     AUTOSCALER_TARGET = "scaling.target_missing", 0.85, Mechanism, "An autoscaler points at a workload that does not exist.";
     CLAIM_PENDING = "storage.claim_pending", 0.85, Mechanism, "A volume claim is not bound, so its pods cannot start.";

@@ -3,6 +3,7 @@
 //! They report only what is wrong or unusual now. What healthy clusters also show gives nothing: restarts that lie back,
 //! completed jobs, zero replicas on purpose, conditions whose `True` means health.
 
+mod address;
 mod alert;
 mod autoscaler;
 mod change;
@@ -19,6 +20,7 @@ mod pod;
 mod quota;
 mod repair;
 mod replica_set;
+mod route;
 mod scheduling;
 mod service;
 mod service_account;
@@ -34,7 +36,7 @@ use crate::incident::Execution;
 /// Everything abnormal in a Snapshot, in no particular order.
 #[must_use]
 pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
-    let analyzers: [fn(&Index<'_>) -> Vec<Finding>; 17] = [
+    let analyzers: [fn(&Index<'_>) -> Vec<Finding>; 19] = [
         pod::findings,
         config::findings,
         deployment::findings,
@@ -43,6 +45,8 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
         daemon_set::findings,
         job::findings,
         service::findings,
+        route::findings,
+        address::findings,
         autoscaler::findings,
         node::findings,
         claim::findings,

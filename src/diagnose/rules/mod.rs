@@ -25,7 +25,7 @@ use super::facts::Facts;
 
 /// What every rule proposes.
 pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
-    let rules: [fn(&Facts<'_>) -> Vec<Candidate>; 13] = [
+    let rules: [fn(&Facts<'_>) -> Vec<Candidate>; 15] = [
         memory::exhausted,
         image::pull_failed,
         config::missing,
@@ -39,6 +39,8 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         job::failed,
         admission::refused,
         service::selects_nothing,
+        service::misrouted,
+        service::wrongly_addressed,
     ];
     rules.iter().flat_map(|rule| rule(facts)).collect()
 }
