@@ -87,6 +87,16 @@ codes! {
     SERVICE_UNREACHABLE = "service.unreachable", Object, 0.8, "Connections to a Service fail.";
     CALLED_PORT_UNSERVED = "env.address.port_unserved", Object, 0.7, "A program is told a port that the Service does not have.";
     CALLED_NAME_UNKNOWN = "env.address.name_unknown", Object, 0.7, "A program is told the name of a Service that does not exist.";
+    KUBELET_DOWN = "node.service.kubelet_down", Object, 0.95, "The kubelet of a node is not running.";
+    RUNTIME_DOWN = "node.service.runtime_down", Object, 0.95, "The container runtime of a node is not running.";
+    PROXY_DOWN = "node.service.proxy_down", Object, 0.95, "kube-proxy of a node is not running.";
+    SCHEDULER_DOWN = "node.service.scheduler_down", Object, 0.95, "The scheduler is not running, and no other stands in for it.";
+    NODE_SERVICE_DOWN = "node.service.down", Object, 0.85, "Another service of a node is not running.";
+    NOT_SCHEDULED = "pod.not_scheduled", Object, 0.85, "No scheduler has looked at a pod.";
+    ALERT_LATENCY = "alert.latency", Alert, 0.6, "An alert says that answers are slow.";
+    ALERT_CPU = "alert.cpu", Alert, 0.6, "An alert says that CPU runs out.";
+    ALERT_NETWORK = "alert.network", Alert, 0.6, "An alert says that a network loses or delays.";
+    ALERT_NODE_NETWORK = "alert.node_network", Alert, 0.7, "An alert says that the network of a node loses or delays.";
     NOT_READY = "pod.not_ready", Object, 0.6, "A pod runs and is not Ready.";
     TERMINATING_STUCK = "pod.terminating_stuck", Object, 0.5, "A pod is being deleted for longer than its grace period.";
     EVICTED = "pod.evicted", Object, 0.6, "A node threw a pod out to save itself.";

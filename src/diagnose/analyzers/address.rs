@@ -101,7 +101,7 @@ fn unknown(
         address.host, variable.name
     );
     let finding = Finding::new(codes::CALLED_NAME_UNKNOWN, workload.clone(), statement);
-    let finding = if near.is_some() { finding.strength(0.85) } else { finding.strength(0.45) };
+    let finding = if near.is_some() { finding.strength(0.85) } else { finding.strength(0.3) };
     Some(named(finding, variable, &service).field("near", near.unwrap_or_default()))
 }
 

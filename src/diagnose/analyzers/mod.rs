@@ -12,10 +12,12 @@ mod config;
 mod daemon_set;
 mod deployment;
 mod job;
+mod load;
 mod log;
 mod metric;
 mod missing;
 mod node;
+mod node_service;
 mod pod;
 mod quota;
 mod repair;
@@ -36,7 +38,7 @@ use crate::incident::Execution;
 /// Everything abnormal in a Snapshot, in no particular order.
 #[must_use]
 pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
-    let analyzers: [fn(&Index<'_>) -> Vec<Finding>; 19] = [
+    let analyzers: [fn(&Index<'_>) -> Vec<Finding>; 21] = [
         pod::findings,
         config::findings,
         deployment::findings,
@@ -49,6 +51,8 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
         address::findings,
         autoscaler::findings,
         node::findings,
+        node_service::findings,
+        load::findings,
         claim::findings,
         scheduling::findings,
         service_account::findings,

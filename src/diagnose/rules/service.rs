@@ -90,9 +90,11 @@ fn addressed(facts: &Facts<'_>, service: &ObjectRef, pieces: &[&Evidence]) -> Ve
         return vec![candidate.because(pieces.iter().copied()).because(shown).explaining(wrong)];
     }
     let misspelt = |piece: &Evidence| piece.fields.contains_key("near") || exists;
-    let of_caller = pieces
-        .iter()
-        .filter(|piece| suffers(&piece.object) || !shown.is_empty() || piece.fields.contains_key("near"));
+    // Programs often name Services that an installation goes without: by itself that is no cause. Where a quota keeps the
+    // Service from existing, the quota is.
+    let refused = facts.with(&[codes::QUOTA_LEAVES_NO_ROOM]);
+    let refused = refused.into_iter().any(|piece| piece.fields.get("absent") == Some(&service.to_string()));
+    let of_caller = pieces.iter().filter(|piece| !refused && (!shown.is_empty() || misspelt(piece)));
     let candidates = of_caller.map(|piece| {
         let object = if misspelt(piece) { piece.object.clone() } else { service.clone() };
         let sure = if suffers(&piece.object) || !shown.is_empty() { 1.03 } else { 0.8 };

@@ -43,6 +43,9 @@ pub(super) fn finding(
         .field("reason", reason)
 }
 
+/// Official images of Docker Hub are public: where one is refused, it does not exist.
+const PUBLIC: &str = "docker.io/library/";
+
 fn classify(message: &str, event: &str) -> Code {
     let texts = [message, event].map(str::to_ascii_lowercase);
     let says = |words: &[&str]| texts.iter().any(|text| words.iter().any(|word| text.contains(word)));
@@ -70,6 +73,9 @@ fn classify(message: &str, event: &str) -> Code {
         "insufficient_scope",
         "access denied",
     ]) {
+        if says(&[PUBLIC]) {
+            return codes::IMAGE_NOT_FOUND;
+        }
         codes::IMAGE_UNAUTHORIZED
     } else if says(&["not found", "manifest unknown", "404", "no match for platform", "does not exist"]) {
         codes::IMAGE_NOT_FOUND
