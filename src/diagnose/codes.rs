@@ -43,6 +43,7 @@ codes! {
     IMAGE_NOT_FOUND = "pod.image.not_found", Object, 0.95, "The registry does not know the image or its tag.";
     IMAGE_UNAUTHORIZED = "pod.image.unauthorized", Object, 0.95, "The registry refuses the credentials, or asks for some.";
     IMAGE_REGISTRY_UNREACHABLE = "pod.image.registry_unreachable", Object, 0.9, "The registry cannot be reached.";
+    IMAGE_REGISTRY_NAME = "pod.image.registry_name_unknown", Object, 0.95, "The host name of the registry cannot be resolved.";
     IMAGE_INVALID_NAME = "pod.image.invalid_name", Object, 0.95, "The image reference cannot be parsed.";
     IMAGE_PULL_FAILED = "pod.image.pull_failed", Object, 0.9, "The image cannot be pulled, for a reason that is not told apart further.";
     UNSCHEDULABLE = "pod.unschedulable", Object, 0.85, "The scheduler finds no node for a pod.";
@@ -101,6 +102,7 @@ codes! {
     TERMINATING_STUCK = "pod.terminating_stuck", Object, 0.5, "A pod is being deleted for longer than its grace period.";
     EVICTED = "pod.evicted", Object, 0.6, "A node threw a pod out to save itself.";
     ON_BAD_NODE = "pod.on_unhealthy_node", Object, 0.7, "A pod sits on a node that is not Ready.";
+    SANDBOX_FAILED = "pod.sandbox_failed", Event, 0.8, "The sandbox of a pod (its network and namespaces) cannot be made.";
     MOUNT_FAILED = "pod.volume.mount_failed", Event, 0.8, "A volume of a pod cannot be attached or mounted.";
     READINESS_FAILING = "pod.probe.readiness_failing", Event, 0.6, "The readiness probe of a container fails.";
     LIVENESS_FAILING = "pod.probe.liveness_failing", Event, 0.7, "The liveness probe of a container fails, so the kubelet kills it.";
