@@ -19,7 +19,7 @@ struct Calls(BTreeMap<ObjectRef, BTreeSet<ObjectRef>>);
 /// slow ones lead to, or the node that most of the deepest ones run on.
 pub(super) fn slow(facts: &Facts<'_>) -> Vec<Candidate> {
     let calls = Calls::of(facts);
-    let slow = facts.by_workload(&[codes::ALERT_LATENCY, codes::METRIC_LATENCY]);
+    let slow = by_program(facts, &[codes::ALERT_LATENCY, codes::METRIC_LATENCY]);
     let saturated = saturated(facts, &slow, &calls);
     if !saturated.is_empty() {
         return saturated;
@@ -27,10 +27,21 @@ pub(super) fn slow(facts: &Facts<'_>) -> Vec<Candidate> {
     degraded(facts, &slow, &calls)
 }
 
+/// Evidence by workload; what is about a Service is about the one workload behind it.
+fn by_program<'a>(facts: &Facts<'a>, codes: &[codes::Code]) -> Slow<'a> {
+    let mut found = Slow::new();
+    for (object, evidence) in facts.by_workload(codes) {
+        let behind = facts.index.behind(&object);
+        let program = if behind.len() == 1 { behind.into_iter().next() } else { None };
+        found.entry(program.unwrap_or(object)).or_default().extend(evidence);
+    }
+    found
+}
+
 type Slow<'a> = BTreeMap<ObjectRef, Vec<&'a Evidence>>;
 
 fn saturated(facts: &Facts<'_>, slow: &Slow<'_>, calls: &Calls) -> Vec<Candidate> {
-    let busy = facts.by_workload(&[codes::ALERT_CPU, codes::METRIC_THROTTLING]);
+    let busy = by_program(facts, &[codes::ALERT_CPU, codes::METRIC_THROTTLING]);
     let candidates = busy.into_iter().filter_map(|(workload, evidence)| {
         let callers =
             slow.keys().filter(|caller| **caller == workload || calls.reach(caller).contains(&workload));
