@@ -10,7 +10,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use jiff::{SignedDuration, Timestamp};
 use kubewright::diagnose::diagnose;
 use kubewright::incident::{ObjectRef, Scope};
-use kubewright::observe::{Change, ChangeKind, FieldChange, LogExcerpt, Objects, Snapshot};
+use kubewright::observe::{Change, ChangeKind, FieldChange, LogExcerpt, Objects, Recorded, Snapshot};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -103,6 +103,7 @@ fn namespace(pods: usize) -> Snapshot {
         log_patterns: Vec::new(),
         readings: Vec::new(),
         gaps: Vec::new(),
+        recorded: Recorded::default(),
     };
     for number in 0..pods.div_ceil(REPLICAS) {
         deployment(&mut snapshot, &format!("app-{number}"), REPLICAS.min(pods));

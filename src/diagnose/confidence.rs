@@ -42,6 +42,12 @@ causes! {
     QUOTA_EXCEEDED = "quota.exceeded", 0.90, Mechanism, "A ResourceQuota refuses pods.";
     WEBHOOK_FAILED = "admission.webhook_failed", 0.90, Mechanism, "An admission webhook that cannot be called refuses pods.";
     SELECTOR_MISMATCH = "service.selector_mismatch", 0.88, Mechanism, "The selector of a Service matches no pod.";
+    PORT_MISMATCH = "service.port_mismatch", 0.88, Mechanism, "A Service forwards to a port or protocol that its pods do not serve.";
+    WRONG_ADDRESS = "dependency.wrong_address", 0.87, Mechanism, "A program is told the address of a Service that does not exist or does not have the port.";
+    PROBE_MISCONFIGURED = "probe.misconfigured", 0.88, Mechanism, "A probe asks in a way that the program cannot answer.";
+    COMPONENT_DOWN = "node.component_down", 0.92, Mechanism, "A service that a node or the control plane needs is not running.";
+    CPU_SATURATED = "cpu.saturated", 0.80, Mechanism, "A program gets less CPU than it needs.";
+    NETWORK_DEGRADED = "network.degraded", 0.62, Symptom, "Traffic of a node or a program is delayed or lost.";
     NODE_NOT_READY = "node.not_ready", 0.85, Mechanism, "A node does not work, and what runs on it fails.";
     AUTOSCALER_TARGET = "scaling.target_missing", 0.85, Mechanism, "An autoscaler points at a workload that does not exist.";
     CLAIM_PENDING = "storage.claim_pending", 0.85, Mechanism, "A volume claim is not bound, so its pods cannot start.";

@@ -69,6 +69,14 @@ impl<'a> Facts<'a> {
         found.into_iter().any(|piece| is_trouble(piece) && !piece.code.starts_with("log."))
     }
 
+    /// Whether something other than load, latency and logs says that the workload is in trouble.
+    #[must_use]
+    pub fn in_trouble_beyond_load(&self, workload: &ObjectRef) -> bool {
+        let found = self.by_workload.get(workload).into_iter().flatten();
+        let said = |prefix: &str, piece: &Evidence| piece.code.starts_with(prefix);
+        found.into_iter().any(|piece| is_trouble(piece) && !said("log.", piece) && !said("metric.", piece))
+    }
+
     /// Whether anything says that something is wrong, other than the alert that asks. Programs that work complain in their
     /// logs now and then; what they say counts where something else is wrong as well.
     #[must_use]

@@ -16,6 +16,7 @@ pub mod mask;
 mod onset;
 mod ranking;
 mod rules;
+mod schedule;
 #[cfg(test)]
 mod tests;
 mod visibility;

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::{Diagnosis, diagnose};
 use crate::incident::{Evidence, Fingerprint, ObjectRef, Scope, Severity, Signal, SignalSource, SignalState};
 use crate::observe::{
-    Change, ChangeKind, FieldChange, KeyedObject, LogExcerpt, Objects, Reading, ReadingKind, Snapshot,
+    Change, ChangeKind, FieldChange, KeyedObject, LogExcerpt, Objects, Reading, ReadingKind, Recorded,
+    Snapshot,
 };
 
 /// The moment of every snapshot.
@@ -47,6 +48,7 @@ impl World {
                 log_patterns: Vec::new(),
                 readings: Vec::new(),
                 gaps: Vec::new(),
+                recorded: Recorded::default(),
             },
         }
     }

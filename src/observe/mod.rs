@@ -9,6 +9,7 @@ mod cluster;
 mod collect;
 mod dependencies;
 mod directory;
+mod dump;
 mod error;
 mod gaps;
 mod http;
@@ -23,6 +24,7 @@ mod promql;
 mod read;
 mod read_error;
 mod readings;
+mod recorded;
 mod references;
 mod revisions;
 mod series;
@@ -34,6 +36,7 @@ mod text;
 mod tests;
 
 pub use directory::Directory;
+pub use dump::{DumpError, DumpLimits, DumpRequest, read_dump};
 pub use error::ObserveError;
 pub use log_query::{LogAnswer, LogLine};
 pub use loki::Loki;
@@ -45,6 +48,10 @@ pub use read::{
     WorkloadRevision, age,
 };
 pub use read_error::{ConnectionFailure, ReadError};
+pub use recorded::{
+    AlertValue, Allocated, Connectivity, ConnectivityCheck, ConnectivityResult, Dependency, LogSummary,
+    LogSummaryPattern, Manifest, NodeDetail, NodeLease, NodePod, NodeService, Recorded,
+};
 pub use series::{MetricInfo, Ranged, Series, Span};
 pub use snapshot::{
     Change, ChangeKind, FieldChange, KeyedObject, LogExcerpt, LogPattern, Objects, Reading, ReadingKind,

@@ -1,6 +1,7 @@
 //! A Snapshot without what somebody may not see.
 
 use kube::ResourceExt;
+use serde_json::Value;
 
 use super::{Objects, Snapshot};
 use crate::incident::{Gap, ObjectRef};
@@ -17,6 +18,7 @@ impl Snapshot {
         self.log_patterns.retain(|pattern| passes(&pattern.namespace) && seen(&pattern.source));
         self.readings.retain(|reading| seen(&reading.object));
         self.signals.retain(|signal| signal.scope.namespace.as_deref().is_none_or(&passes));
+        self.recorded.retain_namespaces(&passes);
         let left_out = before - self.size();
         if left_out > 0 {
             self.gaps.push(Gap {
@@ -67,6 +69,17 @@ fn retain(objects: &mut Objects, passes: &impl Fn(&str) -> bool) {
         disruption_budgets,
         service_accounts,
         events,
+        endpoints,
+        roles,
+        role_bindings,
+        cluster_roles: _,
+        cluster_role_bindings: _,
+        validating_webhooks: _,
+        mutating_webhooks: _,
+        namespaces,
+        priority_classes: _,
+        runtime_classes: _,
+        others,
     } = objects;
     of(pods, passes);
     of(deployments, passes);
@@ -87,6 +100,11 @@ fn retain(objects: &mut Objects, passes: &impl Fn(&str) -> bool) {
     of(limit_ranges, passes);
     of(disruption_budgets, passes);
     of(service_accounts, passes);
+    of(endpoints, passes);
+    of(roles, passes);
+    of(role_bindings, passes);
+    namespaces.retain(|namespace| passes(&namespace.name_any()));
+    others.retain(|object| object.pointer("/metadata/namespace").and_then(Value::as_str).is_none_or(passes));
     // An Event lives in its object's namespace; those about cluster-wide objects are in `default`.
     events.retain(|event| event.involved_object.namespace.as_deref().is_none_or(passes));
 }
@@ -97,7 +115,7 @@ mod tests {
     use k8s_openapi::api::core::v1::{Node, Pod};
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-    use super::super::{KeyedObject, LogExcerpt, Objects, Snapshot};
+    use super::super::{KeyedObject, LogExcerpt, Objects, Recorded, Snapshot};
     use crate::incident::{ObjectRef, Scope};
 
     fn pod(namespace: &str) -> Pod {
@@ -144,6 +162,7 @@ mod tests {
             log_patterns: Vec::new(),
             readings: Vec::new(),
             gaps: Vec::new(),
+            recorded: Recorded::default(),
         }
     }
 

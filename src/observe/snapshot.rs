@@ -1,18 +1,27 @@
 //! What is known of the world about one scope at one time, as plain data that can be stored and replayed.
 
 use jiff::Timestamp;
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
+};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{
-    Event, LimitRange, Node, PersistentVolume, PersistentVolumeClaim, Pod, ResourceQuota, Service,
-    ServiceAccount,
+    Endpoints, Event, LimitRange, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod,
+    ResourceQuota, Service, ServiceAccount,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
+use k8s_openapi::api::node::v1::RuntimeClass;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
+use k8s_openapi::api::scheduling::v1::PriorityClass;
 use k8s_openapi::api::storage::v1::StorageClass;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::recorded::Recorded;
 
 use crate::incident::{Gap, ObjectRef, Scope, Signal};
 
@@ -42,6 +51,9 @@ pub struct Snapshot {
     pub readings: Vec<Reading>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
+    /// What was noted beside the objects: which resources were asked for, and what only some collectors bring.
+    #[serde(default, skip_serializing_if = "Recorded::is_empty")]
+    pub recorded: Recorded,
 }
 
 /// Kubernetes objects by kind. `managedFields` are dropped; ConfigMaps and Secrets are only names and keys.
@@ -94,6 +106,39 @@ pub struct Objects {
     pub service_accounts: Vec<ServiceAccount>,
     /// Events.
     pub events: Vec<Event>,
+    /// Endpoints, the older kind beside EndpointSlices.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<Endpoints>,
+    /// Roles.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<Role>,
+    /// RoleBindings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub role_bindings: Vec<RoleBinding>,
+    /// ClusterRoles.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cluster_roles: Vec<ClusterRole>,
+    /// ClusterRoleBindings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cluster_role_bindings: Vec<ClusterRoleBinding>,
+    /// ValidatingWebhookConfigurations.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub validating_webhooks: Vec<ValidatingWebhookConfiguration>,
+    /// MutatingWebhookConfigurations.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mutating_webhooks: Vec<MutatingWebhookConfiguration>,
+    /// Namespaces.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub namespaces: Vec<Namespace>,
+    /// PriorityClasses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub priority_classes: Vec<PriorityClass>,
+    /// RuntimeClasses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runtime_classes: Vec<RuntimeClass>,
+    /// Objects of the Gateway API and of kinds that are not built in, as they came; at most a few thousand.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Value>,
 }
 
 impl Objects {
@@ -124,6 +169,17 @@ impl Objects {
             self.disruption_budgets.len(),
             self.service_accounts.len(),
             self.events.len(),
+            self.endpoints.len(),
+            self.roles.len(),
+            self.role_bindings.len(),
+            self.cluster_roles.len(),
+            self.cluster_role_bindings.len(),
+            self.validating_webhooks.len(),
+            self.mutating_webhooks.len(),
+            self.namespaces.len(),
+            self.priority_classes.len(),
+            self.runtime_classes.len(),
+            self.others.len(),
         ]
         .iter()
         .sum()

@@ -29,7 +29,6 @@ mod policy_input;
 mod preview;
 mod prior;
 mod proposal;
-mod quantity;
 mod reconcile;
 mod record;
 mod recursion;

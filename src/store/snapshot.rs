@@ -89,7 +89,7 @@ fn gap(what: &str, size: usize, limit: usize) -> Gap {
 mod tests {
     use super::*;
     use crate::incident::Scope;
-    use crate::observe::LogExcerpt;
+    use crate::observe::{LogExcerpt, Recorded};
 
     fn snapshot(log_bytes: usize) -> Snapshot {
         let text = "x".repeat(log_bytes);
@@ -106,6 +106,7 @@ mod tests {
             log_patterns: Vec::new(),
             readings: Vec::new(),
             gaps: Vec::new(),
+            recorded: Recorded::default(),
         }
     }
 

@@ -6,6 +6,7 @@ use super::replica_set::refusal;
 use crate::diagnose::codes;
 use crate::diagnose::finding::Finding;
 use crate::diagnose::index::{Index, object_ref};
+use crate::incident::ObjectRef;
 
 pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     let deployments = index.snapshot.objects.deployments.iter();
@@ -45,6 +46,18 @@ fn stuck(deployment: &Deployment) -> Option<Finding> {
 
 fn refused(index: &Index<'_>, deployment: &Deployment) -> Option<Finding> {
     let condition = condition(deployment, "ReplicaFailure", "True")?;
-    let message = condition.message.as_deref().unwrap_or_default();
-    Some(refusal(index, &object_ref(deployment), message).at(since(condition)))
+    let name = object_ref(deployment);
+    let stated = condition.message.as_deref().filter(|message| !message.is_empty());
+    let message = stated.or_else(|| newest_refusal(index, &name)).unwrap_or_default();
+    Some(refusal(index, &name, message).at(since(condition)))
+}
+
+/// What the API server told the Deployment's ReplicaSets last when they tried to create a pod.
+fn newest_refusal<'a>(index: &Index<'a>, deployment: &ObjectRef) -> Option<&'a str> {
+    let sets = index.snapshot.objects.replica_sets.iter().map(object_ref);
+    let own = sets.filter(|set| index.workload_of(set) == *deployment);
+    let refusals = own.flat_map(|set| index.events(&set).collect::<Vec<_>>());
+    let refusals = refusals.filter(|event| event.reason.as_deref() == Some("FailedCreate"));
+    let newest = refusals.max_by_key(|event| event.last_timestamp.as_ref().map(|time| time.0))?;
+    newest.message.as_deref()
 }

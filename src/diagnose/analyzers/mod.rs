@@ -3,6 +3,7 @@
 //! They report only what is wrong or unusual now. What healthy clusters also show gives nothing: restarts that lie back,
 //! completed jobs, zero replicas on purpose, conditions whose `True` means health.
 
+mod address;
 mod alert;
 mod autoscaler;
 mod change;
@@ -11,17 +12,24 @@ mod config;
 mod daemon_set;
 mod deployment;
 mod job;
+mod load;
 mod log;
 mod metric;
 mod missing;
 mod node;
+mod node_service;
 mod pod;
+mod quota;
 mod repair;
 mod replica_set;
+mod route;
+mod scheduling;
 mod service;
+mod service_account;
 mod stateful_set;
 
 pub(super) use change::{code as change_code, describe as describe_change};
+pub(super) use scheduling::CODES as SCHEDULING;
 
 use super::finding::Finding;
 use super::index::Index;
@@ -30,7 +38,7 @@ use crate::incident::Execution;
 /// Everything abnormal in a Snapshot, in no particular order.
 #[must_use]
 pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
-    let analyzers: [fn(&Index<'_>) -> Vec<Finding>; 14] = [
+    let analyzers: [fn(&Index<'_>) -> Vec<Finding>; 21] = [
         pod::findings,
         config::findings,
         deployment::findings,
@@ -39,9 +47,16 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
         daemon_set::findings,
         job::findings,
         service::findings,
+        route::findings,
+        address::findings,
         autoscaler::findings,
         node::findings,
+        node_service::findings,
+        load::findings,
         claim::findings,
+        scheduling::findings,
+        service_account::findings,
+        quota::findings,
         log::findings,
         metric::findings,
         alert::findings,

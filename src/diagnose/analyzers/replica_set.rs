@@ -54,7 +54,7 @@ fn from_event(index: &Index<'_>, event: &Event) -> Option<Finding> {
 /// Says why a controller was refused. A quota or a webhook's Service that the message names is what it is about.
 pub(super) fn refusal(index: &Index<'_>, controller: &ObjectRef, message: &str) -> Finding {
     let workload = index.workload_of(controller);
-    let finding = quota(controller, message).or_else(|| webhook(controller, message));
+    let finding = quota(controller, message).or_else(|| webhook(index, controller, message));
     let other = || {
         Finding::new(
             codes::CREATE_PODS_FAILED,
@@ -80,14 +80,32 @@ fn quota(controller: &ObjectRef, message: &str) -> Option<Finding> {
     )
 }
 
-fn webhook(controller: &ObjectRef, message: &str) -> Option<Finding> {
+/// A webhook that cannot be called is about the configuration that names a Service which does not exist, else about the
+/// Service.
+fn webhook(index: &Index<'_>, controller: &ObjectRef, message: &str) -> Option<Finding> {
     let webhook = WEBHOOK.as_ref()?.captures(message)?.get(1)?.as_str();
     let host = WEBHOOK_HOST.as_ref()?.captures(message).and_then(|found| found.get(1));
     let service = host.and_then(|host| host.as_str().split_once('.'));
-    let object = service.map(|(name, namespace)| ObjectRef::new("Service", namespace, name));
+    let service = service.map(|(name, namespace)| ObjectRef::new("Service", namespace, name));
+    let exists = service.as_ref().is_some_and(|service| index.service(service).is_some());
+    let object = configuration(index, webhook).filter(|_| !exists).or(service);
     let statement =
         format!("Pods of {controller} are refused because webhook {webhook} cannot be called: {message}");
     let finding =
         Finding::new(codes::WEBHOOK_FAILED, object.unwrap_or_else(|| controller.clone()), statement);
     Some(finding.field("webhook", webhook).field("workload_namespace", &controller.namespace))
+}
+
+/// The configuration that has the webhook.
+fn configuration(index: &Index<'_>, webhook: &str) -> Option<ObjectRef> {
+    let objects = &index.snapshot.objects;
+    let validating = objects
+        .validating_webhooks
+        .iter()
+        .filter(|found| found.webhooks.iter().flatten().any(|own| own.name == webhook));
+    let mutating = objects
+        .mutating_webhooks
+        .iter()
+        .filter(|found| found.webhooks.iter().flatten().any(|own| own.name == webhook));
+    validating.map(object_ref).chain(mutating.map(object_ref)).next()
 }

@@ -66,7 +66,7 @@ impl<'a> Index<'a> {
             events_of: HashMap::new(),
             service_by_address: services::service_addresses(&objects.services),
             pod_by_address: services::pod_addresses(&objects.pods),
-            ready_endpoints: services::ready_endpoints(&objects.endpoint_slices),
+            ready_endpoints: services::ready_endpoints(&objects.endpoint_slices, &objects.endpoints),
             config: references::known(objects),
             calls: BTreeMap::new(),
         };

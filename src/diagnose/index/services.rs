@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::{Endpoints, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
 use super::{Index, namespace_of, object_ref};
@@ -105,12 +105,23 @@ pub(super) fn pod_addresses(pods: &[Pod]) -> HashMap<&str, ObjectRef> {
     own.filter_map(|pod| Some((pod.status.as_ref()?.pod_ip.as_deref()?, object_ref(pod)))).collect()
 }
 
-pub(super) fn ready_endpoints(slices: &[EndpointSlice]) -> HashMap<ObjectRef, usize> {
+/// Ready endpoints by Service: from slices, and from the older kind where a Service has none.
+pub(super) fn ready_endpoints(slices: &[EndpointSlice], older: &[Endpoints]) -> HashMap<ObjectRef, usize> {
     let mut ready: HashMap<_, usize> = HashMap::new();
+    let sliced: BTreeSet<_> = slices.iter().filter_map(service_of).collect();
+    for endpoints in older {
+        let service = ObjectRef::new(
+            "Service",
+            namespace_of(&endpoints.metadata),
+            endpoints.metadata.name.as_deref().unwrap_or_default(),
+        );
+        if !sliced.contains(&service) {
+            let subsets = endpoints.subsets.iter().flatten();
+            ready.insert(service, subsets.map(|subset| subset.addresses.iter().flatten().count()).sum());
+        }
+    }
     for slice in slices {
-        let labels = slice.metadata.labels.as_ref();
-        let Some(name) = labels.and_then(|labels| labels.get("kubernetes.io/service-name")) else { continue };
-        let service = ObjectRef::new("Service", namespace_of(&slice.metadata), name);
+        let Some(service) = service_of(slice) else { continue };
         // The API says: an endpoint whose readiness is unknown counts as ready.
         let endpoints = slice.endpoints.iter().flatten();
         let is_ready = endpoints.filter(|endpoint| {
@@ -119,4 +130,9 @@ pub(super) fn ready_endpoints(slices: &[EndpointSlice]) -> HashMap<ObjectRef, us
         *ready.entry(service).or_default() += is_ready.count();
     }
     ready
+}
+
+fn service_of(slice: &EndpointSlice) -> Option<ObjectRef> {
+    let name = slice.metadata.labels.as_ref()?.get("kubernetes.io/service-name")?;
+    Some(ObjectRef::new("Service", namespace_of(&slice.metadata), name))
 }

@@ -8,10 +8,12 @@ use crate::diagnose::confidence::{self, Cause};
 use crate::diagnose::facts::Facts;
 use crate::incident::{Evidence, ObjectRef};
 
-/// `quota.exceeded` about the ResourceQuota; `admission.webhook_failed` about the webhook's Service; anything else that is
-/// refused is about the workload.
+/// `quota.exceeded` about the ResourceQuota; `admission.webhook_failed` about the webhook's Service; a ServiceAccount that
+/// is missing is at fault itself; anything else that is refused is about the workload.
 pub(super) fn refused(facts: &Facts<'_>) -> Vec<Candidate> {
     let causes = [
+        (codes::SERVICE_ACCOUNT_MISSING, confidence::CREATION_REFUSED),
+        (codes::QUOTA_LEAVES_NO_ROOM, confidence::QUOTA_EXCEEDED),
         (codes::QUOTA_EXCEEDED, confidence::QUOTA_EXCEEDED),
         (codes::WEBHOOK_FAILED, confidence::WEBHOOK_FAILED),
         (codes::CREATE_PODS_FAILED, confidence::CREATION_REFUSED),

@@ -38,7 +38,22 @@ pub(super) fn fails(facts: &Facts<'_>) -> Vec<Candidate> {
     let mut found: Vec<_> =
         collect(facts).iter().filter_map(|complaints| candidate(facts, complaints)).collect();
     found.extend(forbidden(facts));
+    found.extend(switched_off(facts));
     found
+}
+
+/// Workloads without replicas whose Service was seen not to answer, whether or not a caller complains.
+fn switched_off(facts: &Facts<'_>) -> Vec<Candidate> {
+    let unreachable: Vec<_> = facts.with(&[codes::SERVICE_UNREACHABLE]).collect();
+    let found = facts.with(&[codes::SCALED_TO_ZERO]).filter_map(|piece| {
+        let service =
+            ObjectRef::new("Service", piece.object.namespace.as_str(), piece.fields.get("service")?);
+        let failed = unreachable.iter().find(|failed| failed.object == service)?;
+        let statement = format!("{} wants 0 replicas, and connections to {service} fail.", piece.object);
+        let candidate = Candidate::new(confidence::SCALED_TO_ZERO, piece.object.clone(), statement);
+        Some(candidate.because([piece, failed]).explaining(facts.graph.sources(&service, EdgeKind::Calls)))
+    });
+    found.collect()
 }
 
 /// The dependency that a complaint names.

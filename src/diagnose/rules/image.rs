@@ -12,6 +12,7 @@ pub(super) const PULLS: &[Code] = &[
     codes::IMAGE_NOT_FOUND,
     codes::IMAGE_UNAUTHORIZED,
     codes::IMAGE_REGISTRY_UNREACHABLE,
+    codes::IMAGE_REGISTRY_NAME,
     codes::IMAGE_INVALID_NAME,
     codes::IMAGE_PULL_FAILED,
 ];
@@ -39,6 +40,7 @@ fn candidate(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) ->
 
 fn why(code: &str) -> &'static str {
     match code {
+        code if code == codes::IMAGE_REGISTRY_NAME.name => "the registry's host name cannot be resolved",
         code if code == codes::IMAGE_NOT_FOUND.name => "the registry does not know it (not found)",
         code if code == codes::IMAGE_UNAUTHORIZED.name => {
             "the registry refuses the credentials (unauthorized)"

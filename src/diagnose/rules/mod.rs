@@ -5,11 +5,13 @@
 
 mod admission;
 mod candidate;
+mod component;
 mod config;
 mod crash;
 mod dependency;
 mod image;
 mod job;
+mod load;
 mod memory;
 mod network;
 mod node;
@@ -25,7 +27,7 @@ use super::facts::Facts;
 
 /// What every rule proposes.
 pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
-    let rules: [fn(&Facts<'_>) -> Vec<Candidate>; 13] = [
+    let rules: [fn(&Facts<'_>) -> Vec<Candidate>; 17] = [
         memory::exhausted,
         image::pull_failed,
         config::missing,
@@ -34,11 +36,15 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         dependency::fails,
         scaling::limited,
         node::unhealthy,
+        component::down,
+        load::slow,
         scheduling::unschedulable,
         probe::failing,
         job::failed,
         admission::refused,
         service::selects_nothing,
+        service::misrouted,
+        service::wrongly_addressed,
     ];
     rules.iter().flat_map(|rule| rule(facts)).collect()
 }

@@ -9,6 +9,22 @@ use crate::incident::{Evidence, ObjectRef};
 
 const PROBES: &[Code] = &[codes::LIVENESS_FAILING, codes::STARTUP_FAILING, codes::READINESS_FAILING];
 
+/// What is wrong with a probe.
+const VERDICTS: &[Code] = &[
+    codes::LIVENESS_WRONG_PROTOCOL,
+    codes::STARTUP_WRONG_PROTOCOL,
+    codes::READINESS_WRONG_PROTOCOL,
+    codes::LIVENESS_WRONG_PORT,
+    codes::STARTUP_WRONG_PORT,
+    codes::READINESS_WRONG_PORT,
+    codes::LIVENESS_WRONG_PATH,
+    codes::STARTUP_WRONG_PATH,
+    codes::READINESS_WRONG_PATH,
+    codes::LIVENESS_IMPATIENT,
+    codes::STARTUP_IMPATIENT,
+    codes::READINESS_IMPATIENT,
+];
+
 /// What shows that the program itself ends; then its probes fail because of that.
 const ENDS: &[Code] = &[
     codes::EXITED,
@@ -28,7 +44,8 @@ pub(super) fn failing(facts: &Facts<'_>) -> Vec<Candidate> {
 fn candidate(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) -> Option<Candidate> {
     let evidence: Vec<_> = evidence.iter().copied().filter(|piece| is_trouble(piece)).collect();
     let first = *evidence.first()?;
-    if !facts.about(workload, ENDS).is_empty() {
+    let verdicts = facts.about(workload, VERDICTS);
+    if verdicts.is_empty() && !facts.about(workload, ENDS).is_empty() {
         return None;
     }
     let probe = first.fields.get("probe").map(|probe| format!(" ({probe})")).unwrap_or_default();
@@ -38,9 +55,13 @@ fn candidate(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) ->
         &[codes::KILLED, codes::TERMINATED, codes::CRASH_LOOP, codes::RESTARTED, codes::NOT_READY],
     );
     let Some(rollout) = Rollout::behind(facts, workload, &evidence) else {
-        let statement = format!("The {kind} probe of {workload}{probe} fails, {effect}.");
-        let candidate = Candidate::new(confidence::PROBE_FAILING, workload.clone(), statement);
-        return Some(candidate.because(evidence).because(support));
+        let cause =
+            if verdicts.is_empty() { confidence::PROBE_FAILING } else { confidence::PROBE_MISCONFIGURED };
+        let why = verdicts.first().and_then(|verdict| verdict.statement.split_once(": "));
+        let why = why.map(|(_, why)| format!(" {why}.")).unwrap_or_default();
+        let statement = format!("The {kind} probe of {workload}{probe} fails, {effect}.{why}");
+        let candidate = Candidate::new(cause, workload.clone(), statement);
+        return Some(candidate.because(evidence).because(verdicts).because(support));
     };
     let what = rollout.what(|field| field.path.contains("Probe") || field.path.contains("port"));
     let statement = format!("{} fails its {kind} probe{probe}, {effect}. It changed {what}.", rollout.name());
@@ -49,6 +70,7 @@ fn candidate(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) ->
         Candidate::new(confidence::BAD_ROLLOUT, workload.clone(), statement)
             .times(sure)
             .because(rollout.new.iter().copied())
+            .because(verdicts)
             .because(support)
             .because_of(rollout.shown)
             .despite(rollout.old.iter().copied(), 0.6)

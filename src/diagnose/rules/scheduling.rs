@@ -2,11 +2,23 @@
 
 use super::candidate::Candidate;
 use super::rollout::Rollout;
+use crate::diagnose::analyzers::SCHEDULING;
 use crate::diagnose::codes;
 use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
 use crate::diagnose::graph::EdgeKind;
 use crate::incident::{Evidence, ObjectRef};
+
+/// What says why a claim is not bound.
+const WHY_UNBOUND: [codes::Code; 7] = [
+    codes::VOLUME_TAKEN,
+    codes::CLAIM_SELECTOR,
+    codes::CLAIM_CLASS,
+    codes::CLAIM_ACCESS_MODE,
+    codes::CLAIM_CAPACITY,
+    codes::PROVISIONING_FAILED,
+    codes::NO_VOLUME,
+];
 
 /// `scheduling.unschedulable` about the workload; `storage.claim_pending` about the claim that its pods wait for.
 pub(super) fn unschedulable(facts: &Facts<'_>) -> Vec<Candidate> {
@@ -18,10 +30,16 @@ pub(super) fn unschedulable(facts: &Facts<'_>) -> Vec<Candidate> {
 
 fn claim(facts: &Facts<'_>, piece: &Evidence) -> Candidate {
     let users = facts.graph.sources(&piece.object, EdgeKind::Mounts);
-    let sure = if piece.strength.value() > 0.5 { 1.0 } else { 0.6 };
-    Candidate::new(confidence::CLAIM_PENDING, piece.object.clone(), piece.statement.as_str())
+    let why = facts.with(&WHY_UNBOUND).find(|why| why.object == piece.object);
+    let sure = if why.is_some() || piece.strength.value() > 0.5 { 1.0 } else { 0.6 };
+    let statement = match why {
+        Some(why) => format!("{}; {}", piece.statement, why.statement),
+        None => piece.statement.clone(),
+    };
+    Candidate::new(confidence::CLAIM_PENDING, piece.object.clone(), statement)
         .times(sure)
         .because([piece])
+        .because(why)
         .because(users.iter().flat_map(|user| facts.about(user, &[codes::UNSCHEDULABLE])))
         .explaining(users.clone())
 }
@@ -44,11 +62,17 @@ fn no_node(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) -> O
         let what = rollout.what(|field| placement.iter().any(|part| field.path.contains(part)));
         format!(" {} brought it: {what}.", rollout.name())
     });
-    let why = if predicates.is_empty() { first.statement.clone() } else { predicates.join("; ") };
+    let explained = facts.about(workload, &SCHEDULING);
+    let why = match explained.first() {
+        Some(explained) => explained.statement.split_once("; ").map_or("", |(_, why)| why).to_owned(),
+        None if predicates.is_empty() => first.statement.clone(),
+        None => predicates.join("; "),
+    };
     let statement = format!("Pods of {workload} fit no node: {why}.{}", brought.unwrap_or_default());
     Some(
         Candidate::new(confidence::UNSCHEDULABLE, workload.clone(), statement)
             .because(evidence.iter().copied())
+            .because(explained)
             .because_of(rollout.and_then(|rollout| rollout.shown))
             .despite(facts.with(&[codes::NODE_NOT_READY]), 0.6),
     )

@@ -14,7 +14,7 @@ use super::super::KeyedObject;
 /// A ConfigMap or Secret as it comes from the API, without its values. `stringData` is never in an answer.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Keyed {
+pub(in super::super) struct Keyed {
     #[serde(default)]
     metadata: ObjectMeta,
     #[serde(default)]

@@ -9,7 +9,7 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 const MAX_ANNOTATION: usize = 1024;
 
 /// Drops `managedFields`, the last applied manifest and annotations with very long values.
-pub(super) fn prune(metadata: &mut ObjectMeta) {
+pub(in super::super) fn prune(metadata: &mut ObjectMeta) {
     metadata.managed_fields = None;
     if let Some(annotations) = &mut metadata.annotations {
         annotations.retain(|key, value| key != LAST_APPLIED && value.len() <= MAX_ANNOTATION);

@@ -23,7 +23,7 @@ use super::cluster::{Limits, Part, append};
 use super::gaps::Gaps;
 use super::logs::{Patterns, Target};
 use super::readings::Readings;
-use super::{LogExcerpt, Objects, Observer, ReadError, Snapshot};
+use super::{LogExcerpt, Objects, Observer, ReadError, Recorded, Snapshot};
 use crate::incident::{ObjectRef, Scope, Signal, SignalState};
 
 /// Most further namespaces that are read: of dependencies, or of a node's pods.
@@ -135,6 +135,7 @@ impl<'a> Survey<'a> {
             log_patterns: self.patterns.into_ranked(),
             readings: self.readings.readings,
             gaps: self.gaps.into_vec(),
+            recorded: Recorded::default(),
         }
     }
 }

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::{Change, Impossible, Request, pods, replicas, require_kind};
+use crate::incident::Quantity;
 use crate::incident::{ObjectRef, ResourceAmounts};
 use crate::remediate::fields;
 use crate::remediate::prior::{Prior, Watched};
-use crate::remediate::quantity::Quantity;
 
 pub(super) fn change(
     workload: &ObjectRef,

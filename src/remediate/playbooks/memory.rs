@@ -4,9 +4,9 @@ use k8s_openapi::api::core::v1::{Container, Pod};
 
 use super::workload::{pods, template};
 use super::{Case, Pass, Repair, rollout};
+use crate::incident::Quantity;
 use crate::incident::{Action, Hypothesis, ObjectRef, ResourceAmounts};
 use crate::observe::{Change, Snapshot};
-use crate::remediate::quantity::Quantity;
 
 impl Case<'_> {
     /// The former limit, the revision before, or half as much again; best first.

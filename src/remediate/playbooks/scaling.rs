@@ -5,9 +5,9 @@ use k8s_openapi::api::core::v1::{Container, ResourceQuota};
 
 use super::workload::{controller_of, reference, template};
 use super::{Case, Pass, Repair};
+use crate::incident::Quantity;
 use crate::incident::{Action, Hypothesis, ObjectRef};
 use crate::observe::Snapshot;
-use crate::remediate::quantity::Quantity;
 
 /// A greater jump than this is for people to decide.
 const MOST_TIMES: i32 = 5;

@@ -8,7 +8,7 @@ use crate::incident::{
     Action, Check, EvidenceId, Fingerprint, Hypothesis, ObjectRef, Proposer, ResourceAmounts, Scope, Score,
     Severity, Signal, SignalSource, SignalState,
 };
-use crate::observe::{Change, ChangeKind, FieldChange, Objects, Snapshot};
+use crate::observe::{Change, ChangeKind, FieldChange, Objects, Recorded, Snapshot};
 use crate::remediate::{Draft, draft};
 
 fn read<T: serde::de::DeserializeOwned>(values: Vec<Value>) -> Vec<T> {
@@ -42,6 +42,7 @@ fn snapshot() -> Snapshot {
         log_patterns: Vec::new(),
         readings: Vec::new(),
         gaps: Vec::new(),
+        recorded: Recorded::default(),
     }
 }
 

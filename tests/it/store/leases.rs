@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
 use kubewright::incident::{Event, Phase, Scope, Severity};
-use kubewright::observe::{Objects, Snapshot};
+use kubewright::observe::{Objects, Recorded, Snapshot};
 use kubewright::store::{ActError, Commit, CommitError, Rest};
 
 use super::site::{Site, alert, deliver, history, incident, opened};
@@ -28,6 +28,7 @@ fn snapshot() -> Snapshot {
         log_patterns: Vec::new(),
         readings: Vec::new(),
         gaps: Vec::new(),
+        recorded: Recorded::default(),
     }
 }
 

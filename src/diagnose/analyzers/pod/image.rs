@@ -43,17 +43,20 @@ pub(super) fn finding(
         .field("reason", reason)
 }
 
+/// Official images of Docker Hub are public: where one is refused, it does not exist.
+const PUBLIC: &str = "docker.io/library/";
+
 fn classify(message: &str, event: &str) -> Code {
     let texts = [message, event].map(str::to_ascii_lowercase);
     let says = |words: &[&str]| texts.iter().any(|text| words.iter().any(|word| text.contains(word)));
-    if says(&[
-        "no such host",
+    if says(&["no such host", "server misbehaving", "name resolution"]) {
+        codes::IMAGE_REGISTRY_NAME
+    } else if says(&[
         "i/o timeout",
         "connection refused",
         "deadline exceeded",
         "tls handshake",
         "x509",
-        "server misbehaving",
         "no route to host",
         "connection reset",
         "503 service",
@@ -70,6 +73,9 @@ fn classify(message: &str, event: &str) -> Code {
         "insufficient_scope",
         "access denied",
     ]) {
+        if says(&[PUBLIC]) {
+            return codes::IMAGE_NOT_FOUND;
+        }
         codes::IMAGE_UNAUTHORIZED
     } else if says(&["not found", "manifest unknown", "404", "no match for platform", "does not exist"]) {
         codes::IMAGE_NOT_FOUND
@@ -92,7 +98,7 @@ mod tests {
                 "pull access denied, repository does not exist or may require authorization",
                 "pod.image.unauthorized",
             ),
-            ("dial tcp: lookup r.example: no such host", "pod.image.registry_unreachable"),
+            ("dial tcp: lookup r.example: no such host", "pod.image.registry_name_unknown"),
             ("dial tcp 10.0.0.1:443: i/o timeout", "pod.image.registry_unreachable"),
             ("rpc error: code = Unknown", "pod.image.pull_failed"),
         ];

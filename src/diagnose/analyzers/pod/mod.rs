@@ -5,6 +5,7 @@ mod exit;
 mod image;
 mod placement;
 mod probe;
+mod sandbox;
 mod volume;
 
 use jiff::Timestamp;
@@ -45,6 +46,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let mut found = container::findings(subject);
     found.extend(placement::findings(subject));
     found.extend(volume::findings(subject));
+    found.extend(sandbox::findings(subject));
     found.extend(probe::findings(subject));
     found.extend(not_ready(subject));
     found

@@ -7,13 +7,14 @@ const MEBIBYTE: i128 = 1024 * 1024;
 
 /// An amount in nano-units, which is as fine as the notation goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Quantity(i128);
+pub struct Quantity(i128);
 
 impl Quantity {
     const NANO: i128 = 1_000_000_000;
 
     /// Reads the notation; `None` for anything else, and for numbers too large to hold.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let end = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-')).unwrap_or(text.len());
         let (digits, suffix) = text.split_at(end);
         let (numerator, denominator) = scale(suffix)?;
@@ -24,12 +25,14 @@ impl Quantity {
     }
 
     /// This many whole units.
-    pub(super) const fn whole(units: i64) -> Self {
+    #[must_use]
+    pub const fn whole(units: i64) -> Self {
         Self(units as i128 * Self::NANO)
     }
 
     /// Multiplied by a fraction, as memory: rounded up to whole mebibytes.
-    pub(super) fn times_in_mebibytes(self, numerator: i128, denominator: i128) -> Option<String> {
+    #[must_use]
+    pub fn times_in_mebibytes(self, numerator: i128, denominator: i128) -> Option<String> {
         let unit = MEBIBYTE.checked_mul(Self::NANO)?.checked_mul(denominator)?;
         let scaled = self.0.checked_mul(numerator)?;
         let mebibytes = scaled.checked_add(unit - 1)?.checked_div(unit)?;
@@ -37,17 +40,31 @@ impl Quantity {
     }
 
     /// How often `part` fits into this amount; `None` where `part` is nothing.
-    pub(super) fn fits(self, part: Self) -> Option<i128> {
+    #[must_use]
+    pub fn fits(self, part: Self) -> Option<i128> {
         (part.0 > 0).then(|| self.0.max(0) / part.0)
     }
 
+    /// In units of so many, with at most one digit behind the point: `1.5Gi`.
+    #[must_use]
+    pub fn in_units(self, unit: i64, name: &str) -> String {
+        let tenths = self.0.saturating_mul(10) / Self::whole(unit.max(1)).0;
+        if tenths % 10 == 0 {
+            format!("{}{name}", tenths / 10)
+        } else {
+            format!("{}.{}{name}", tenths / 10, (tenths % 10).abs())
+        }
+    }
+
     /// The difference.
-    pub(super) fn minus(self, other: Self) -> Self {
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
 
     /// The sum.
-    pub(super) fn plus(self, other: Self) -> Self {
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 }

@@ -1,5 +1,7 @@
 //! Probes that fail now.
 
+mod verdict;
+
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::{Container, Event, Probe};
 
@@ -10,6 +12,9 @@ use crate::diagnose::finding::Finding;
 /// A probe that has not failed for this long has recovered: twice the time in which the kubelet repeats such an event.
 const RECENT: SignedDuration = SignedDuration::from_mins(10);
 
+/// Strength of a failure that is over.
+const HARMLESS: f64 = 0.2;
+
 const KINDS: [(&str, Code); 3] = [
     ("Readiness", codes::READINESS_FAILING),
     ("Liveness", codes::LIVENESS_FAILING),
@@ -17,29 +22,48 @@ const KINDS: [(&str, Code); 3] = [
 ];
 
 pub(super) fn findings(subject: &Subject<'_>) -> Vec<Finding> {
-    KINDS.iter().filter_map(|(kind, code)| check(subject, kind, *code)).collect()
+    KINDS.iter().flat_map(|(kind, code)| check(subject, kind, *code)).collect()
 }
 
-fn check(subject: &Subject<'_>, kind: &str, code: Code) -> Option<Finding> {
+/// That a probe fails, and what is wrong with the probe where that can be told.
+fn check(subject: &Subject<'_>, kind: &str, code: Code) -> Vec<Finding> {
+    let Some(event) = newest(subject, kind) else { return Vec::new() };
+    let failing = failing(subject, kind, code, event);
+    let verdict = probed(subject, kind, event).filter(|_| failing.strength > HARMLESS).and_then(
+        |(container, probe)| {
+            let message = event.message.as_deref().unwrap_or_default();
+            let (verdict, why) = verdict::of(subject, kind, container, probe, message)?;
+            let statement = format!("The {} probe of {}: {why}", kind.to_lowercase(), subject.name);
+            let finding = subject.finding(verdict, statement).at(failing.at);
+            Some(finding.field("container", &container.name).field("probe", describe(probe)))
+        },
+    );
+    std::iter::once(failing).chain(verdict).collect()
+}
+
+fn newest<'a>(subject: &Subject<'a>, kind: &str) -> Option<&'a Event> {
     let unhealthy = subject.index.events(&subject.name).filter(|event| {
         let told = event.message.as_deref().unwrap_or_default();
         event.reason.as_deref() == Some("Unhealthy") && told.starts_with(kind) && is_recent(subject, event)
     });
-    let event = unhealthy.max_by_key(|event| event.last_timestamp.as_ref().map(|time| time.0))?;
+    unhealthy.max_by_key(|event| event.last_timestamp.as_ref().map(|time| time.0))
+}
+
+fn failing(subject: &Subject<'_>, kind: &str, code: Code, event: &Event) -> Finding {
     let restarting = subject.statuses().any(|(status, _)| status.restart_count > 0);
     // A failing readiness probe of a pod that is Ready again, or a liveness probe that killed nothing, is over.
     let harmless = subject.is_ready() && !(code != codes::READINESS_FAILING && restarting);
     let message = event.message.as_deref().unwrap_or_default();
     let finding = subject.finding(code, format!("{}: {message}", subject.name));
-    let finding = if harmless { finding.strength(0.2) } else { finding };
+    let finding = if harmless { finding.strength(HARMLESS) } else { finding };
     let finding =
         finding.at(event.first_timestamp.as_ref().map(|time| time.0)).field_if("times", event.count);
-    Some(match probed(subject, kind, event) {
+    match probed(subject, kind, event) {
         Some((container, probe)) => {
             finding.field("container", &container.name).field("probe", describe(probe))
         }
         None => finding,
-    })
+    }
 }
 
 fn is_recent(subject: &Subject<'_>, event: &Event) -> bool {

@@ -1,5 +1,7 @@
 //! PersistentVolumeClaims that keep pods from starting.
 
+mod volumes;
+
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
@@ -12,7 +14,12 @@ use crate::incident::ObjectRef;
 pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     let wanted = wanted(index);
     let claims = index.snapshot.objects.claims.iter();
-    claims.filter_map(|claim| check(index, claim, wanted.contains(&object_ref(claim)))).collect()
+    let of_one = |claim| {
+        let found = check(index, claim, wanted.contains(&object_ref(claim)));
+        let why = found.as_ref().and_then(|_| volumes::finding(index, claim));
+        found.into_iter().chain(why)
+    };
+    claims.flat_map(of_one).collect()
 }
 
 /// Claims that a pod wants which has no node yet or waits for its volumes.

@@ -1,0 +1,100 @@
+//! Why a pod that waits for a node gets none, node by node.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Pod;
+
+use crate::diagnose::codes::{self, Code};
+use crate::diagnose::finding::Finding;
+use crate::diagnose::index::{Index, object_ref};
+use crate::diagnose::schedule::{Blocker, Explanation, Kind, Nodes, explain};
+
+/// Pods of one workload are alike: so many of each are explained.
+const ALIKE: usize = 3;
+
+/// Most nodes that a finding tells of one by one.
+const MOST_NODES: usize = 12;
+
+pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
+    let waiting: Vec<&Pod> = index.snapshot.objects.pods.iter().filter(|pod| waits(pod)).collect();
+    if waiting.is_empty() {
+        return Vec::new();
+    }
+    let nodes = Nodes::new(index);
+    let mut explained = BTreeMap::new();
+    let first_few = waiting.into_iter().filter(|pod| {
+        let count = explained.entry(index.workload(pod)).or_insert(0);
+        *count += 1;
+        *count <= ALIKE
+    });
+    first_few.filter_map(|pod| Some(finding(pod, &explain(index, &nodes, pod)?))).collect()
+}
+
+/// The scheduler has looked at the pod and found no node.
+fn waits(pod: &Pod) -> bool {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let refused = conditions.into_iter().any(|condition| {
+        condition.type_ == "PodScheduled"
+            && condition.status == "False"
+            && condition.reason.as_deref() == Some("Unschedulable")
+    });
+    refused && pod.metadata.deletion_timestamp.is_none()
+}
+
+fn finding(pod: &Pod, why: &Explanation) -> Finding {
+    let name = object_ref(pod);
+    let of = match (why.excluded, why.meant) {
+        (1, 1) => "the only node that it could use".to_owned(),
+        (excluded, meant) if excluded == meant => format!("all {meant} nodes that it could use"),
+        (excluded, meant) => format!("{excluded} of {meant} nodes that it could use"),
+    };
+    let statement = format!("{name} fits no node; {of}: {}", why.blamed);
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let scheduled = conditions.into_iter().find(|condition| condition.type_ == "PodScheduled");
+    let since = scheduled.and_then(|condition| condition.last_transition_time.as_ref()).map(|time| time.0);
+    let told = why.nodes.iter().take(MOST_NODES);
+    let finding = Finding::new(code(&why.blamed), name.clone(), statement).at(since).field("pod", &name.name);
+    told.fold(finding, |finding, (node, blockers)| {
+        let blockers: Vec<_> = blockers.iter().map(ToString::to_string).collect();
+        finding.field(&format!("node {node}"), blockers.join("; "))
+    })
+}
+
+fn code(blamed: &Blocker) -> Code {
+    match blamed.kind {
+        Kind::Name => codes::NODE_NAME_UNKNOWN,
+        Kind::Selector => codes::SELECTOR_FITS_NO_NODE,
+        Kind::Affinity => codes::AFFINITY_FITS_NO_NODE,
+        Kind::Resource => match blamed.resource() {
+            Some("cpu") => codes::CPU_SHORT,
+            Some("memory") => codes::MEMORY_SHORT,
+            _ => codes::RESOURCE_SHORT,
+        },
+        Kind::Pods => codes::PODS_FULL,
+        Kind::Port => codes::HOST_PORT_TAKEN,
+        Kind::AntiAffinity => codes::ANTI_AFFINITY,
+        Kind::PodAffinity => codes::POD_AFFINITY,
+        Kind::Volume => codes::VOLUME_ELSEWHERE,
+        Kind::Taint => codes::TAINT_NOT_TOLERATED,
+        Kind::Pressure | Kind::NotReady => codes::NODES_IN_TROUBLE,
+        Kind::Cordoned => codes::NODES_CORDONED,
+    }
+}
+
+/// Every code that this analyzer reports.
+pub(in crate::diagnose) const CODES: [Code; 14] = [
+    codes::NODE_NAME_UNKNOWN,
+    codes::SELECTOR_FITS_NO_NODE,
+    codes::AFFINITY_FITS_NO_NODE,
+    codes::CPU_SHORT,
+    codes::MEMORY_SHORT,
+    codes::RESOURCE_SHORT,
+    codes::PODS_FULL,
+    codes::HOST_PORT_TAKEN,
+    codes::ANTI_AFFINITY,
+    codes::POD_AFFINITY,
+    codes::VOLUME_ELSEWHERE,
+    codes::TAINT_NOT_TOLERATED,
+    codes::NODES_IN_TROUBLE,
+    codes::NODES_CORDONED,
+];

@@ -1,0 +1,227 @@
+//! One pod against all nodes.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Pod, PodSpec, Taint, Toleration};
+
+use super::blocker::{Blocker, Kind};
+use super::demand;
+use super::labels::fits;
+use super::nodes::{Nodes, Seat};
+use super::peers;
+use crate::diagnose::index::{Index, namespace_of};
+
+/// Taints that Kubernetes itself sets for conditions of a node.
+const NOT_READY: [&str; 2] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
+const CORDON: &str = "node.kubernetes.io/unschedulable";
+const PRESSURE: [&str; 3] = [
+    "node.kubernetes.io/memory-pressure",
+    "node.kubernetes.io/disk-pressure",
+    "node.kubernetes.io/pid-pressure",
+];
+
+/// Why a pod has no node.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::diagnose) struct Explanation {
+    /// What is to blame: without it the pod would fit.
+    pub(in crate::diagnose) blamed: Blocker,
+    /// How many nodes it excludes of those that the pod is meant for.
+    pub(in crate::diagnose) excluded: usize,
+    /// How many nodes the pod is meant for; all, where it is meant for none.
+    pub(in crate::diagnose) meant: usize,
+    /// Every node with what excludes it.
+    pub(in crate::diagnose) nodes: BTreeMap<String, Vec<Blocker>>,
+}
+
+/// Explains; `None` where no node was read, or where nothing that can be seen excludes the pod from a node.
+pub(in crate::diagnose) fn explain(index: &Index<'_>, nodes: &Nodes<'_>, pod: &Pod) -> Option<Explanation> {
+    let spec = pod.spec.as_ref()?;
+    let rows: Vec<_> = nodes.all.iter().map(|seat| (seat, blockers(index, nodes, seat, pod, spec))).collect();
+    if rows.iter().any(|(_, blockers)| blockers.is_empty()) {
+        return None;
+    }
+    let is_choice = |blocker: &Blocker| blocker.kind <= Kind::Affinity;
+    let open: Vec<_> = rows.iter().filter(|(seat, _)| !seat.is_reserved()).collect();
+    let open = if open.is_empty() { rows.iter().collect() } else { open };
+    let meant: Vec<_> = open.iter().filter(|(_, blockers)| !blockers.iter().any(is_choice)).collect();
+    let considered: Vec<&[Blocker]> = if meant.is_empty() {
+        open.iter().map(|(_, blockers)| blockers.as_slice()).collect()
+    } else {
+        meant.iter().map(|(_, blockers)| blockers.as_slice()).collect()
+    };
+    let (blamed, excluded) = blame(&considered, meant.is_empty())?;
+    let nodes = rows.iter().map(|(seat, blockers)| (seat.name.to_owned(), blockers.clone())).collect();
+    Some(Explanation { blamed, excluded, meant: considered.len(), nodes })
+}
+
+/// The predicate that alone excludes most nodes, else the one that excludes most.
+fn blame(rows: &[&[Blocker]], by_choice: bool) -> Option<(Blocker, usize)> {
+    let mut counts: BTreeMap<(Kind, &str), (usize, usize, &Blocker)> = BTreeMap::new();
+    for row in rows {
+        let row: Vec<_> = row.iter().filter(|blocker| !by_choice || blocker.kind <= Kind::Affinity).collect();
+        let alone = row.len() == 1;
+        for blocker in row {
+            let resource = blocker.resource().unwrap_or_default();
+            let count = counts.entry((blocker.kind, resource)).or_insert((0, 0, blocker));
+            count.0 += usize::from(alone);
+            count.1 += 1;
+        }
+    }
+    let best = counts
+        .into_iter()
+        .max_by(|((left, _), a), ((right, _), b)| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| right.cmp(left)));
+    best.map(|(_, (_, all, blocker))| (blocker.clone(), all))
+}
+
+fn blockers(
+    index: &Index<'_>,
+    nodes: &Nodes<'_>,
+    seat: &Seat<'_>,
+    pod: &Pod,
+    spec: &PodSpec,
+) -> Vec<Blocker> {
+    let mut found = chosen(seat, spec);
+    found.extend(taints(seat, spec));
+    found.extend(resources(seat, spec));
+    found.extend(ports(seat, spec));
+    found.extend(peers::blockers(nodes, seat, pod));
+    found.extend(volumes(index, seat, pod, spec));
+    found
+}
+
+/// By what the pod says about nodes: name, selector, affinity.
+fn chosen(seat: &Seat<'_>, spec: &PodSpec) -> Vec<Blocker> {
+    let mut found = Vec::new();
+    if let Some(name) = spec.node_name.as_deref().filter(|name| !name.is_empty() && *name != seat.name) {
+        found.push(Blocker::new(Kind::Name, name));
+    }
+    let mut missing =
+        spec.node_selector.iter().flatten().filter(|(key, value)| seat.labels.get(*key) != Some(*value));
+    if let Some((key, value)) = missing.next() {
+        found.push(Blocker::new(Kind::Selector, format!("{key}={value}")));
+    }
+    let affinity = spec.affinity.as_ref().and_then(|affinity| affinity.node_affinity.as_ref());
+    let required =
+        affinity.and_then(|affinity| affinity.required_during_scheduling_ignored_during_execution.as_ref());
+    if let Some(required) = required
+        && !required.node_selector_terms.iter().any(|term| fits(term, seat.name, seat.labels))
+    {
+        let keys =
+            required.node_selector_terms.iter().flat_map(|term| term.match_expressions.iter().flatten());
+        let asked = keys.map(|asked| {
+            let values = asked.values.as_deref().unwrap_or_default().join(", ");
+            format!("{} {} {values}", asked.key, asked.operator).trim_end().to_owned()
+        });
+        found.push(Blocker::new(Kind::Affinity, asked.collect::<Vec<_>>().join("; ")));
+    }
+    found
+}
+
+fn taints(seat: &Seat<'_>, spec: &PodSpec) -> Vec<Blocker> {
+    let Some(node) = seat.node.spec.as_ref() else { return Vec::new() };
+    let tolerations = spec.tolerations.as_deref().unwrap_or_default();
+    let taints = node.taints.iter().flatten();
+    let repels = taints.filter(|taint| {
+        ["NoSchedule", "NoExecute"].contains(&taint.effect.as_str())
+            && !tolerations.iter().any(|toleration| tolerates(toleration, taint))
+    });
+    let mut found: Vec<_> = repels.map(of_taint).collect();
+    let tolerates_cordon = tolerations.iter().any(|toleration| {
+        toleration.key.as_deref() == Some(CORDON)
+            || (toleration.key.is_none() && toleration.operator.as_deref() == Some("Exists"))
+    });
+    if node.unschedulable == Some(true) && !tolerates_cordon {
+        found.push(Blocker::new(Kind::Cordoned, ""));
+    }
+    found.sort_by_key(|blocker| blocker.kind);
+    found.dedup();
+    found
+}
+
+fn of_taint(taint: &Taint) -> Blocker {
+    let key = taint.key.as_str();
+    if key == CORDON {
+        return Blocker::new(Kind::Cordoned, "");
+    }
+    if NOT_READY.contains(&key) {
+        return Blocker::new(Kind::NotReady, "");
+    }
+    if PRESSURE.contains(&key) {
+        let what = key.trim_start_matches("node.kubernetes.io/").trim_end_matches("-pressure");
+        return Blocker::new(Kind::Pressure, what);
+    }
+    let value = taint.value.as_deref().filter(|value| !value.is_empty());
+    let value = value.map(|value| format!("={value}")).unwrap_or_default();
+    Blocker::new(Kind::Taint, format!("{key}{value}:{}", taint.effect))
+}
+
+/// <https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/>
+fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
+    let effect = toleration.effect.as_deref().filter(|effect| !effect.is_empty());
+    let same_effect = effect.is_none_or(|effect| effect == taint.effect);
+    let key = toleration.key.as_deref().filter(|key| !key.is_empty());
+    let exists = toleration.operator.as_deref() == Some("Exists");
+    let same_key = key.map_or(exists, |key| key == taint.key);
+    let same_value = exists
+        || toleration.value.as_deref().unwrap_or_default() == taint.value.as_deref().unwrap_or_default();
+    same_effect && same_key && same_value
+}
+
+fn resources(seat: &Seat<'_>, spec: &PodSpec) -> Vec<Blocker> {
+    let mut found: Vec<_> = demand::of_pod(spec)
+        .into_iter()
+        .filter(|(resource, asked)| {
+            *asked > seat.free(resource) && *asked > crate::incident::Quantity::whole(0)
+        })
+        .map(|(resource, asked)| {
+            let free = seat.free(&resource).max(crate::incident::Quantity::whole(0));
+            let (asked, free) = (demand::shown(&resource, asked), demand::shown(&resource, free));
+            Blocker::new(Kind::Resource, format!("{resource}: asks {asked}, {free} free"))
+        })
+        .collect();
+    if let Some(most) = seat.most_pods().filter(|most| seat.pods.len() >= *most) {
+        found.push(Blocker::new(Kind::Pods, most.to_string()));
+    }
+    found
+}
+
+fn ports(seat: &Seat<'_>, spec: &PodSpec) -> Vec<Blocker> {
+    let wanted = host_ports(spec);
+    let taken: Vec<_> = seat.pods.iter().filter_map(|pod| pod.spec.as_ref()).flat_map(host_ports).collect();
+    let clash = wanted.into_iter().find(|port| taken.contains(port));
+    clash.map(|(port, protocol)| Blocker::new(Kind::Port, format!("{port}/{protocol}"))).into_iter().collect()
+}
+
+fn host_ports(spec: &PodSpec) -> Vec<(i32, String)> {
+    let ports = spec.containers.iter().flat_map(|container| container.ports.iter().flatten());
+    let ports = ports.filter_map(|port| {
+        let number = port.host_port.filter(|port| *port > 0)?;
+        Some((number, port.protocol.clone().unwrap_or_else(|| "TCP".to_owned())))
+    });
+    ports.collect()
+}
+
+/// Bound volumes of the pod that only other nodes can reach.
+fn volumes(index: &Index<'_>, seat: &Seat<'_>, pod: &Pod, spec: &PodSpec) -> Vec<Blocker> {
+    let objects = &index.snapshot.objects;
+    let namespace = namespace_of(&pod.metadata);
+    let claims = spec.volumes.iter().flatten().filter_map(|volume| volume.persistent_volume_claim.as_ref());
+    let volumes = claims.filter_map(|source| {
+        let claim = objects.claims.iter().find(|claim| {
+            claim.metadata.name.as_deref() == Some(source.claim_name.as_str())
+                && namespace_of(&claim.metadata) == namespace
+        })?;
+        let name = claim.spec.as_ref()?.volume_name.as_deref()?;
+        objects.volumes.iter().find(|volume| volume.metadata.name.as_deref() == Some(name))
+    });
+    let elsewhere = volumes.filter(|volume| {
+        let required = volume.spec.as_ref().and_then(|spec| spec.node_affinity.as_ref());
+        let required = required.and_then(|affinity| affinity.required.as_ref());
+        required.is_some_and(|required| {
+            !required.node_selector_terms.iter().any(|term| fits(term, seat.name, seat.labels))
+        })
+    });
+    elsewhere
+        .map(|volume| Blocker::new(Kind::Volume, volume.metadata.name.as_deref().unwrap_or_default()))
+        .collect()
+}

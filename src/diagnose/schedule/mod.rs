@@ -1,0 +1,20 @@
+//! Why the scheduler finds no node for a pod: which predicate excludes which node, and which of them is to blame.
+//!
+//! The predicates are those of the default scheduler that depend on objects alone
+//! (<https://kubernetes.io/docs/concepts/scheduling-eviction/>): name, selector, node affinity, taints, cordon, resources,
+//! number of pods, host ports, affinity between pods, and where bound volumes are.
+//!
+//! A pod's name, selector and affinity say which nodes it is meant for. Where there is none, they are to blame. Where there
+//! are some, what excludes these is: what else keeps the pod from nodes that it was not meant for does not matter.
+
+mod blocker;
+mod demand;
+mod explain;
+mod labels;
+mod nodes;
+mod peers;
+
+pub(super) use blocker::{Blocker, Kind};
+pub(super) use explain::{Explanation, explain};
+pub(super) use labels::matches as selector_matches;
+pub(super) use nodes::Nodes;
