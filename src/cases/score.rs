@@ -68,7 +68,14 @@ fn objects(truth: &ObjectTruth, predictions: &[Prediction]) -> Outcome {
     let causes = keys(&truth.root_causes);
     if truth.root_causes.is_empty() {
         let quiet = said.is_empty();
-        return Outcome { first: quiet, complete: quiet, cause: quiet, object: quiet, symptom: false, false_alarm: !quiet };
+        return Outcome {
+            first: quiet,
+            complete: quiet,
+            cause: quiet,
+            object: quiet,
+            symptom: false,
+            false_alarm: !quiet,
+        };
     }
     let mut fair = causes.clone();
     fair.extend(keys(&truth.also_accept));

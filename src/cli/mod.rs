@@ -2,7 +2,7 @@
 //!
 //! Owns arguments, how results look in a terminal, and the client of our own HTTP interface. It holds no logic about
 //! incidents: `incidents`, `approvals`, `ask` and `chat` talk to a running server, `serve`, `demo` and `sim` build the program and run it,
-//! `ingest`, `search`, `knowledge` and `eval` open the knowledge base themselves.
+//! `ingest`, `search`, `knowledge` and `eval` open the knowledge base themselves, `diagnose` and `snapshot` read a cluster.
 
 mod approvals;
 mod ask;
@@ -13,10 +13,13 @@ mod client;
 mod completions;
 mod confirm;
 pub mod demo;
+mod diagnose;
 mod eval;
+mod export;
 mod incidents;
 mod ingest;
 mod knowledge;
+mod live;
 mod mcp;
 mod narrate;
 mod openapi;
@@ -24,6 +27,7 @@ mod output;
 mod search;
 pub mod serve;
 pub mod sim;
+mod snapshot;
 mod sse;
 mod text;
 mod watch;
@@ -31,13 +35,15 @@ mod watch;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 pub use client::Client;
 pub use narrate::{narrate, recalled};
-pub use output::{Format, print, story};
+use output::OutputParser;
+pub use output::{Format, Output, print, story};
 pub use text::{line, lines};
 
 use crate::settings::Environment;
@@ -53,6 +59,8 @@ Examples:
   kubewright ask \"why is checkout crashing?\"
   kubewright ingest ./runbooks            make documents searchable
   kubewright search exit code 137 -k 3
+  kubewright diagnose -n shop             what is wrong, from the cluster itself; no server, no model
+  kubewright snapshot -n shop -o ./dump   collect it all, to keep or send
 
 Environment:
   KUBEWRIGHT_SERVER   the server that incidents, approvals, ask and chat talk to, like --server
@@ -93,8 +101,8 @@ pub struct ConnectionArgs {
     #[arg(long, global = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// How results are shown
-    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
-    pub output: Format,
+    #[arg(short, long, global = true, value_parser = OutputParser, default_value = "table")]
+    pub output: Output,
 }
 
 /// What to do.
@@ -127,6 +135,10 @@ pub enum Command {
     Eval(eval::EvalCommand),
     /// Offer the reading tools to another assistant (MCP on standard input and output)
     Mcp(mcp::McpArgs),
+    /// Find what is wrong in a cluster or a dump of one, by the rules alone
+    Diagnose(diagnose::DiagnoseArgs),
+    /// Collect what a diagnosis needs into a folder, to keep or send
+    Snapshot(snapshot::SnapshotArgs),
     /// Check a configuration and try every connection in it
     Check(check::CheckArgs),
     /// Print a completion script for a shell
@@ -145,8 +157,14 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<ExitCode> {
     let Cli { connection, command } = cli;
-    let format = connection.output;
+    let format = match (&connection.output, &command) {
+        (Output::Format(format), _) => *format,
+        (Output::Place(_), Command::Snapshot(_)) => Format::default(),
+        (Output::Place(place), _) => return refuse(place),
+    };
     match command {
+        Command::Diagnose(args) => diagnose::run(args, format, &environment, &shutdown).await,
+        Command::Snapshot(args) => snapshot::run(args, connection.output, &environment, &shutdown).await,
         Command::Serve(args) => serve::run(args, environment, shutdown).await,
         Command::Demo(args) => demo::run(args, environment, shutdown).await,
         Command::Sim(args) => sim::run(args, environment, shutdown).await,
@@ -175,6 +193,16 @@ pub async fn run(
         Command::Completions(args) => completions::run(&args),
         Command::Openapi => openapi::run(format),
     }
+}
+
+/// A format that is none, told as clap tells it.
+fn refuse(place: &std::path::Path) -> anyhow::Result<ExitCode> {
+    let message = format!(
+        "invalid value '{}' for '--output <OUTPUT>'\n  [possible values: table, json, yaml, markdown]\n",
+        text::line(&place.display().to_string())
+    );
+    Cli::command().error(ErrorKind::InvalidValue, message).print()?;
+    Ok(ExitCode::from(2))
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod mcp;
 mod openapi;
 mod origin;
 mod runbook;
+mod snapshot;
 mod webhooks;
 
 use std::sync::Arc;
@@ -158,6 +159,7 @@ fn guarded(max_webhook_bytes: usize) -> OpenApiRouter<Inner> {
         .routes(routes!(feed::stream))
         .routes(routes!(graph::show))
         .routes(routes!(runbook::show))
+        .routes(routes!(snapshot::show))
         .routes(routes!(approvals::list))
         .routes(routes!(approvals::approve))
         .routes(routes!(approvals::deny))

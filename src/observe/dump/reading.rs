@@ -13,11 +13,12 @@ use super::super::logs::{Patterns, printable};
 use super::super::{LogExcerpt, Recorded, Snapshot};
 use super::documents::documents;
 use super::gathered::{Section, sections};
+use super::notes::{self, Notes};
 use super::objects::{PLURALS, Taken, kind_of, plural};
 use super::place::Place;
 use super::recorded::Info;
 use super::{DumpError, DumpLimits, DumpRequest, alerts, recorded, times};
-use crate::incident::{ObjectRef, Scope, Signal, SignalState};
+use crate::incident::{Gap, ObjectRef, Scope, Signal, SignalState};
 
 /// Changes are told this far back from the first alert, or from the moment of the dump.
 const CHANGES: SignedDuration = SignedDuration::from_hours(24);
@@ -38,6 +39,7 @@ pub(super) struct Reading<'l> {
     torn: BTreeSet<String>,
     recorded: Recorded,
     alerts: Option<String>,
+    notes: Option<Notes>,
     logs: Vec<LogExcerpt>,
     log_bytes: usize,
     collected_at: Option<Timestamp>,
@@ -56,6 +58,7 @@ impl<'l> Reading<'l> {
             torn: BTreeSet::new(),
             recorded: Recorded::default(),
             alerts: None,
+            notes: None,
             logs: Vec::new(),
             log_bytes: 0,
             collected_at: None,
@@ -113,6 +116,7 @@ impl<'l> Reading<'l> {
             Place::PodLogs { namespace, pod } => self.pod_logs(namespace, pod, &text),
             Place::Info => self.info(path, &text),
             Place::CollectedAt => self.collected_at = times::written(&text).or(self.collected_at),
+            Place::Notes => self.notes(path, &text),
             Place::Part("alerts") => self.alerts = Some(text),
             Place::Part(name) => self.part(path, name, &text),
             Place::Objects { resource } => self.objects(path, resource, &text),
@@ -127,6 +131,17 @@ impl<'l> Reading<'l> {
                     info.collected_at.as_deref().and_then(times::written).or(self.collected_at);
                 self.recorded.namespaces.extend(info.namespaces);
             }
+            Err(error) => self.gap("dump", format!("{path} cannot be read, at line {}", error.line())),
+        }
+    }
+
+    fn notes(&mut self, path: &str, text: &str) {
+        if text.len() > notes::MOST {
+            return self
+                .gap("dump", format!("{path} is larger than {} MiB and was left out", notes::MOST >> 20));
+        }
+        match serde_json::from_str(text) {
+            Ok(notes) => self.notes = Some(notes),
             Err(error) => self.gap("dump", format!("{path} cannot be read, at line {}", error.line())),
         }
     }
@@ -245,7 +260,7 @@ impl<'l> Reading<'l> {
         self.tell_what_is_missing();
         self.recorded.asked.append(&mut self.whole);
         let signals = self.signals(request, taken_at);
-        let scope = scope(request, &self.recorded);
+        let scope = scope(request, &self.recorded, self.notes.as_ref());
         Ok(self.assemble(request, scope, signals, taken_at))
     }
 
@@ -264,7 +279,7 @@ impl<'l> Reading<'l> {
         for log in &self.logs {
             patterns.add_text(&source(&objects, log), &log.text);
         }
-        Snapshot {
+        let mut snapshot = Snapshot {
             cluster: request.cluster.clone(),
             taken_at,
             focus: scope.subject().and_then(|_| resolve(&scope, &objects)),
@@ -277,7 +292,11 @@ impl<'l> Reading<'l> {
             readings: Vec::new(),
             gaps: self.gaps.into_vec(),
             recorded: self.recorded,
+        };
+        if let Some(notes) = self.notes {
+            recall(notes, &mut snapshot);
         }
+        snapshot
     }
 
     fn signals(&mut self, request: &DumpRequest, taken_at: Timestamp) -> Vec<Signal> {
@@ -349,21 +368,31 @@ fn collector(place: &Place) -> &str {
         Place::Log { .. } | Place::PodLogs { .. } => "logs",
         Place::Objects { resource } => kind_of(resource).and_then(plural).unwrap_or("dump"),
         Place::Part(name) => name,
-        Place::Info | Place::CollectedAt | Place::Other => "dump",
+        Place::Info | Place::CollectedAt | Place::Notes | Place::Other => "dump",
     }
 }
 
 /// What was asked about: by the request, or the one namespace that was collected.
-fn scope(request: &DumpRequest, recorded: &Recorded) -> Scope {
+fn scope(request: &DumpRequest, recorded: &Recorded, notes: Option<&Notes>) -> Scope {
+    if let (None, None, Some(notes)) = (&request.namespace, &request.workload, notes) {
+        return Scope { cluster: request.cluster.clone(), ..notes.scope.clone() };
+    }
     let mut namespaces = recorded.namespaces.iter();
     let only = namespaces.next().filter(|_| namespaces.next().is_none());
-    let named = request.workload.as_ref().map(|workload| workload.namespace.clone());
-    Scope {
-        cluster: request.cluster.clone(),
-        namespace: request.namespace.clone().or(named).or_else(|| only.cloned()),
-        workload: request.workload.clone(),
-        ..Scope::default()
+    let scope = Scope::about(&request.cluster, request.namespace.as_deref(), request.workload.as_ref());
+    Scope { namespace: scope.namespace.clone().or_else(|| only.cloned()), ..scope }
+}
+
+/// What was noted when the dump was made was read from more than the dump holds.
+fn recall(notes: Notes, snapshot: &mut Snapshot) {
+    if snapshot.scope.workload == notes.scope.workload && snapshot.scope.namespace == notes.scope.namespace {
+        snapshot.focus = snapshot.focus.take().or(notes.focus);
     }
+    snapshot.changes = notes.changes;
+    snapshot.log_patterns = notes.log_patterns;
+    snapshot.readings = notes.readings;
+    let gaps: Vec<Gap> = notes.gaps.into_iter().filter(|gap| !snapshot.gaps.contains(gap)).collect();
+    snapshot.gaps.extend(gaps);
 }
 
 /// Who logs: the pod's workload; the pod itself where it is not in the dump.
