@@ -22,7 +22,7 @@ pub use evaluate::{CasesError, Evaluation, evaluate};
 pub use export::{Confirmed, write_case};
 pub use folder::{Case, cases};
 pub use labels::{Labels, LabelsError};
-pub use predict::{Prediction, PredictionLine, predictions};
+pub use predict::{Named, Prediction, PredictionLine, predictions};
 pub use report::{ByCause, Confusion, LabelledScore, ObjectScore, Report, Row};
 pub use score::Outcome;
 pub use scrub::scrubbed;

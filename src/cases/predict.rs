@@ -8,7 +8,7 @@ use crate::incident::{Hypothesis, ObjectRef};
 use crate::observe::Snapshot;
 
 /// Most predictions of one case.
-pub const MOST: usize = 3;
+pub(super) const MOST: usize = 3;
 
 /// One predicted root cause.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -28,7 +28,7 @@ pub struct Outcome {
 
 /// Scores one case.
 #[must_use]
-pub fn score(truth: &Truth, predictions: &[Prediction], labels: Option<&Labels>) -> Outcome {
+pub(super) fn score(truth: &Truth, predictions: &[Prediction], labels: Option<&Labels>) -> Outcome {
     match truth {
         Truth::Labelled(truth) => labelled(truth, predictions, labels),
         Truth::Objects(truth) => objects(truth, predictions),

@@ -1,16 +1,16 @@
 //! A dump in the making: files come in one after the other, a [`Snapshot`] comes out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
-use kube::ResourceExt as _;
+use k8s_openapi::api::core::v1::Pod;
 
 use super::super::changes::changes;
 use super::super::cluster::{resolve, top_owner};
 use super::super::gaps::Gaps;
 use super::super::logs::{Patterns, printable};
-use super::super::{LogExcerpt, Recorded, Snapshot};
+use super::super::{LogExcerpt, Objects, Recorded, Snapshot};
 use super::documents::documents;
 use super::gathered::{Section, sections};
 use super::notes::{self, Notes};
@@ -214,9 +214,13 @@ impl<'l> Reading<'l> {
         let mut held: BTreeSet<&'static str> = known.and_then(plural).into_iter().collect();
         held.extend(found.lists.iter().filter_map(|list| plural(list.strip_suffix("List")?)));
         held.extend(found.items.iter().filter_map(|item| plural(&item.kind)));
-        let nothing = found.items.is_empty() && found.lists.is_empty();
+        // A file of something else: notes, settings.
+        let foreign =
+            known.is_none() && found.lists.is_empty() && found.items.iter().all(|item| item.kind.is_empty());
+        if foreign {
+            return self.passed_over();
+        }
         match &found.broken {
-            Some(_) if nothing && known.is_none() => return self.passed_over(),
             Some(reason) => {
                 let collector = held.first().copied().unwrap_or("dump");
                 let kept = found.items.len();
@@ -276,8 +280,9 @@ impl<'l> Reading<'l> {
         let onset = firing.map(|signal| signal.starts_at).min().unwrap_or(taken_at).min(taken_at);
         let since = onset.checked_sub(CHANGES).unwrap_or(Timestamp::MIN);
         let mut patterns = Patterns::default();
+        let pods = by_name(&objects);
         for log in &self.logs {
-            patterns.add_text(&source(&objects, log), &log.text);
+            patterns.add_text(&source(&objects, &pods, log), &log.text);
         }
         let mut snapshot = Snapshot {
             cluster: request.cluster.clone(),
@@ -395,14 +400,18 @@ fn recall(notes: Notes, snapshot: &mut Snapshot) {
     snapshot.gaps.extend(gaps);
 }
 
+/// Pods by namespace and name.
+type Pods<'a> = HashMap<(&'a str, &'a str), &'a Pod>;
+
+fn by_name(objects: &Objects) -> Pods<'_> {
+    let pods = objects.pods.iter();
+    pods.filter_map(|pod| Some(((pod.metadata.namespace.as_deref()?, pod.metadata.name.as_deref()?), pod)))
+        .collect()
+}
+
 /// Who logs: the pod's workload; the pod itself where it is not in the dump.
-fn source(objects: &super::super::Objects, log: &LogExcerpt) -> ObjectRef {
-    let is_it = |pod: &&k8s_openapi::api::core::v1::Pod| {
-        pod.name_any() == log.pod && pod.namespace().as_deref() == Some(log.namespace.as_str())
-    };
-    let pod = objects.pods.iter().find(is_it);
-    pod.map_or_else(
-        || ObjectRef::new("Pod", log.namespace.clone(), log.pod.clone()),
-        |pod| top_owner(objects, pod),
-    )
+fn source(objects: &Objects, pods: &Pods<'_>, log: &LogExcerpt) -> ObjectRef {
+    let pod = pods.get(&(log.namespace.as_str(), log.pod.as_str()));
+    let itself = || ObjectRef::new("Pod", log.namespace.clone(), log.pod.clone());
+    pod.map_or_else(itself, |pod| top_owner(objects, pod))
 }

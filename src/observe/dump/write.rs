@@ -125,7 +125,9 @@ fn alert(signal: &Signal, recorded: &Recorded) -> Value {
     labels.entry("alertname".to_owned()).or_insert_with(|| signal.name.clone());
     labels.entry("severity".to_owned()).or_insert_with(|| signal.severity.as_str().to_owned());
     let mut annotations = signal.annotations.clone();
-    annotations.entry("summary".to_owned()).or_insert_with(|| signal.summary.clone());
+    if !annotations.values().any(|said| *said == signal.summary) && signal.summary != signal.name {
+        annotations.insert("summary".to_owned(), signal.summary.clone());
+    }
     let state = if signal.state == SignalState::Firing { "active" } else { "resolved" };
     json!({
         "labels": labels,
