@@ -149,8 +149,8 @@ fn ruled_out(snapshot: &Snapshot, diagnosis: &Diagnosis) -> Vec<Excluded> {
             match count {
                 0 if known => Some(excluded(what, "there are none".to_owned())),
                 0 => None,
-                1 => Some(excluded(what, "1 was looked at, and is in order".to_owned())),
-                count => Some(excluded(what, format!("{count} were looked at, and are in order"))),
+                1 => Some(excluded(what, "1 was looked at; nothing about it is abnormal".to_owned())),
+                count => Some(excluded(what, format!("{count} were looked at; nothing about them is abnormal"))),
             }
         },
     );
