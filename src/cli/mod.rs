@@ -59,7 +59,7 @@ Examples:
   kubewright ask \"why is checkout crashing?\"
   kubewright ingest ./runbooks            make documents searchable
   kubewright search exit code 137 -k 3
-  kubewright diagnose -n shop             what is wrong, from the cluster itself; no server, no model
+  kubewright diagnose -n shop             what is wrong, from the cluster itself; needs no server
   kubewright snapshot -n shop -o ./dump   collect it all, to keep or send
 
 Environment:
@@ -130,7 +130,7 @@ pub enum Command {
     Search(search::SearchArgs),
     /// List, show, restore and remove what the knowledge base holds
     Knowledge(knowledge::KnowledgeArgs),
-    /// Measure how good a search is
+    /// Measure how good a search or the diagnosis is
     #[command(subcommand)]
     Eval(eval::EvalCommand),
     /// Offer the reading tools to another assistant (MCP on standard input and output)

@@ -1,6 +1,6 @@
 //! A diagnosis as a person reads it: causes with what proves them, what is out of the question, what could not be seen. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -101,8 +101,12 @@ fn headline(diagnosis: &Diagnosis) -> String {
 fn cause(hypothesis: &Hypothesis, diagnosis: &Diagnosis) -> Cause {
     let mut evidence = cited(&hypothesis.evidence_for, diagnosis);
     evidence.sort_by(|a, b| b.strength.value().total_cmp(&a.strength.value()));
-    let more = evidence.len().saturating_sub(MOST_EVIDENCE);
+    let all = evidence.len();
+    // Replicas fail alike: one of them is enough to see.
+    let mut seen = BTreeSet::new();
+    evidence.retain(|piece| seen.insert((piece.code.clone(), piece.object.kind.clone())));
     evidence.truncate(MOST_EVIDENCE);
+    let more = all - evidence.len();
     Cause {
         code: hypothesis.code.clone(),
         object: hypothesis.object.clone(),
@@ -150,7 +154,9 @@ fn ruled_out(snapshot: &Snapshot, diagnosis: &Diagnosis) -> Vec<Excluded> {
                 0 if known => Some(excluded(what, "there are none".to_owned())),
                 0 => None,
                 1 => Some(excluded(what, "1 was looked at; nothing about it is abnormal".to_owned())),
-                count => Some(excluded(what, format!("{count} were looked at; nothing about them is abnormal"))),
+                count => {
+                    Some(excluded(what, format!("{count} were looked at; nothing about them is abnormal")))
+                }
             }
         },
     );

@@ -18,8 +18,15 @@ const MOST: usize = 5;
 const FIELDS: usize = 6;
 
 pub(super) fn text(report: &Report) -> String {
-    let mut shown = format!("{BOLD}{}{BOLD:#}\n", line(&report.headline));
-    shown += &format!("{DIM}{}, read {}{DIM:#}\n", line(&report.subject), report.taken_at);
+    let mut shown = format!("{BOLD}{}{BOLD:#}\n", line(&report.subject));
+    shown += &format!(
+        "{DIM}read {:.0}, {} objects, {} ms{DIM:#}\n",
+        report.taken_at, report.objects, report.took_ms
+    );
+    // Else the first cause says it.
+    if report.causes.is_empty() {
+        shown += &format!("\n{}\n", line(&report.headline));
+    }
     for (number, cause) in report.causes.iter().take(MOST).enumerate() {
         shown += &cause_text(number + 1, cause);
     }
@@ -38,7 +45,7 @@ pub(super) fn text(report: &Report) -> String {
             shown += &format!("  {}\n", line(blind));
         }
     }
-    shown + &format!("\n{DIM}{} objects, {} ms{DIM:#}\n", report.objects, report.took_ms)
+    shown
 }
 
 fn cause_text(number: usize, cause: &Cause) -> String {
@@ -69,8 +76,12 @@ fn fields(piece: &Evidence, show: impl Fn(&str, &str) -> String) -> String {
 }
 
 pub(super) fn markdown(report: &Report) -> String {
-    let mut shown =
-        format!("# {}\n\n{}, read {}.\n", plain(&report.headline), plain(&report.subject), report.taken_at);
+    let mut shown = format!(
+        "# {}\n\n{}, read {:.0}.\n",
+        plain(&report.headline),
+        plain(&report.subject),
+        report.taken_at
+    );
     if !report.causes.is_empty() {
         shown += "\n## Root causes\n";
     }
@@ -177,8 +188,8 @@ mod tests {
     fn a_tired_person_sees_the_cause_first_and_no_terminal_obeys_a_log() {
         let shown = anstream::adapter::strip_str(&text(&report())).to_string();
         insta::assert_snapshot!(shown, @r"
-        Deployment shop/cart keeps ending.
-        namespace shop in dump, read 2026-03-01T12:00:00Z
+        namespace shop in dump
+        read 2026-03-01T12:00:00Z, 12 objects, 1.5 ms
 
         1. Deployment shop/cart  88 %  workload.crash_loop
            Deployment shop/cart keeps ending.
@@ -192,8 +203,6 @@ mod tests {
 
         Could not be seen
           pods/log: forbidden
-
-        12 objects, 1.5 ms
         ");
     }
 
