@@ -150,7 +150,7 @@ impl<'l> Reading<'l> {
         match recorded::part(name, text, &mut self.recorded) {
             Ok(0) => {}
             Ok(skipped) => {
-                self.gap(name, format!("{skipped} entries of {path} cannot be read and were skipped"))
+                self.gap(name, format!("{skipped} entries of {path} cannot be read and were skipped"));
             }
             Err(reason) => self.gap(name, format!("{path} cannot be read: {reason}")),
         }
