@@ -17,6 +17,9 @@ pub mod observe;
 // From a Snapshot to ranked Hypotheses; pure functions.
 pub mod diagnose;
 
+// Incidents kept as cases, and how well the diagnosis does on them.
+pub mod cases;
+
 // From a Hypothesis to a guarded, journaled, reversible repair.
 pub mod remediate;
 

@@ -45,7 +45,8 @@ fn bin(number: u8, predictions: &[(f64, bool)]) -> Option<Bin> {
     let (from, to) = (f64::from(number) / f64::from(BINS), f64::from(number + 1) / f64::from(BINS));
     let last = number + 1 == BINS;
     let within = |confidence: f64| confidence >= from && (confidence < to || last);
-    let inside: Vec<&(f64, bool)> = predictions.iter().filter(|(confidence, _)| within(*confidence)).collect();
+    let inside: Vec<&(f64, bool)> =
+        predictions.iter().filter(|(confidence, _)| within(*confidence)).collect();
     if inside.is_empty() {
         return None;
     }
@@ -69,7 +70,14 @@ mod tests {
 
     #[test]
     fn the_error_is_the_distance_between_what_is_said_and_what_is_right() {
-        let calibration = Calibration::of(&[(0.95, true), (1.0, true), (0.5, true), (0.5, false), (0.5, false), (0.5, false)]);
+        let calibration = Calibration::of(&[
+            (0.95, true),
+            (1.0, true),
+            (0.5, true),
+            (0.5, false),
+            (0.5, false),
+            (0.5, false),
+        ]);
         let low = Bin { from: 0.5, to: 0.6, count: 4, confidence: 0.5, right: 0.25 };
         let high = Bin { from: 0.9, to: 1.0, count: 2, confidence: 0.975, right: 1.0 };
         assert_eq!(calibration.bins, [low, high]);

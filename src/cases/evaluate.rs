@@ -62,7 +62,10 @@ pub struct Evaluation {
 /// # Errors
 /// [`CasesError`] when there are no cases or labels to work with. A dump that cannot be read is a row with an error, and
 /// counts as wrong.
-pub fn evaluate(evaluation: &Evaluation, mut each: impl FnMut(&Row, &PredictionLine)) -> Result<Report, CasesError> {
+pub fn evaluate(
+    evaluation: &Evaluation,
+    mut each: impl FnMut(&Row, &PredictionLine),
+) -> Result<Report, CasesError> {
     let cases = cases(&evaluation.cases)?;
     let labels = labels(evaluation, &cases)?;
     let mut rows = Vec::with_capacity(cases.len());

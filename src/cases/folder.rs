@@ -33,7 +33,8 @@ pub struct Case {
 /// [`CasesError`] when the folder cannot be read, holds no case, or a `truth.json` cannot be read.
 pub fn cases(root: &Path) -> Result<Vec<Case>, CasesError> {
     let mut folders = Vec::new();
-    find(root, DEPTH, &mut folders).map_err(|error| CasesError::Unreadable { path: root.to_owned(), error })?;
+    find(root, DEPTH, &mut folders)
+        .map_err(|error| CasesError::Unreadable { path: root.to_owned(), error })?;
     if folders.is_empty() {
         return Err(CasesError::None(root.to_owned()));
     }
@@ -62,7 +63,8 @@ fn case(root: &Path, folder: &Path) -> Result<Case, CasesError> {
         return Err(unreadable(io::Error::other("larger than 1 MiB")));
     }
     let text = fs::read_to_string(&path).map_err(unreadable)?;
-    let truth = serde_json::from_str(&text).map_err(|error| CasesError::Truth { path: path.clone(), error })?;
+    let truth =
+        serde_json::from_str(&text).map_err(|error| CasesError::Truth { path: path.clone(), error })?;
     Ok(Case { name: name(root, folder), dump: dump(folder), truth })
 }
 

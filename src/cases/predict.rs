@@ -8,7 +8,7 @@ use crate::incident::{Hypothesis, ObjectRef};
 use crate::observe::Snapshot;
 
 /// Most predictions of one case.
-pub const MOST: usize = 3;
+pub(super) const MOST: usize = 3;
 
 /// One predicted root cause.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,7 +63,8 @@ pub fn predictions(diagnosis: &Diagnosis, snapshot: &Snapshot, labels: Option<&L
             _ => Some((hypothesis.code.clone(), spelt(&hypothesis.object))),
         };
         let Some((root_cause, fault_object)) = said else { continue };
-        let is_known = found.iter().any(|known| known.root_cause == root_cause && known.fault_object == fault_object);
+        let is_known =
+            found.iter().any(|known| known.root_cause == root_cause && known.fault_object == fault_object);
         if !is_known {
             found.push(prediction(hypothesis, root_cause, fault_object));
         }

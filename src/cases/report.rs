@@ -201,7 +201,9 @@ fn confusions(rows: &[(&Row, &LabelledTruth)]) -> Vec<Confusion> {
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
     for (row, truth) in rows.iter().filter(|(row, _)| !row.outcome.first) {
         let said = match row.predictions.first() {
-            Some(first) if row.outcome.cause => format!("the same at another object than {} means", first.fault_object),
+            Some(first) if row.outcome.cause => {
+                format!("the same at another object than {} means", first.fault_object)
+            }
             Some(first) => first.root_cause.clone(),
             None => "(nothing)".to_owned(),
         };

@@ -28,7 +28,7 @@ pub struct Outcome {
 
 /// Scores one case.
 #[must_use]
-pub fn score(truth: &Truth, predictions: &[Prediction], labels: Option<&Labels>) -> Outcome {
+pub(super) fn score(truth: &Truth, predictions: &[Prediction], labels: Option<&Labels>) -> Outcome {
     match truth {
         Truth::Labelled(truth) => labelled(truth, predictions, labels),
         Truth::Objects(truth) => objects(truth, predictions),
@@ -68,7 +68,14 @@ fn objects(truth: &ObjectTruth, predictions: &[Prediction]) -> Outcome {
     let causes = keys(&truth.root_causes);
     if truth.root_causes.is_empty() {
         let quiet = said.is_empty();
-        return Outcome { first: quiet, complete: quiet, cause: quiet, object: quiet, symptom: false, false_alarm: !quiet };
+        return Outcome {
+            first: quiet,
+            complete: quiet,
+            cause: quiet,
+            object: quiet,
+            symptom: false,
+            false_alarm: !quiet,
+        };
     }
     let mut fair = causes.clone();
     fair.extend(keys(&truth.also_accept));

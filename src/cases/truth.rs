@@ -49,8 +49,10 @@ mod tests {
 
     #[test]
     fn both_formats_are_told_apart() {
-        let labelled = r#"{"root_cause": "disk_full", "fault_object": "node/n1", "system": "x", "case": "7"}"#;
-        let objects = r#"{"root_causes": [{"kind": "Node", "namespace": "", "name": "n1", "field": "x"}], "fix": []}"#;
+        let labelled =
+            r#"{"root_cause": "disk_full", "fault_object": "node/n1", "system": "x", "case": "7"}"#;
+        let objects =
+            r#"{"root_causes": [{"kind": "Node", "namespace": "", "name": "n1", "field": "x"}], "fix": []}"#;
         let Truth::Labelled(truth) = serde_json::from_str(labelled).unwrap() else { panic!("labelled") };
         assert_eq!((truth.root_cause.as_str(), truth.fault_object.as_str()), ("disk_full", "node/n1"));
         let Truth::Objects(truth) = serde_json::from_str(objects).unwrap() else { panic!("objects") };

@@ -1,6 +1,7 @@
-//! `kubewright eval`: how good a search is, on questions whose answers are known.
+//! `kubewright eval`: how good a search or the diagnosis is, on questions whose answers are known.
 
 mod cache;
+mod diagnosis;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -34,6 +35,8 @@ const DEPTH: usize = 50;
 pub enum EvalCommand {
     /// Measure how well a search finds the right documents of a corpus
     Retrieval(RetrievalArgs),
+    /// Measure how often the diagnosis finds the root cause of kept incidents
+    Diagnosis(diagnosis::DiagnosisArgs),
 }
 
 /// Which corpus and which questions.
@@ -67,7 +70,15 @@ pub(super) async fn run(
     environment: &Environment,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<ExitCode> {
-    let EvalCommand::Retrieval(args) = command;
+    let args = match command {
+        EvalCommand::Retrieval(args) => args,
+        EvalCommand::Diagnosis(args) => {
+            return match shutdown.run_until_cancelled(diagnosis::run(args, format)).await {
+                Some(done) => done.map(|()| ExitCode::SUCCESS),
+                None => bail!("stopped before every case was diagnosed"),
+            };
+        }
+    };
     let queries = read(&args.queries)?;
     let Some(evaluation) = shutdown.run_until_cancelled(retrieval(&args, &queries, environment)).await else {
         bail!("stopped before the figures were complete");

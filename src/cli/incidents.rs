@@ -1,4 +1,4 @@
-//! `kubewright incidents`: list, show, follow, close.
+//! `kubewright incidents`: list, show, follow, close, keep.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::output::{Format, age, heading, print, render, story, table};
-use super::{Client, recalled, text, watch};
+use super::{Client, export, recalled, text, watch};
 use crate::http::{CloseRequest, IncidentDetail};
 use crate::incident::{AgentRun, Phase, Severity};
 use crate::settings::Environment;
@@ -35,6 +35,8 @@ pub enum IncidentsCommand {
     Runbook(IdArgs),
     /// Say that an incident is over
     Close(CloseArgs),
+    /// Keep an incident as a case: what was seen, and what the cause was
+    Export(export::ExportArgs),
 }
 
 /// Which incidents.
@@ -131,6 +133,7 @@ pub(super) async fn run(
             let detail: IncidentDetail = client.post(&path, &request).await?;
             print(&render(format, &detail, show)?)?;
         }
+        IncidentsCommand::Export(args) => print(&export::run(args, client).await?)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,8 @@
 //! Owns arguments, how results look in a terminal, and the client of our own HTTP interface. It holds no logic about
 //! incidents: `incidents`, `approvals`, `runs`, `ask` and `chat` talk to a running server, `serve`, `demo` and `sim` build the program and run it,
 //! `ingest`, `search`, `knowledge` and `eval` open the knowledge base themselves.
+//! incidents: `incidents`, `approvals`, `ask` and `chat` talk to a running server, `serve`, `demo` and `sim` build the program and run it,
+//! `ingest`, `search`, `knowledge` and `eval` open the knowledge base themselves, `diagnose` and `snapshot` read a cluster.
 
 mod approvals;
 mod ask;
@@ -13,10 +15,13 @@ mod client;
 mod completions;
 mod confirm;
 pub mod demo;
+mod diagnose;
 mod eval;
+mod export;
 mod incidents;
 mod ingest;
 mod knowledge;
+mod live;
 mod mcp;
 mod narrate;
 mod openapi;
@@ -26,6 +31,7 @@ mod runs;
 mod search;
 pub mod serve;
 pub mod sim;
+mod snapshot;
 mod sse;
 mod text;
 mod watch;
@@ -33,7 +39,8 @@ mod watch;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -41,6 +48,8 @@ pub use client::Client;
 pub use narrate::{narrate, recalled};
 pub use output::{Format, print, story};
 pub use pdf_worker::program;
+use output::OutputParser;
+pub use output::{Format, Output, print, story};
 pub use text::{line, lines};
 
 use crate::settings::{Environment, PDF_WORKER};
@@ -57,6 +66,8 @@ Examples:
   kubewright ask \"why is checkout crashing?\"
   kubewright ingest ./runbooks            make documents searchable
   kubewright search exit code 137 -k 3
+  kubewright diagnose -n shop             what is wrong, from the cluster itself; needs no server
+  kubewright snapshot -n shop -o ./dump   collect it all, to keep or send
 
 Environment:
   KUBEWRIGHT_SERVER   the server that incidents, approvals, runs, ask and chat talk to, like --server
@@ -97,8 +108,8 @@ pub struct ConnectionArgs {
     #[arg(long, global = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// How results are shown
-    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
-    pub output: Format,
+    #[arg(short, long, global = true, value_parser = OutputParser, default_value = "table")]
+    pub output: Output,
 }
 
 /// What to do.
@@ -132,11 +143,15 @@ pub enum Command {
     Search(search::SearchArgs),
     /// List, show, restore and remove what the knowledge base holds
     Knowledge(knowledge::KnowledgeArgs),
-    /// Measure how good a search is
+    /// Measure how good a search or the diagnosis is
     #[command(subcommand)]
     Eval(eval::EvalCommand),
     /// Offer the reading tools to another assistant (MCP on standard input and output)
     Mcp(mcp::McpArgs),
+    /// Find what is wrong in a cluster or a dump of one, by the rules alone
+    Diagnose(diagnose::DiagnoseArgs),
+    /// Collect what a diagnosis needs into a folder, to keep or send
+    Snapshot(snapshot::SnapshotArgs),
     /// Check a configuration and try every connection in it
     Check(check::CheckArgs),
     /// Print a completion script for a shell
@@ -155,8 +170,14 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<ExitCode> {
     let Cli { connection, command } = cli;
-    let format = connection.output;
+    let format = match (&connection.output, &command) {
+        (Output::Format(format), _) => *format,
+        (Output::Place(_), Command::Snapshot(_)) => Format::default(),
+        (Output::Place(place), _) => return refuse(place),
+    };
     match command {
+        Command::Diagnose(args) => diagnose::run(args, format, &environment, &shutdown).await,
+        Command::Snapshot(args) => snapshot::run(args, connection.output, &environment, &shutdown).await,
         Command::Serve(args) => serve::run(args, environment, shutdown).await,
         Command::Demo(args) => demo::run(args, environment, shutdown).await,
         Command::Sim(args) => sim::run(args, environment, shutdown).await,
@@ -190,6 +211,16 @@ pub async fn run(
         Command::Completions(args) => completions::run(&args),
         Command::Openapi => openapi::run(format),
     }
+}
+
+/// A format that is none, told as clap tells it.
+fn refuse(place: &std::path::Path) -> anyhow::Result<ExitCode> {
+    let message = format!(
+        "invalid value '{}' for '--output <OUTPUT>'\n  [possible values: table, json, yaml, markdown]\n",
+        text::line(&place.display().to_string())
+    );
+    Cli::command().error(ErrorKind::InvalidValue, message).print()?;
+    Ok(ExitCode::from(2))
 }
 
 #[cfg(test)]

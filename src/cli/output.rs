@@ -1,9 +1,12 @@
 //! How results look: a table for people, JSON and YAML for programs.
 
+use std::ffi::OsStr;
 use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
-use clap::ValueEnum;
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, ValueEnum};
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -25,6 +28,34 @@ pub enum Format {
     Json,
     /// YAML
     Yaml,
+    /// Markdown, of a diagnosis; else like table
+    Markdown,
+}
+
+/// What `-o` says: how results look, or the folder that `snapshot` writes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// How results look.
+    Format(Format),
+    /// Where to.
+    Place(PathBuf),
+}
+
+/// Reads `-o`: the name of a format, else a place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OutputParser;
+
+impl TypedValueParser for OutputParser {
+    type Value = Output;
+
+    fn parse_ref(&self, _: &clap::Command, _: Option<&Arg>, value: &OsStr) -> Result<Output, clap::Error> {
+        let format = value.to_str().and_then(|name| Format::from_str(name, false).ok());
+        Ok(format.map_or_else(|| Output::Place(PathBuf::from(value)), Output::Format))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(Format::value_variants().iter().filter_map(ValueEnum::to_possible_value)))
+    }
 }
 
 /// Shows `value` in `format`; `table` makes the text for people, which must have passed [`text`] already.
@@ -34,7 +65,7 @@ pub(super) fn render<T: Serialize>(
     table: impl FnOnce(&T) -> String,
 ) -> anyhow::Result<String> {
     Ok(match format {
-        Format::Table => table(value),
+        Format::Table | Format::Markdown => table(value),
         Format::Json => text::json(&serde_json::to_string_pretty(value)?) + "\n",
         Format::Yaml => text::lines(&serde_saphyr::to_string(value)?),
     })

@@ -92,7 +92,9 @@ impl Watch<'_> {
                 let value: serde_json::Value = serde_json::from_str(&event.data)?;
                 Ok(format!("---\n{}", text::lines(&serde_saphyr::to_string(&value)?)))
             }
-            Format::Table => self.line(&event.data).context("an event of the server cannot be read"),
+            Format::Table | Format::Markdown => {
+                self.line(&event.data).context("an event of the server cannot be read")
+            }
         }
     }
 

@@ -24,6 +24,7 @@ mod origin;
 mod runbook;
 mod runs;
 mod usage;
+mod snapshot;
 mod webhooks;
 
 use std::sync::Arc;
@@ -164,6 +165,7 @@ fn guarded(max_webhook_bytes: usize) -> OpenApiRouter<Inner> {
         .routes(routes!(runbook::show))
         .routes(routes!(runs::list))
         .routes(routes!(runs::show))
+        .routes(routes!(snapshot::show))
         .routes(routes!(approvals::list))
         .routes(routes!(approvals::approve))
         .routes(routes!(approvals::deny))

@@ -29,6 +29,23 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// The scope of an object, a node or a pod among them, or of a whole namespace.
+    #[must_use]
+    pub fn about(cluster: &str, namespace: Option<&str>, object: Option<&ObjectRef>) -> Self {
+        let own = object.map(|object| object.namespace.as_str()).filter(|namespace| !namespace.is_empty());
+        let named =
+            |kind: &str| object.filter(|object| object.kind == kind).map(|object| object.name.clone());
+        let workload = object.filter(|object| !matches!(object.kind.as_str(), "Node" | "Pod"));
+        Self {
+            cluster: cluster.to_owned(),
+            namespace: namespace.or(own).map(str::to_owned),
+            workload: workload.cloned(),
+            pod: named("Pod"),
+            container: None,
+            node: named("Node"),
+        }
+    }
+
     /// The key by which alerts about the same thing find each other: cluster, namespace and workload name (without its
     /// kind, which different alerts name differently), else the node, else the pod, else the namespace.
     #[must_use]

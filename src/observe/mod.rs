@@ -36,7 +36,7 @@ mod text;
 mod tests;
 
 pub use directory::Directory;
-pub use dump::{DumpError, DumpLimits, DumpRequest, read_dump};
+pub use dump::{DumpError, DumpLimits, DumpRequest, read_dump, write_dump};
 pub use error::ObserveError;
 pub use log_query::{LogAnswer, LogLine};
 pub use loki::Loki;

@@ -18,7 +18,7 @@ impl Snapshot {
         self.log_patterns.retain(|pattern| passes(&pattern.namespace) && seen(&pattern.source));
         self.readings.retain(|reading| seen(&reading.object));
         self.signals.retain(|signal| signal.scope.namespace.as_deref().is_none_or(&passes));
-        self.recorded.retain_namespaces(&passes);
+        self.retain_recorded(before > self.size(), &passes);
         let left_out = before - self.size();
         if left_out > 0 {
             self.gaps.push(Gap {
@@ -27,6 +27,22 @@ impl Snapshot {
                     "{left_out} objects, logs and readings of namespaces that may not be read here are left out"
                 ),
             });
+        }
+    }
+
+    /// What was read in full is known of the namespaces that stay, and of no other.
+    fn retain_recorded(&mut self, some_left: bool, passes: &impl Fn(&str) -> bool) {
+        let recorded = &mut self.recorded;
+        if some_left && !recorded.asked.is_empty() && recorded.namespaces.is_empty() {
+            recorded.namespaces.extend(self.objects.pods.iter().filter_map(ResourceExt::namespace));
+            if recorded.namespaces.is_empty() {
+                recorded.asked.clear();
+            }
+        }
+        let all = recorded.namespaces.is_empty();
+        recorded.retain_namespaces(some_left, passes);
+        if recorded.namespaces.is_empty() && !all {
+            recorded.asked.clear();
         }
     }
 

@@ -65,8 +65,8 @@ impl Recorded {
         self.knows(resource) && (self.namespaces.is_empty() || self.namespaces.contains(namespace))
     }
 
-    /// Leaves out what belongs to namespaces that do not pass, and what names apps without their namespace.
-    pub(super) fn retain_namespaces(&mut self, passes: &impl Fn(&str) -> bool) {
+    /// Leaves out what belongs to namespaces that do not pass; and, if `some_left`, what names apps without their namespace.
+    pub(super) fn retain_namespaces(&mut self, some_left: bool, passes: &impl Fn(&str) -> bool) {
         self.namespaces.retain(|namespace| passes(namespace));
         self.connectivity.retain(|check| passes(&check.namespace));
         for detail in self.node_details.values_mut() {
@@ -75,9 +75,11 @@ impl Recorded {
         self.manifests.retain(|manifest| {
             manifest.manifest.pointer("/metadata/namespace").and_then(Value::as_str).is_none_or(passes)
         });
-        self.dependencies.clear();
-        self.log_summaries.clear();
-        self.log_errors.clear();
+        if some_left {
+            self.dependencies.clear();
+            self.log_summaries.clear();
+            self.log_errors.clear();
+        }
     }
 }
 

@@ -97,6 +97,18 @@ pub struct ObserveSettings {
     pub change_window: Duration,
 }
 
+impl Default for ObserveSettings {
+    fn default() -> Self {
+        Self {
+            collector_deadline: Duration::from_secs(10),
+            max_log_bytes: 64 * 1024,
+            max_log_containers: 12,
+            max_objects_per_kind: 2000,
+            change_window: Duration::from_hours(1),
+        }
+    }
+}
+
 /// What may be done without asking.
 #[derive(Debug, Clone)]
 pub struct AutomationSettings {

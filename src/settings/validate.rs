@@ -147,16 +147,30 @@ impl Validator<'_> {
     }
 
     fn observe(&mut self, raw: &raw::Observe) -> ObserveSettings {
+        let usual = ObserveSettings::default();
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         ObserveSettings {
             collector_deadline: self.duration(
                 "observe.collector_deadline",
                 raw.collector_deadline.as_ref(),
-                10_000,
+                millis(usual.collector_deadline),
             ),
-            max_log_bytes: self.size("observe.max_log_bytes", raw.max_log_bytes, 64 * 1024),
-            max_log_containers: self.size("observe.max_log_containers", raw.max_log_containers, 12),
-            max_objects_per_kind: self.size("observe.max_objects_per_kind", raw.max_objects_per_kind, 2000),
-            change_window: self.duration("observe.change_window", raw.change_window.as_ref(), 3_600_000),
+            max_log_bytes: self.size("observe.max_log_bytes", raw.max_log_bytes, usual.max_log_bytes),
+            max_log_containers: self.size(
+                "observe.max_log_containers",
+                raw.max_log_containers,
+                usual.max_log_containers,
+            ),
+            max_objects_per_kind: self.size(
+                "observe.max_objects_per_kind",
+                raw.max_objects_per_kind,
+                usual.max_objects_per_kind,
+            ),
+            change_window: self.duration(
+                "observe.change_window",
+                raw.change_window.as_ref(),
+                millis(usual.change_window),
+            ),
         }
     }
 

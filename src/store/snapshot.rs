@@ -5,7 +5,7 @@ use sqlx::AnyConnection;
 use super::sql::{json, micros, plain};
 use super::{Store, StoreError, answered};
 use crate::incident::{Gap, IncidentId};
-use crate::observe::{Objects, Snapshot};
+use crate::observe::{Objects, Recorded, Snapshot};
 
 /// Removes a part of a Snapshot.
 type Cut = fn(&mut Snapshot);
@@ -56,9 +56,13 @@ fn bounded(snapshot: &Snapshot, limit: usize) -> Result<String, StoreError> {
     let cuts: [(&str, Cut); 4] = [
         ("logs", |cut| cut.logs.clear()),
         ("logs and log patterns", |cut| cut.log_patterns.clear()),
-        ("logs and events", |cut| cut.objects.events.clear()),
+        ("logs and events", |cut| {
+            cut.objects.events.clear();
+            cut.recorded.asked.remove("events");
+        }),
         ("logs and objects", |cut| {
             cut.objects = Objects::default();
+            cut.recorded = Recorded::default();
             cut.changes.clear();
             cut.readings.clear();
         }),
@@ -89,7 +93,7 @@ fn gap(what: &str, size: usize, limit: usize) -> Gap {
 mod tests {
     use super::*;
     use crate::incident::Scope;
-    use crate::observe::{LogExcerpt, Recorded};
+    use crate::observe::LogExcerpt;
 
     fn snapshot(log_bytes: usize) -> Snapshot {
         let text = "x".repeat(log_bytes);

@@ -11,6 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("intake", &["incident", "settings"]),
     ("observe", &["incident", "settings", "telemetry"]),
     ("diagnose", &["incident", "observe"]),
+    ("cases", &["incident", "observe", "diagnose"]),
     ("remediate", &["incident", "observe", "settings", "telemetry"]),
     ("store", &["incident", "intake", "observe", "settings", "telemetry"]),
     ("recall", &["incident", "settings", "telemetry"]),
@@ -45,7 +46,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "http",
-        &["incident", "intake", "observe", "recall", "diagnose", "agents", "store", "settings", "telemetry"],
+        &[
+            "incident",
+            "intake",
+            "observe",
+            "recall",
+            "diagnose",
+            "cases",
+            "agents",
+            "store",
+            "settings",
+            "telemetry",
+        ],
     ),
     (
         "cli",
@@ -54,6 +66,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "incident",
             "observe",
             "recall",
+            "diagnose",
+            "cases",
             "remediate",
             "store",
             "egress",
@@ -71,7 +85,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 /// Crates that only some rooms may name.
 const CONFINED: &[(&str, &[&str])] = &[
     ("kube", &["observe", "remediate", "sim"]),
-    ("k8s_openapi", &["observe", "remediate", "sim", "diagnose"]),
+    ("k8s_openapi", &["observe", "remediate", "sim", "diagnose", "cases"]),
     ("sqlx", &["store"]),
     ("axum", &["http", "sim", "app"]),
     ("regorus", &["remediate"]),

@@ -23,6 +23,7 @@ mod attacks_e2e;
 mod chat;
 mod cli;
 mod crash;
+mod diagnose_cli;
 mod http;
 mod knowledge_cli;
 mod knowledge_http;

@@ -31,7 +31,9 @@ impl<'a> App<'a> {
                 None => return Some(self.of_service(object)),
             },
             "HorizontalPodAutoscaler" => self.target(object).unwrap_or_else(|| object.clone()),
-            "PersistentVolume" => self.claim(object).map_or_else(|| object.clone(), |claim| self.user(&claim)),
+            "PersistentVolume" => {
+                self.claim(object).map_or_else(|| object.clone(), |claim| self.user(&claim))
+            }
             "PersistentVolumeClaim" | "ConfigMap" | "Secret" | "ServiceAccount" => self.user(object),
             _ => self.index.workload_of(object),
         };
@@ -73,7 +75,8 @@ impl<'a> App<'a> {
                 workload.namespace == object.namespace && specs.any(|spec| needs(spec, object))
             })
         };
-        let found = by_template.map(|(workload, _)| workload).or_else(|| by_pod().map(|(workload, _)| workload));
+        let found =
+            by_template.map(|(workload, _)| workload).or_else(|| by_pod().map(|(workload, _)| workload));
         found.unwrap_or(object).clone()
     }
 }
@@ -92,7 +95,9 @@ fn needs(spec: &PodSpec, object: &ObjectRef) -> bool {
         kind => {
             let pull_secrets = spec.image_pull_secrets.iter().flatten();
             (kind == "Secret" && pull_secrets.into_iter().any(|secret| secret.name == object.name))
-                || config_references(spec).iter().any(|found| found.kind.as_str() == kind && found.name == object.name)
+                || config_references(spec)
+                    .iter()
+                    .any(|found| found.kind.as_str() == kind && found.name == object.name)
         }
     }
 }

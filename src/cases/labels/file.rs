@@ -131,10 +131,15 @@ fn label(raw: RawLabel) -> Result<Label, String> {
 pub(super) fn fitting(root_causes: &BTreeSet<String>) -> Option<Labels> {
     let built_in = BUILT_IN.iter().filter_map(|(_, text)| parse(text).ok());
     let known = |labels: &Labels| {
-        let names: BTreeSet<String> = labels.labels.iter().map(|label| labels.canonical(&label.root_cause)).collect();
+        let names: BTreeSet<String> =
+            labels.labels.iter().map(|label| labels.canonical(&label.root_cause)).collect();
         root_causes.iter().filter(|name| names.contains(&labels.canonical(name))).count()
     };
-    built_in.map(|labels| (known(&labels), labels)).filter(|(known, _)| *known > 0).max_by_key(|(known, _)| *known).map(|(_, labels)| labels)
+    built_in
+        .map(|labels| (known(&labels), labels))
+        .filter(|(known, _)| *known > 0)
+        .max_by_key(|(known, _)| *known)
+        .map(|(_, labels)| labels)
 }
 
 #[cfg(test)]
@@ -150,7 +155,10 @@ mod tests {
 
     #[test]
     fn a_wrong_key_or_pattern_is_told() {
-        let wrong = ["name = 'x'\nlable = []", "name = 'x'\n[[label]]\nroot_cause = 'a'\ntarget = 'app'\ncodes = []\nsays = '('"];
+        let wrong = [
+            "name = 'x'\nlable = []",
+            "name = 'x'\n[[label]]\nroot_cause = 'a'\ntarget = 'app'\ncodes = []\nsays = '('",
+        ];
         for text in wrong {
             assert!(parse(text).is_err(), "{text}");
         }

@@ -169,7 +169,8 @@ fn fault_object(target: Target, object: &ObjectRef, cited: &[&Evidence], app: &A
         Target::App => app.of(object),
         Target::Node if object.kind == "Node" => Some(object.name.clone()),
         Target::Node => {
-            let node = cited.iter().find(|piece| piece.object.kind == "Node").map(|piece| piece.object.name.clone());
+            let node =
+                cited.iter().find(|piece| piece.object.kind == "Node").map(|piece| piece.object.name.clone());
             node.or_else(|| cited.iter().find_map(|piece| piece.fields.get("node").cloned()))
         }
         Target::Namespace if object.kind == "Namespace" => Some(object.name.clone()),

@@ -21,7 +21,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::incidents::reading;
-use super::{Client, ConnectionArgs, Format, print, story};
+use super::{Client, ConnectionArgs, Format, Output, print, story};
 use crate::settings::Environment;
 use crate::sim::{self, Scenario};
 use crate::telemetry::{self, LogFormat, metrics};
@@ -147,8 +147,11 @@ async fn play(
 
 /// Breaks the cluster, follows the incident to its end, and compares.
 async fn incident(stage: &Stage, screen: &Screen) -> anyhow::Result<bool> {
-    let connection =
-        ConnectionArgs { server: Some(stage.server.clone()), token_file: None, output: Format::Table };
+    let connection = ConnectionArgs {
+        server: Some(stage.server.clone()),
+        token_file: None,
+        output: Output::Format(Format::Table),
+    };
     let client = Client::connect(&connection, &Environment::new())?;
     screen.heading("The incident");
     screen.note("world", Tone::Plain, "the fault happens; waiting for the alert");

@@ -32,6 +32,8 @@ use crate::telemetry::metrics::collector_finished;
 #[derive(Debug, Default)]
 pub(in super::super) struct Part {
     pub(in super::super) objects: Objects,
+    /// The resources that were read in full where they were asked for.
+    pub(in super::super) asked: Vec<&'static str>,
     /// The collector's name and why it did not bring all.
     pub(in super::super) failures: Vec<(&'static str, ReadError)>,
 }
@@ -179,12 +181,14 @@ impl<'a> Reader<'a> {
         async move {
             let asked = asked::<K>(namespace);
             let began = Instant::now();
+            let all = params.label_selector.is_none() && params.field_selector.is_none();
             let listing =
                 list::<K>(self.client, &K::url_path(&(), namespace), params, &asked, self.limits).await;
             collector_finished(K::URL_PATH_SEGMENT, listing.error.is_none(), began.elapsed());
             let mut part = Part::default();
             *K::place(&mut part.objects) = listing.items;
             K::place(&mut part.objects).iter_mut().for_each(|object| prune(object.meta_mut()));
+            part.asked.extend(Some(K::URL_PATH_SEGMENT).filter(|_| all && listing.error.is_none()));
             part.failures.extend(listing.error.map(|error| (K::URL_PATH_SEGMENT, error)));
             part
         }
@@ -207,6 +211,7 @@ impl<'a> Reader<'a> {
             collector_finished(K::URL_PATH_SEGMENT, listing.error.is_none(), began.elapsed());
             let mut part = Part::default();
             *place(&mut part.objects) = listing.items.into_iter().map(KeyedObject::from).collect();
+            part.asked.extend(Some(K::URL_PATH_SEGMENT).filter(|_| listing.error.is_none()));
             part.failures.extend(listing.error.map(|error| (K::URL_PATH_SEGMENT, error)));
             part
         }

@@ -51,6 +51,10 @@ struct Survey<'a> {
     focus: Option<ObjectRef>,
     objects: Objects,
     controller_revisions: Vec<ControllerRevision>,
+    /// Resources that were read in full lately.
+    asked: BTreeSet<String>,
+    /// Those of step 1: in the scope's namespace where they live in one.
+    known: BTreeSet<String>,
     /// Kinds of which there were more than were read.
     capped: BTreeSet<&'static str>,
     logs: Vec<LogExcerpt>,
@@ -73,6 +77,8 @@ impl<'a> Survey<'a> {
             focus: None,
             objects: Objects::default(),
             controller_revisions: Vec::new(),
+            asked: BTreeSet::new(),
+            known: BTreeSet::new(),
             capped: BTreeSet::new(),
             logs: Vec::new(),
             read: Vec::new(),
@@ -97,6 +103,7 @@ impl<'a> Survey<'a> {
 
     fn take_in(&mut self, part: Part) {
         append(&mut self.objects, part.objects);
+        self.asked.extend(part.asked.iter().map(|resource| (*resource).to_owned()));
         for (collector, error) in part.failures {
             if matches!(error, ReadError::Capped { .. }) {
                 self.capped.insert(collector);
@@ -117,6 +124,7 @@ impl<'a> Survey<'a> {
         let since = self.first_alert().checked_sub(window).unwrap_or(Timestamp::MIN);
         let changes = changes(&self.objects, &self.controller_revisions, since);
         for (collector, count) in bound(&mut self.objects, self.focus.as_ref()) {
+            self.known.remove(collector);
             self.gaps.add(
                 collector,
                 format!("{count} of them, those that matter least, were left out to keep the snapshot small"),
@@ -135,7 +143,11 @@ impl<'a> Survey<'a> {
             log_patterns: self.patterns.into_ranked(),
             readings: self.readings.readings,
             gaps: self.gaps.into_vec(),
-            recorded: Recorded::default(),
+            recorded: Recorded {
+                asked: self.known,
+                namespaces: self.namespace.into_iter().collect(),
+                ..Recorded::default()
+            },
         }
     }
 }

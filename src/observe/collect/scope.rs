@@ -59,6 +59,7 @@ impl Survey<'_> {
             collectors.push(reader.select::<Event>(Some("default"), ListParams::default().fields(&about)));
         }
         self.run(collectors).await;
+        self.known = std::mem::take(&mut self.asked);
         self.namespace = namespace;
     }
 

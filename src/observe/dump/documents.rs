@@ -91,7 +91,6 @@ impl<'a> Documents<'a> {
     /// Takes in a document that is a value already.
     pub(super) fn value(&mut self, document: Value) {
         match document {
-            Value::Null => {}
             Value::Array(items) => self.values(&Head::default(), items),
             Value::Object(mut object) if object.contains_key("items") => {
                 let items = object.remove("items").unwrap_or_default();
@@ -101,7 +100,9 @@ impl<'a> Documents<'a> {
                 }
                 self.lists.extend(head.kind);
             }
-            document => self.values(&Head::default(), vec![document]),
+            document @ Value::Object(_) => self.values(&Head::default(), vec![document]),
+            // A word or a number: no object.
+            _ => {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! From a folder that somebody collected to a [`Snapshot`]: `kubectl get … -o json|yaml` files, `kubectl cluster-info dump`,
 //! a must-gather style tree, or a tar of these.
 //!
-//! `files` hands over what lies in the folder, `place` says what a file is by its path, `documents` cuts text into objects,
+//! `write` goes the other way. `files` hands over what lies in the folder, `place` says what a file is by its path, `documents` cuts text into objects,
 //! `objects` puts them where they belong, `recorded` and `alerts` read the parts beside them, `reading` makes a Snapshot of it
 //! all. Whatever cannot be read is a gap; only a folder that cannot be opened at all is an error.
 
@@ -11,6 +11,7 @@ mod events;
 mod files;
 mod gathered;
 mod mend;
+mod notes;
 mod objects;
 mod place;
 mod reading;
@@ -19,12 +20,15 @@ mod tarball;
 #[cfg(test)]
 mod tests;
 mod times;
+mod write;
 mod yaml;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+
+pub use write::write_dump;
 
 use super::Snapshot;
 use crate::incident::ObjectRef;

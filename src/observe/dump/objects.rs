@@ -62,6 +62,15 @@ macro_rules! kinds {
         pub(super) const PLURALS: &[&str] =
             &[$($plural,)* "configmaps", "secrets", "events", "controllerrevisions"];
 
+        /// Hands over the objects of each kind that is kept whole, with its plural.
+        pub(super) fn each_list<E>(
+            objects: &Objects,
+            mut each: impl FnMut(&'static str, Vec<serde_json::Result<Value>>) -> Result<(), E>,
+        ) -> Result<(), E> {
+            $(each($plural, objects.$place.iter().map(serde_json::to_value).collect())?;)*
+            each("events", objects.events.iter().map(serde_json::to_value).collect())
+        }
+
         /// Keeps each object once. Without a name they cannot be told apart.
         fn each_once(objects: &mut Objects) {
             $(once(&mut objects.$place, |object| (object.namespace().unwrap_or_default(), object.name_any()));)*

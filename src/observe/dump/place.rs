@@ -11,6 +11,8 @@ pub(super) enum Place {
     Info,
     /// `collected-at.txt`.
     CollectedAt,
+    /// What this program noted.
+    Notes,
     /// A part beside the objects, by its name: `connectivity`.
     Part(&'static str),
     /// Objects, perhaps; with the resource that the file's name says: `pods`.
@@ -85,6 +87,9 @@ fn gathered_log(namespace: &str, pod: &str, container: &str, file: &str) -> Plac
 fn by_name(file: &str) -> Place {
     if file == "collected-at.txt" {
         return Place::CollectedAt;
+    }
+    if file == super::notes::FILE {
+        return Place::Notes;
     }
     if file.starts_with('.') {
         return Place::Other;

@@ -1,23 +1,24 @@
 //! A dump in the making: files come in one after the other, a [`Snapshot`] comes out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
-use kube::ResourceExt as _;
+use k8s_openapi::api::core::v1::Pod;
 
 use super::super::changes::changes;
 use super::super::cluster::{resolve, top_owner};
 use super::super::gaps::Gaps;
 use super::super::logs::{Patterns, printable};
-use super::super::{LogExcerpt, Recorded, Snapshot};
+use super::super::{LogExcerpt, Objects, Recorded, Snapshot};
 use super::documents::documents;
 use super::gathered::{Section, sections};
+use super::notes::{self, Notes};
 use super::objects::{PLURALS, Taken, kind_of, plural};
 use super::place::Place;
 use super::recorded::Info;
 use super::{DumpError, DumpLimits, DumpRequest, alerts, recorded, times};
-use crate::incident::{ObjectRef, Scope, Signal, SignalState};
+use crate::incident::{Gap, ObjectRef, Scope, Signal, SignalState};
 
 /// Changes are told this far back from the first alert, or from the moment of the dump.
 const CHANGES: SignedDuration = SignedDuration::from_hours(24);
@@ -38,6 +39,7 @@ pub(super) struct Reading<'l> {
     torn: BTreeSet<String>,
     recorded: Recorded,
     alerts: Option<String>,
+    notes: Option<Notes>,
     logs: Vec<LogExcerpt>,
     log_bytes: usize,
     collected_at: Option<Timestamp>,
@@ -56,6 +58,7 @@ impl<'l> Reading<'l> {
             torn: BTreeSet::new(),
             recorded: Recorded::default(),
             alerts: None,
+            notes: None,
             logs: Vec::new(),
             log_bytes: 0,
             collected_at: None,
@@ -113,6 +116,7 @@ impl<'l> Reading<'l> {
             Place::PodLogs { namespace, pod } => self.pod_logs(namespace, pod, &text),
             Place::Info => self.info(path, &text),
             Place::CollectedAt => self.collected_at = times::written(&text).or(self.collected_at),
+            Place::Notes => self.notes(path, &text),
             Place::Part("alerts") => self.alerts = Some(text),
             Place::Part(name) => self.part(path, name, &text),
             Place::Objects { resource } => self.objects(path, resource, &text),
@@ -131,11 +135,22 @@ impl<'l> Reading<'l> {
         }
     }
 
+    fn notes(&mut self, path: &str, text: &str) {
+        if text.len() > notes::MOST {
+            return self
+                .gap("dump", format!("{path} is larger than {} MiB and was left out", notes::MOST >> 20));
+        }
+        match serde_json::from_str(text) {
+            Ok(notes) => self.notes = Some(notes),
+            Err(error) => self.gap("dump", format!("{path} cannot be read, at line {}", error.line())),
+        }
+    }
+
     fn part(&mut self, path: &str, name: &'static str, text: &str) {
         match recorded::part(name, text, &mut self.recorded) {
             Ok(0) => {}
             Ok(skipped) => {
-                self.gap(name, format!("{skipped} entries of {path} cannot be read and were skipped"))
+                self.gap(name, format!("{skipped} entries of {path} cannot be read and were skipped"));
             }
             Err(reason) => self.gap(name, format!("{path} cannot be read: {reason}")),
         }
@@ -199,9 +214,13 @@ impl<'l> Reading<'l> {
         let mut held: BTreeSet<&'static str> = known.and_then(plural).into_iter().collect();
         held.extend(found.lists.iter().filter_map(|list| plural(list.strip_suffix("List")?)));
         held.extend(found.items.iter().filter_map(|item| plural(&item.kind)));
-        let nothing = found.items.is_empty() && found.lists.is_empty();
+        // A file of something else: notes, settings.
+        let foreign =
+            known.is_none() && found.lists.is_empty() && found.items.iter().all(|item| item.kind.is_empty());
+        if foreign {
+            return self.passed_over();
+        }
         match &found.broken {
-            Some(_) if nothing && known.is_none() => return self.passed_over(),
             Some(reason) => {
                 let collector = held.first().copied().unwrap_or("dump");
                 let kept = found.items.len();
@@ -245,7 +264,7 @@ impl<'l> Reading<'l> {
         self.tell_what_is_missing();
         self.recorded.asked.append(&mut self.whole);
         let signals = self.signals(request, taken_at);
-        let scope = scope(request, &self.recorded);
+        let scope = scope(request, &self.recorded, self.notes.as_ref());
         Ok(self.assemble(request, scope, signals, taken_at))
     }
 
@@ -261,10 +280,11 @@ impl<'l> Reading<'l> {
         let onset = firing.map(|signal| signal.starts_at).min().unwrap_or(taken_at).min(taken_at);
         let since = onset.checked_sub(CHANGES).unwrap_or(Timestamp::MIN);
         let mut patterns = Patterns::default();
+        let pods = by_name(&objects);
         for log in &self.logs {
-            patterns.add_text(&source(&objects, log), &log.text);
+            patterns.add_text(&source(&objects, &pods, log), &log.text);
         }
-        Snapshot {
+        let mut snapshot = Snapshot {
             cluster: request.cluster.clone(),
             taken_at,
             focus: scope.subject().and_then(|_| resolve(&scope, &objects)),
@@ -277,7 +297,11 @@ impl<'l> Reading<'l> {
             readings: Vec::new(),
             gaps: self.gaps.into_vec(),
             recorded: self.recorded,
+        };
+        if let Some(notes) = self.notes {
+            recall(notes, &mut snapshot);
         }
+        snapshot
     }
 
     fn signals(&mut self, request: &DumpRequest, taken_at: Timestamp) -> Vec<Signal> {
@@ -349,31 +373,45 @@ fn collector(place: &Place) -> &str {
         Place::Log { .. } | Place::PodLogs { .. } => "logs",
         Place::Objects { resource } => kind_of(resource).and_then(plural).unwrap_or("dump"),
         Place::Part(name) => name,
-        Place::Info | Place::CollectedAt | Place::Other => "dump",
+        Place::Info | Place::CollectedAt | Place::Notes | Place::Other => "dump",
     }
 }
 
 /// What was asked about: by the request, or the one namespace that was collected.
-fn scope(request: &DumpRequest, recorded: &Recorded) -> Scope {
+fn scope(request: &DumpRequest, recorded: &Recorded, notes: Option<&Notes>) -> Scope {
+    if let (None, None, Some(notes)) = (&request.namespace, &request.workload, notes) {
+        return Scope { cluster: request.cluster.clone(), ..notes.scope.clone() };
+    }
     let mut namespaces = recorded.namespaces.iter();
     let only = namespaces.next().filter(|_| namespaces.next().is_none());
-    let named = request.workload.as_ref().map(|workload| workload.namespace.clone());
-    Scope {
-        cluster: request.cluster.clone(),
-        namespace: request.namespace.clone().or(named).or_else(|| only.cloned()),
-        workload: request.workload.clone(),
-        ..Scope::default()
+    let scope = Scope::about(&request.cluster, request.namespace.as_deref(), request.workload.as_ref());
+    Scope { namespace: scope.namespace.clone().or_else(|| only.cloned()), ..scope }
+}
+
+/// What was noted when the dump was made was read from more than the dump holds.
+fn recall(notes: Notes, snapshot: &mut Snapshot) {
+    if snapshot.scope.workload == notes.scope.workload && snapshot.scope.namespace == notes.scope.namespace {
+        snapshot.focus = snapshot.focus.take().or(notes.focus);
     }
+    snapshot.changes = notes.changes;
+    snapshot.log_patterns = notes.log_patterns;
+    snapshot.readings = notes.readings;
+    let gaps: Vec<Gap> = notes.gaps.into_iter().filter(|gap| !snapshot.gaps.contains(gap)).collect();
+    snapshot.gaps.extend(gaps);
+}
+
+/// Pods by namespace and name.
+type Pods<'a> = HashMap<(&'a str, &'a str), &'a Pod>;
+
+fn by_name(objects: &Objects) -> Pods<'_> {
+    let pods = objects.pods.iter();
+    pods.filter_map(|pod| Some(((pod.metadata.namespace.as_deref()?, pod.metadata.name.as_deref()?), pod)))
+        .collect()
 }
 
 /// Who logs: the pod's workload; the pod itself where it is not in the dump.
-fn source(objects: &super::super::Objects, log: &LogExcerpt) -> ObjectRef {
-    let is_it = |pod: &&k8s_openapi::api::core::v1::Pod| {
-        pod.name_any() == log.pod && pod.namespace().as_deref() == Some(log.namespace.as_str())
-    };
-    let pod = objects.pods.iter().find(is_it);
-    pod.map_or_else(
-        || ObjectRef::new("Pod", log.namespace.clone(), log.pod.clone()),
-        |pod| top_owner(objects, pod),
-    )
+fn source(objects: &Objects, pods: &Pods<'_>, log: &LogExcerpt) -> ObjectRef {
+    let pod = pods.get(&(log.namespace.as_str(), log.pod.as_str()));
+    let itself = || ObjectRef::new("Pod", log.namespace.clone(), log.pod.clone());
+    pod.map_or_else(itself, |pod| top_owner(objects, pod))
 }

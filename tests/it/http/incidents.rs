@@ -91,7 +91,7 @@ async fn an_incident_is_shown_with_its_story_also_by_the_beginning_of_its_name()
 #[tokio::test]
 async fn an_unknown_incident_is_not_found_anywhere() {
     let stage = Stage::new().await;
-    for path in ["", "/events", "/events/stream", "/graph", "/runbook"] {
+    for path in ["", "/events", "/events/stream", "/graph", "/runbook", "/snapshot"] {
         let answer = stage.get(&format!("/api/v1/incidents/inc-none{path}")).await;
         assert_eq!(answer.error(), (404, "not_found".to_owned()), "{path}");
     }

@@ -1,0 +1,39 @@
+//! What an incident was diagnosed from, for keeping it as a case.
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::Value;
+
+use super::error::ApiError;
+use super::extract::PathOf;
+use super::incidents::find;
+use super::{ErrorBody, HttpState};
+use crate::cases::scrubbed;
+
+/// The Snapshot that the last diagnosis worked with, without secrets: objects, logs, changes, readings and gaps.
+#[utoipa::path(
+    get,
+    path = "/api/v1/incidents/{id}/snapshot",
+    operation_id = "show_snapshot",
+    tag = "incidents",
+    params(("id" = String, Path, description = "identifier, or its beginning")),
+    responses(
+        (status = 200, body = Object, description = "the Snapshot; secrets in it are masked"),
+        (status = 404, body = ErrorBody, description = "no such incident, or no Snapshot of it yet")
+    )
+)]
+pub(super) async fn show(
+    State(state): State<HttpState>,
+    PathOf(id): PathOf<String>,
+) -> Result<Json<Value>, ApiError> {
+    let incident = find(&state.store, &id).await?;
+    let Some(snapshot) = state.store.snapshot(&incident.id).await? else {
+        let text =
+            format!("no Snapshot of {} has been taken yet; ask again when it is past triage", incident.id);
+        return Err(ApiError::not_found(text));
+    };
+    let span = tracing::Span::current();
+    let clean = move || span.in_scope(|| scrubbed(&snapshot).and_then(serde_json::to_value));
+    let clean = tokio::task::spawn_blocking(clean).await.map_err(ApiError::internal)?;
+    clean.map(Json).map_err(ApiError::internal)
+}
