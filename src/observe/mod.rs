@@ -36,6 +36,7 @@ mod tests;
 pub use directory::Directory;
 pub use error::ObserveError;
 pub use log_query::{LogAnswer, LogLine};
+pub use logs::{LogLevel, LogMiner, LogTemplate, LogTrend};
 pub use loki::Loki;
 pub use observer::Observer;
 pub use probe::Connection;

@@ -14,6 +14,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::storage::v1::StorageClass;
 use serde::{Deserialize, Serialize};
 
+use super::logs::{LogLevel, LogTrend};
 use crate::incident::{Gap, ObjectRef, Scope, Signal};
 
 /// The Kubernetes objects, logs, metric readings and changes about a scope at one time.
@@ -208,7 +209,7 @@ pub struct LogPattern {
     pub namespace: String,
     /// The workload or pod that logs it.
     pub source: ObjectRef,
-    /// The line with numbers, ids and addresses masked.
+    /// The message with numbers, ids, addresses and what else varies masked; without time, level and logger.
     pub template: String,
     /// One line as it was.
     pub sample: String,
@@ -222,6 +223,15 @@ pub struct LogPattern {
     pub first_seen: Option<Timestamp>,
     /// When it was last seen.
     pub last_seen: Option<Timestamp>,
+    /// How serious its lines say they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<LogLevel>,
+    /// Lines before the onset of trouble and from then on, where an onset was known when the log was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub around_onset: Option<(u64, u64)>,
+    /// What the onset changed, where the log reaches far enough back to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trend: Option<LogTrend>,
 }
 
 /// What a metric reading says.
