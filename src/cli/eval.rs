@@ -1,6 +1,7 @@
-//! `kubewright eval`: how good a search is, on questions whose answers are known.
+//! `kubewright eval`: how good a search is on questions whose answers are known, and log mining on lines whose events are.
 
 mod cache;
+mod logs;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -34,6 +35,8 @@ const DEPTH: usize = 50;
 pub enum EvalCommand {
     /// Measure how well a search finds the right documents of a corpus
     Retrieval(RetrievalArgs),
+    /// Measure how well and how quickly log lines are grouped
+    Logs(logs::LogsArgs),
 }
 
 /// Which corpus and which questions.
@@ -67,7 +70,10 @@ pub(super) async fn run(
     environment: &Environment,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<ExitCode> {
-    let EvalCommand::Retrieval(args) = command;
+    let args = match command {
+        EvalCommand::Retrieval(args) => args,
+        EvalCommand::Logs(args) => return logs::run(args, format, shutdown).await,
+    };
     let queries = read(&args.queries)?;
     let Some(evaluation) = shutdown.run_until_cancelled(retrieval(&args, &queries, environment)).await else {
         bail!("stopped before the figures were complete");

@@ -122,7 +122,7 @@ pub enum Command {
     Search(search::SearchArgs),
     /// List, show, restore and remove what the knowledge base holds
     Knowledge(knowledge::KnowledgeArgs),
-    /// Measure how good a search is
+    /// Measure how good a search is, or how well logs are grouped
     #[command(subcommand)]
     Eval(eval::EvalCommand),
     /// Offer the reading tools to another assistant (MCP on standard input and output)

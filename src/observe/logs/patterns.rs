@@ -289,7 +289,8 @@ mod tests {
         for index in 0..500_u32 {
             let word: String =
                 index.to_string().bytes().map(|digit| char::from(digit + b'a' - b'0')).collect();
-            patterns.add_line(&source(), &format!("error in {word} {}", "x".repeat(10_000)), None);
+            let shape = "( ".repeat(index as usize % 90);
+            patterns.add_line(&source(), &format!("{shape}error in {word} {}", "x".repeat(10_000)), None);
         }
         let ranked = patterns.into_ranked();
         assert_eq!(ranked.len(), 40);

@@ -106,9 +106,12 @@ impl Reader<'_> {
         match first {
             b'[' => self.bracket(),
             b'0'..=b'9' => self.time() || self.number() || self.lead(),
-            b'A'..=b'Z' | b'a'..=b'z' => self.time() || self.level() || self.logger() || self.lead(),
+            b'A'..=b'Z' | b'a'..=b'z' => {
+                self.time() || self.stream() || self.level() || self.logger() || self.lead()
+            }
             b'#' | b'*' | b'.' => self.redis_level(first),
-            b'<' | b'/' => self.lead(),
+            b'<' => self.erlang_process() || self.lead(),
+            b'/' => self.lead(),
             _ => false,
         }
     }
@@ -169,7 +172,7 @@ impl Reader<'_> {
         }
         let told = found.is_some() || (level.is_some() && self.head.level.is_none());
         self.head.level = self.head.level.or(level);
-        self.brackets += 1;
+        self.brackets += usize::from(!told);
         if !told && self.brackets > MAX_BRACKETS {
             return false;
         }
@@ -216,6 +219,27 @@ impl Reader<'_> {
         // A source file may stand after the logger.
         self.named = !in_file;
         self.take(length)
+    }
+
+    /// What a container runtime puts behind the time (CRI): `stderr F`, `stdout P`.
+    fn stream(&mut self) -> bool {
+        let is_stream = |rest: &[u8]| {
+            (rest.starts_with(b"stdout ") || rest.starts_with(b"stderr "))
+                && matches!(rest.get(7..9), Some([b'F' | b'P', b' ']))
+        };
+        self.dated && is_stream(self.rest()) && self.take(8)
+    }
+
+    /// `<0.17.0>`.
+    fn erlang_process(&mut self) -> bool {
+        let inside = self
+            .rest()
+            .iter()
+            .skip(1)
+            .take(24)
+            .take_while(|byte| byte.is_ascii_digit() || **byte == b'.')
+            .count();
+        inside > 0 && self.anchored() && self.rest().get(1 + inside) == Some(&b'>') && self.take(inside + 2)
     }
 
     /// redis: `1:M 02 Jan 2026 03:04:05.678 # message`.
