@@ -9,8 +9,8 @@ const MIN_BEFORE: i64 = 60 * 1_000_000;
 /// Lines since the onset, and times their rate before it, that make a template more frequent.
 const MORE: (u64, u64) = (5, 3);
 
-/// What the onset of trouble changed about a template.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// What the onset of trouble changed about a template, from what says most about the trouble to what says least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogTrend {
     /// It was never seen before the onset.

@@ -1,0 +1,329 @@
+//! Settings that a program cannot use: values of the wrong kind, and values that are not there.
+//!
+//! Programs parse more than settings. A value that cannot be parsed and belongs to no setting by its words counts only where
+//! an environment variable of the container has it, or the container ended over it.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use k8s_openapi::api::core::v1::{Container, Pod};
+use regex::{Regex, RegexSet};
+
+use super::{last_words, lines};
+use crate::diagnose::codes::{self, Code};
+use crate::diagnose::finding::Finding;
+use crate::diagnose::index::Index;
+use crate::incident::ObjectRef;
+use crate::observe::LogExcerpt;
+
+/// Most settings told of one excerpt.
+const MAX_SETTINGS: usize = 4;
+
+/// Longest name or value that is taken for one, bytes.
+const MAX_TEXT: usize = 120;
+
+/// Values of the wrong kind. `N` stands for the setting's name, `V` for the value, `E` for the name of an environment variable.
+const INVALID: &[&str] = &[
+    // Python
+    r"ValueError: invalid literal for int\(\) with base \d+: '(V)'",
+    r"ValueError: could not convert string to float: '(V)'",
+    r#"environment variable ["'](N)["'] (?:is )?invalid"#,
+    r"Input should be .{1,80}\[type=\w+, input_value='?(V)'?,",
+    // Go
+    r"(?:converting|assigning) (N) to \w+: converting '(V)' to type",
+    r#"strconv\.(?:Parse\w+|Atoi): parsing "(V)": (?:invalid syntax|value out of range)"#,
+    r#"time: (?:invalid duration|unknown unit "[^"]{1,20}" in duration|missing unit in duration) "(V)""#,
+    r#"invalid (?:boolean )?value "(V)" for (?:flag )?-{1,2}(N)"#,
+    r#"invalid argument "(V)" for "(?:-\w, )?--(N)" flag"#,
+    r#"parse error on field "(N)" of type"#,
+    r"cannot unmarshal \w+ into Go struct field (N)",
+    r"cannot unmarshal !!\w+ `(V)` into",
+    // Java
+    r#"NumberFormatException: (?:For input string|Cannot parse null string): "?(V)"?(?:$|\s)"#,
+    r"Failed to bind properties under '(N)'",
+    r"DateTimeParseException: Text '(V)' could not be parsed",
+    r"Invalid boolean value ['\[](V)['\]]",
+    r"(N) has type \w+ rather than \w+",
+    r#"Expected an? \w+ value, got "(V)""#,
+    // Node
+    r"options\.port should be .{1,60}Received (?:type \w+ \()?'?(V)'?\)?\.?(?:$|\s)",
+    r#"(N): must be of type \w+: value was "(V)""#,
+    // .NET
+    r"Failed to convert configuration value(?: '(?P<value>[^']*)')? at '(N)' to type",
+    r"The input string '(V)' was not in a correct format",
+    r"String '(V)' was not recognized as a valid (?:TimeSpan|DateTime|Boolean)",
+    // Ruby, Rust
+    r#"invalid value for (?:Integer|Float)\(\): "(V)""#,
+    r#"invalid type: string "(V)", expected (?:an? )?(?:[iuf]\d+|integer|boolean|floating)[^`'"]{0,20}(?: for key [`'"](N)[`'"])?"#,
+    // Servers
+    r#"invalid value for parameter "(N)": "?(V)"?(?:$|\s)"#,
+    r#"unrecognized configuration parameter "(N)""#,
+    r"unknown variable '(N)(?:=(V))?'",
+    r#"(?:unknown directive|invalid number of arguments in|invalid value in) "(N)""#,
+    // In plain words
+    r#"(?:environment variable|env var|config(?:uration)?(?: key| value| property| option| parameter| setting)?|setting|property|option|parameter|flag) ["'`]?(N)["'`]? (?:must|should|has to|needs to) be (?:an? |one of|set to|in |between|greater|less|positive|at least|at most|either)"#,
+    r"\b(E)(?: environment variable)?:? (?:must|should|has to|needs to) be (?:an? |one of|set to|in |between|greater|less|positive|at least|at most|either|true|valid)",
+    r#"(?:invalid|illegal|bad|malformed|unsupported|unparsable|cannot parse|could not parse|couldn't parse|failed to parse|unable to parse|error parsing)(?: value)?(?: ["'`]?(?P<value>[^"'`\s]{1,80})["'`]?)?(?: (?:for|of|in))? (?:env(?:ironment)? var(?:iable)? |setting |variable )?["'`$]?(E)\b"#,
+    r#"\b(E)\b["'`:=]{0,2} ?(?:is )?(?:invalid|not a valid|not an integer|not a number|malformed)"#,
+];
+
+/// Values that are not there.
+const MISSING: &[&str] = &[
+    r"KeyError: '(E)'",
+    r"required key (N) missing value",
+    r"Could not resolve placeholder '(N)'",
+    r"No configuration setting found for key '(N)'",
+    r"config property (N) is required but",
+    r#"key not found: "(E)""#,
+    r#"Environment variable not found: "(N)""#,
+    r"missing field `(N)`",
+    r"\b(N): (?:unbound variable|parameter not set|parameter null or not set)",
+    r#"(?:environment variable|env var|setting|config(?:uration)? (?:key|value|option|property|parameter)) ["'`]?(N)["'`]? (?:is |was )?(?:not (?:set|found|defined|provided|configured)|missing|required|unset|empty|undefined)"#,
+    r#"\b(E)["'`]?(?: environment variable| env var)? (?:(?:is |was )(?:not (?:set|found|defined|provided|configured|specified)|missing|required|unset|empty|undefined)|(?:must|has to|needs to|should) be (?:set|defined|provided|specified|configured)\b)"#,
+    r#"\b(E)["'`]? (?:not set|not defined|not configured|missing)\b"#,
+    r#"(?:missing|undefined|unset|required)(?: required)?(?: environment| env| config(?:uration)?)? (?:variables?|vars?|keys?|settings?|property|properties|values?|parameters?)(?: for)?:? ["'`]?(E)\b"#,
+    r"(?:must|need to|have to|please) (?:specify|set|provide|define|configure) (?:the |one of )?(?:environment variable )?(E)\b",
+];
+
+/// All wordings, and which code each has.
+struct Wordings {
+    quick: RegexSet,
+    each: Vec<(Code, Regex)>,
+}
+
+static WORDINGS: LazyLock<Option<Wordings>> = LazyLock::new(|| {
+    let invalid = INVALID.iter().map(|wording| (codes::LOG_CONFIG_INVALID, written(wording)));
+    let missing = MISSING.iter().map(|wording| (codes::LOG_CONFIG_MISSING, written(wording)));
+    let all: Vec<(Code, String)> = invalid.chain(missing).collect();
+    let each =
+        all.iter().map(|(code, wording)| Some((*code, Regex::new(wording).ok()?))).collect::<Option<_>>()?;
+    Some(Wordings { quick: RegexSet::new(all.iter().map(|(_, wording)| wording)).ok()?, each })
+});
+
+fn written(wording: &str) -> String {
+    let names = [
+        ("(N)", r"(?P<name>[A-Za-z][A-Za-z0-9_.\[\]-]*(?::[A-Za-z0-9_.\[\]-]+)*)"),
+        ("(E)", "(?P<name>(?-i:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+))"),
+        ("(V)", r#"(?P<value>[^"'`]*?)"#),
+    ];
+    let wording =
+        names.iter().fold(wording.to_owned(), |wording, (short, long)| wording.replace(short, long));
+    format!(
+        "(?i){}",
+        wording.replace(r"\b", r"(?-u:\b)").replace(r"\d", "[0-9]").replace(r"\w", "[0-9A-Za-z_]")
+    )
+}
+
+/// A setting that a line complains about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Setting<'l> {
+    missing: bool,
+    name: Option<&'l str>,
+    value: Option<&'l str>,
+}
+
+fn read(line: &str) -> Option<Setting<'_>> {
+    let wordings = WORDINGS.as_ref()?;
+    wordings.quick.matches(line).into_iter().find_map(|index| {
+        let (code, wording) = wordings.each.get(index)?;
+        let found = wording.captures(line)?;
+        let group = |name| found.name(name).map(|group| group.as_str()).filter(|text| text.len() <= MAX_TEXT);
+        Some(Setting {
+            missing: *code == codes::LOG_CONFIG_MISSING,
+            name: group("name"),
+            value: group("value"),
+        })
+    })
+}
+
+/// The settings that a container's log complains about, each once.
+pub(super) fn findings(index: &Index<'_>, excerpt: &LogExcerpt, source: &ObjectRef) -> Vec<Finding> {
+    let Some(pod) = index.pod(source) else { return Vec::new() };
+    let failed = has_failed(index, pod, &excerpt.container);
+    let mut found = BTreeMap::new();
+    for line in lines(&excerpt.text) {
+        let line = line.replace("\\\"", "\"");
+        let Some(setting) = read(&line) else { continue };
+        let own = setting.value.and_then(|value| variable_with(pod, &excerpt.container, value));
+        let name = setting.name.map(str::to_owned).or(own);
+        if (name.is_some() || failed) && found.len() < MAX_SETTINGS {
+            let key = (setting.missing, name.clone(), setting.value.map(str::to_owned));
+            found.entry(key).or_insert_with(|| finding(excerpt, source, &setting, name, line.trim()));
+        }
+    }
+    found.into_values().collect()
+}
+
+fn finding(
+    excerpt: &LogExcerpt,
+    source: &ObjectRef,
+    setting: &Setting<'_>,
+    name: Option<String>,
+    line: &str,
+) -> Finding {
+    let code = if setting.missing { codes::LOG_CONFIG_MISSING } else { codes::LOG_CONFIG_INVALID };
+    let which = name.as_deref().map_or_else(|| "a setting".to_owned(), |name| format!("the setting {name}"));
+    let what = if setting.missing { "has no value for" } else { "cannot use the value of" };
+    let statement = format!("Container {} of {source} {what} {which}: {line}", excerpt.container);
+    let finding = Finding::new(code, source.clone(), statement).field("pod", &source.name);
+    finding.field("container", &excerpt.container).field_if("variable", name)
+}
+
+fn has_failed(index: &Index<'_>, pod: &Pod, container: &str) -> bool {
+    let status = pod.status.as_ref();
+    let own = status
+        .into_iter()
+        .flat_map(|status| status.container_statuses.iter().chain(&status.init_container_statuses).flatten());
+    own.filter(|own| own.name == container).any(|own| last_words::ended_lately(index, own))
+}
+
+/// The one variable of a container that has a value.
+fn variable_with(pod: &Pod, container: &str, value: &str) -> Option<String> {
+    let spec = pod.spec.as_ref()?;
+    let mut all = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+    let own: &Container = all.find(|own| own.name == container)?;
+    let mut having =
+        own.env.iter().flatten().filter(|env| env.value.as_deref() == Some(value) && !value.is_empty());
+    having.next().filter(|_| having.next().is_none()).map(|env| env.name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{INVALID, MISSING, WORDINGS, findings, read};
+    use crate::diagnose::index::Index;
+    use crate::diagnose::world::{World, object};
+    use crate::incident::ObjectRef;
+
+    #[test]
+    fn every_wording_compiles() {
+        assert_eq!(WORDINGS.as_ref().map(|all| all.each.len()), Some(INVALID.len() + MISSING.len()));
+    }
+
+    /// Whether it is missing, its name, its value.
+    type Told = (bool, Option<&'static str>, Option<&'static str>);
+
+    #[test]
+    fn the_words_of_common_languages_name_the_setting_and_its_value() {
+        let cases: [(&str, Told); 36] = [
+            ("ValueError: invalid literal for int() with base 10: '15m'", (false, None, Some("15m"))),
+            ("ValueError: could not convert string to float: 'high'", (false, None, Some("high"))),
+            ("strconv.ParseInt: parsing \"15m\": invalid syntax", (false, None, Some("15m"))),
+            ("strconv.Atoi: parsing \"x\": invalid syntax", (false, None, Some("x"))),
+            ("time: invalid duration \"15 minutes\"", (false, None, Some("15 minutes"))),
+            ("time: missing unit in duration \"15\"", (false, None, Some("15"))),
+            (
+                "envconfig.Process: assigning APP_PORT to Port: converting 'http' to type int",
+                (false, Some("APP_PORT"), Some("http")),
+            ),
+            ("invalid value \"abc\" for flag -workers: parse error", (false, Some("workers"), Some("abc"))),
+            (
+                "Error: invalid argument \"abc\" for \"--workers\" flag: strconv",
+                (false, Some("workers"), Some("abc")),
+            ),
+            ("java.lang.NumberFormatException: For input string: \"15m\"", (false, None, Some("15m"))),
+            (
+                "Failed to bind properties under 'server.port' to java.lang.Integer",
+                (false, Some("server.port"), None),
+            ),
+            (
+                "Text '15 minutes' could not be parsed; DateTimeParseException: Text '15 minutes' could not be parsed",
+                (false, None, Some("15 minutes")),
+            ),
+            (
+                "options.port should be >= 0 and < 65536. Received type number (NaN).",
+                (false, None, Some("NaN")),
+            ),
+            (
+                "Failed to convert configuration value 'abc' at 'Cache:Size' to type 'System.Int32'.",
+                (false, Some("Cache:Size"), Some("abc")),
+            ),
+            ("The input string 'abc' was not in a correct format.", (false, None, Some("abc"))),
+            ("invalid value for Integer(): \"abc\" (ArgumentError)", (false, None, Some("abc"))),
+            ("invalid type: string \"abc\", expected u16 for key `port`", (false, Some("port"), Some("abc"))),
+            (
+                "FATAL:  invalid value for parameter \"work_mem\": \"lots\"",
+                (false, Some("work_mem"), Some("lots")),
+            ),
+            ("FATAL:  unrecognized configuration parameter \"work_men\"", (false, Some("work_men"), None)),
+            ("[ERROR] unknown variable 'max_conections=5'", (false, Some("max_conections"), Some("5"))),
+            (
+                "nginx: [emerg] unknown directive \"sever\" in /etc/nginx/nginx.conf:3",
+                (false, Some("sever"), None),
+            ),
+            ("LOG_LEVEL must be one of debug, info", (false, Some("LOG_LEVEL"), None)),
+            ("env var CACHE_TTL should be a number", (false, Some("CACHE_TTL"), None)),
+            ("invalid value for CACHE_TTL", (false, Some("CACHE_TTL"), None)),
+            ("CACHE_TTL is not a valid duration", (false, Some("CACHE_TTL"), None)),
+            ("KeyError: 'DB_URL'", (true, Some("DB_URL"), None)),
+            ("required key APP_PORT missing value", (true, Some("APP_PORT"), None)),
+            (
+                "Could not resolve placeholder 'payment.url' in value \"${payment.url}\"",
+                (true, Some("payment.url"), None),
+            ),
+            ("environment variable \"DB_URL\" is not set", (true, Some("DB_URL"), None)),
+            ("DB_URL is required", (true, Some("DB_URL"), None)),
+            ("DB_URL must be set", (true, Some("DB_URL"), None)),
+            ("cannot start: key DB_URL is not set", (true, Some("DB_URL"), None)),
+            ("Missing required environment variable: DB_URL", (true, Some("DB_URL"), None)),
+            ("/entry.sh: line 3: DB_URL: unbound variable", (true, Some("DB_URL"), None)),
+            ("You must specify DB_PASSWORD to a non-empty value", (true, Some("DB_PASSWORD"), None)),
+            ("Error: missing field `listen`", (true, Some("listen"), None)),
+        ];
+        for (line, (missing, name, value)) in cases {
+            let setting = read(line).unwrap_or_else(|| panic!("{line}"));
+            assert_eq!((setting.missing, setting.name, setting.value), (missing, name, value), "{line}");
+        }
+    }
+
+    #[test]
+    fn ordinary_lines_are_about_no_setting() {
+        let lines = [
+            "DB_URL is set",
+            "loaded 12 settings",
+            "listening on port 8080",
+            "KeyError: 'customer'",
+            "user must be an administrator",
+            "connection refused",
+            "request body must be a valid JSON document",
+            "",
+        ];
+        for line in lines {
+            assert_eq!(read(line), None, "{line}");
+        }
+    }
+
+    fn world(ended: bool, log: &str) -> World {
+        let state =
+            if ended { json!({"waiting": {"reason": "CrashLoopBackOff"}}) } else { json!({"running": {}}) };
+        let mut world = World::new();
+        world.snapshot.objects.pods.push(object(json!({
+            "metadata": {"namespace": "shop", "name": "cart-1"},
+            "spec": {"containers": [{"name": "app", "env": [{"name": "TTL", "value": "15m"}]}]},
+            "status": {"containerStatuses": [{"name": "app", "image": "a", "imageID": "", "ready": !ended,
+                "restartCount": i32::from(ended), "state": state}]},
+        })));
+        world.log("cart-1", log)
+    }
+
+    fn told(world: &World) -> Vec<(&'static str, Option<String>)> {
+        let index = Index::new(&world.snapshot);
+        let source = ObjectRef::new("Pod", "shop", "cart-1");
+        let found = findings(&index, &world.snapshot.logs[0], &source);
+        found.into_iter().map(|found| (found.code.name, found.fields.get("variable").cloned())).collect()
+    }
+
+    #[test]
+    fn a_bare_value_is_traced_to_the_variable_that_has_it() {
+        let log = "strconv.ParseInt: parsing \"15m\": invalid syntax\n".repeat(3);
+        assert_eq!(told(&world(false, &log)), [("log.config.invalid_value", Some("TTL".to_owned()))]);
+    }
+
+    #[test]
+    fn a_bare_value_that_no_variable_has_counts_only_when_the_container_ended_over_it() {
+        let log = "ValueError: invalid literal for int() with base 10: 'from a request'";
+        assert_eq!(told(&world(false, log)), []);
+        assert_eq!(told(&world(true, log)), [("log.config.invalid_value", None)]);
+    }
+}
