@@ -54,7 +54,7 @@ const INVALID: &[&str] = &[
     r"String '(V)' was not recognized as a valid (?:TimeSpan|DateTime|Boolean)",
     // Ruby, Rust
     r#"invalid value for (?:Integer|Float)\(\): "(V)""#,
-    r#"invalid type: string "(V)", expected (?:an? )?(?:[iuf]\d+|integer|boolean|floating)[^`'"]{0,20}(?: for key [`'"](N)[`'"])?"#,
+    r#"invalid type: string "(V)", expected (?:an? )?(?:[iuf]\d+|integer|boolean|floating point \w+)(?: for key [`'"](N)[`'"])?"#,
     // Servers
     r#"invalid value for parameter "(N)": "?(V)"?(?:$|\s)"#,
     r#"unrecognized configuration parameter "(N)""#,

@@ -124,9 +124,14 @@ mod tests {
     #[test]
     fn the_host_of_a_complaint_is_resolved_to_its_service_with_its_port() {
         let web = ObjectRef::new("Service", "shop", "web");
-        let about = told("dial tcp: Get \"http://web.shop.svc.cluster.local:8080/\": connection refused").unwrap();
+        let about =
+            told("dial tcp: Get \"http://web.shop.svc.cluster.local:8080/\": connection refused").unwrap();
         assert_eq!((about.dependency, about.port), (Some(web.clone()), Some(8080)));
-        for line in ["Error: getaddrinfo ENOTFOUND web", "Connection to web:80 refused", "lookup web.shop: no such host"] {
+        for line in [
+            "Error: getaddrinfo ENOTFOUND web",
+            "Connection to web:80 refused",
+            "lookup web.shop: no such host",
+        ] {
             assert_eq!(dependency(line), Some(web.clone()), "{line}");
         }
     }
@@ -139,9 +144,15 @@ mod tests {
     #[test]
     fn a_name_of_the_cluster_that_no_service_has_is_a_missing_service_and_another_name_is_outside() {
         let missing = ObjectRef::new("Service", "shop", "wbe");
-        assert_eq!(dependency("lookup wbe.shop.svc.cluster.local on 10.96.0.10:53: no such host"), Some(missing));
+        assert_eq!(
+            dependency("lookup wbe.shop.svc.cluster.local on 10.96.0.10:53: no such host"),
+            Some(missing)
+        );
         let outside = ObjectRef::cluster_wide("ExternalHost", "api.example.com");
-        assert_eq!(dependency("Get \"https://api.example.com/v1\": context deadline exceeded"), Some(outside));
+        assert_eq!(
+            dependency("Get \"https://api.example.com/v1\": context deadline exceeded"),
+            Some(outside)
+        );
     }
 
     #[test]
