@@ -63,7 +63,7 @@ const INVALID: &[&str] = &[
     // In plain words
     r#"(?:environment variable|env var|config(?:uration)?(?: key| value| property| option| parameter| setting)?|setting|property|option|parameter|flag) ["'`]?(N)["'`]? (?:must|should|has to|needs to) be (?:an? |one of|set to|in |between|greater|less|positive|at least|at most|either)"#,
     r"\b(E)(?: environment variable)?:? (?:must|should|has to|needs to) be (?:an? |one of|set to|in |between|greater|less|positive|at least|at most|either|true|valid)",
-    r#"(?:invalid|illegal|bad|malformed|unsupported|unparsable|cannot parse|could not parse|couldn't parse|failed to parse|unable to parse|error parsing)(?: value)?(?: ["'`]?(?P<value>[^"'`\s]{1,80})["'`]?)?(?: (?:for|of|in))? (?:env(?:ironment)? var(?:iable)? |setting |variable )?["'`$]?(E)\b"#,
+    r#"(?:invalid|illegal|bad|malformed|unsupported|unparsable|cannot parse|could not parse|couldn't parse|failed to parse|unable to parse|error parsing)(?: value)?(?: (?:["'`](V)["'`]|\S{1,80}))?(?: (?:for|of|in))? (?:env(?:ironment)? var(?:iable)? |setting |variable )?["'`$]?(E)\b"#,
     r#"\b(E)\b["'`:=]{0,2} ?(?:is )?(?:invalid|not a valid|not an integer|not a number|malformed)"#,
 ];
 
