@@ -165,3 +165,61 @@ fn stack_trace(pattern: &LogPattern) -> Option<Finding> {
     let finding = finding.field_if("since_onset", pattern.trend.map(word));
     Some(finding.field("language", language).field("lines", pattern.count))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::findings;
+    use crate::diagnose::index::Index;
+    use crate::diagnose::world::{World, ago};
+    use crate::incident::ObjectRef;
+    use crate::observe::{LogPattern, LogTrend};
+
+    fn pattern(trend: Option<LogTrend>) -> LogPattern {
+        LogPattern {
+            namespace: "shop".to_owned(),
+            source: ObjectRef::new("Deployment", "shop", "front"),
+            template: "cannot reach <url>: connection refused".to_owned(),
+            sample: "cannot reach http://web/: connection refused".to_owned(),
+            count: 10,
+            stack_trace: None,
+            trace_excerpt: None,
+            first_seen: Some(ago(5)),
+            last_seen: Some(ago(1)),
+            level: None,
+            around_onset: None,
+            trend,
+        }
+    }
+
+    /// Strength and statement of the one complaint.
+    fn complaint(trend: Option<LogTrend>) -> (f64, String) {
+        let mut world = World::new().deployment("front", 1).deployment("web", 1);
+        world.snapshot.log_patterns.push(pattern(trend));
+        let mut found = findings(&Index::new(&world.snapshot)).into_iter();
+        let finding = found.next().filter(|_| found.next().is_none()).unwrap();
+        assert_eq!(finding.code.name, "log.dependency.connection_refused");
+        assert_eq!(finding.fields.get("dependency_name").map(String::as_str), Some("web"));
+        (finding.strength, finding.statement)
+    }
+
+    #[test]
+    fn a_complaint_that_is_new_since_the_onset_counts_more_than_one_that_was_always_there() {
+        let [unknown, new, steady, ceased] =
+            [None, Some(LogTrend::New), Some(LogTrend::Steady), Some(LogTrend::Ceased)].map(complaint);
+        assert!(
+            new.0 >= unknown.0 && unknown.0 > steady.0 && steady.0 > ceased.0,
+            "{new:?} {steady:?} {ceased:?}"
+        );
+        assert!(new.1.contains("10 lines, new since the trouble began"), "{}", new.1);
+        assert!(unknown.1.contains("(10 lines)"), "{}", unknown.1);
+    }
+
+    #[test]
+    fn a_healthy_log_gives_no_finding() {
+        let log = "2026-01-05T11:59:00Z INFO listening on :8080\n\
+                   2026-01-05T11:59:01Z INFO GET http://web/items 200 in 3ms\n\
+                   2026-01-05T11:59:02Z INFO configuration loaded, CACHE_TTL is set\n";
+        let world = World::new().deployment("front", 1).deployment("web", 1).log("front-1-0", log);
+        assert_eq!(findings(&Index::new(&world.snapshot)), []);
+    }
+}

@@ -1,5 +1,8 @@
 //! Lines in, counted templates out.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use jiff::Timestamp;
 
 use super::super::stack_trace::{StackTrace, stack_traces};
@@ -156,7 +159,8 @@ impl LogMiner {
 
     /// The templates, most frequent first.
     pub fn templates(&self) -> Vec<LogTemplate> {
-        let described = self.folded().into_iter().map(|(number, count)| self.describe(number, count));
+        let described =
+            self.folded(self.counts.clone()).into_iter().map(|(number, count)| self.describe(number, count));
         let mut templates: Vec<LogTemplate> = described.collect();
         templates.sort_by(|a, b| b.lines.cmp(&a.lines).then_with(|| a.text.cmp(&b.text)));
         templates
@@ -180,7 +184,8 @@ impl LogMiner {
 
     /// Forgets the rarer half, of equally rare ones the older.
     fn forget(&mut self) {
-        let mut folded = self.folded();
+        let counts = std::mem::take(&mut self.counts);
+        let mut folded = self.folded(counts);
         folded.sort_by_key(|(_, count)| {
             std::cmp::Reverse((count.trace.is_some(), count.seen.lines, count.seen.last))
         });
@@ -191,17 +196,16 @@ impl LogMiner {
         self.counts = folded.into_iter().map(|(_, count)| count).collect();
     }
 
-    /// What was counted, by template.
-    fn folded(&self) -> Vec<(u32, Count)> {
-        let mut folded: Vec<Option<Count>> = vec![None; self.counts.len()];
-        for (id, count) in (0..).zip(&self.counts) {
-            match folded.get_mut(self.templates.root(id) as usize) {
-                Some(Some(known)) => known.fold(count),
-                Some(none) => *none = Some(count.clone()),
-                None => {}
+    /// Puts together what was counted of templates that turned out to be one.
+    fn folded(&self, counts: Vec<Count>) -> Vec<(u32, Count)> {
+        let mut folded: BTreeMap<u32, Count> = BTreeMap::new();
+        for (id, count) in (0..).zip(counts) {
+            match folded.entry(self.templates.root(id)) {
+                Entry::Occupied(known) => known.into_mut().fold(&count),
+                Entry::Vacant(new) => _ = new.insert(count),
             }
         }
-        (0..).zip(folded).filter_map(|(id, count)| Some((id, count?))).collect()
+        folded.into_iter().collect()
     }
 }
 
@@ -316,6 +320,26 @@ mod tests {
         let found = miner.templates();
         assert_eq!(found[0].text, "request failed: boom");
         assert_eq!(found[0].trace, Some(("node", "Error: boom\n    at f (/a.js:1:2)".to_owned())));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_counted_without_a_panic(
+            lines in proptest::collection::vec(proptest::collection::vec(proptest::num::u8::ANY, 0..200), 0..60),
+            likely in proptest::collection::vec("[\\[\\]{}<>\"':=,./ \\-0-9TZEIa-c\u{e9}]{0,80}", 0..60),
+        ) {
+            let mut miner = LogMiner::new(Some(jiff::Timestamp::UNIX_EPOCH)).at_most(10);
+            let mut taken = 0;
+            for line in lines.iter().map(Vec::as_slice).chain(likely.iter().map(String::as_bytes)) {
+                let read = miner.reader.read(line);
+                taken += u64::from(!(read.message.is_empty() && read.error.is_empty()));
+                miner.add(line);
+            }
+            let found = miner.templates();
+            let counted: u64 = found.iter().map(|found| found.lines).sum();
+            proptest::prop_assert_eq!(counted + miner.forgotten(), taken);
+            proptest::prop_assert!(found.len() <= 10);
+        }
     }
 
     #[test]

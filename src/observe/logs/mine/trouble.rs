@@ -1,20 +1,29 @@
 //! Telling lines that speak of trouble from the course of things. Pure.
 
-use super::super::super::text::pattern;
+use std::sync::LazyLock;
+
+use regex::bytes::{Regex, RegexBuilder};
+
 use super::LogLevel;
 
-pattern!(
-    TROUBLE,
-    r#"(?i)\b(?:error|exception|panic)\b|(?-i:[a-z](?:Error|Exception)\b)|\b(?:fatal|traceback|refused|time(?:d[ -]?)?out|denied|failed|failure|unauthorized|forbidden|unable to|cannot|can't|could not|no such|out of memory|oom|killed|segfault|unreachable|crash\w*|abort\w*|rejected|reset by peer|broken pipe)\b|" 5\d\d "#
-);
-pattern!(NO_TROUBLE, r"(?i)\b(?:no|0|zero|without) (?:errors?|failures?|exceptions?)\b");
+static TROUBLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    ascii(
+        r#"(?i)\b(?:error|exception|panic)\b|(?-i:[a-z](?:Error|Exception)\b)|\b(?:fatal|traceback|refused|time(?:d[ -]?)?out|denied|failed|failure|unauthorized|forbidden|unable to|cannot|can't|could not|no such|out of memory|oom|killed|segfault|unreachable|crash\w*|abort\w*|rejected|reset by peer|broken pipe)\b|" 5\d\d "#,
+    )
+});
+static NO_TROUBLE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| ascii(r"(?i)\b(?:no|0|zero|without) (?:errors?|failures?|exceptions?)\b"));
+
+/// Bytes and ASCII classes: messages need not be UTF-8, and noise that is not costs a Unicode automaton dearly.
+fn ascii(pattern: &str) -> Option<Regex> {
+    RegexBuilder::new(pattern).unicode(false).build().ok()
+}
 
 /// Whether a message tells of trouble: by its own level where it has one, else by its words.
 pub(super) fn is_trouble(level: Option<LogLevel>, message: &[u8], error: &[u8]) -> bool {
-    let by_words = |text: &[u8]| {
-        let text = String::from_utf8_lossy(text);
-        TROUBLE.is_match(&text) && !NO_TROUBLE.is_match(&text)
-    };
+    let says =
+        |pattern: &Option<Regex>, text: &[u8]| pattern.as_ref().is_some_and(|pattern| pattern.is_match(text));
+    let by_words = |text: &[u8]| says(&TROUBLE, text) && !says(&NO_TROUBLE, text);
     match level {
         Some(LogLevel::Error | LogLevel::Fatal) => true,
         Some(LogLevel::Debug | LogLevel::Info) => false,
