@@ -4,10 +4,10 @@
 //! an environment variable of the container has it, or the container ended over it.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use k8s_openapi::api::core::v1::{Container, Pod};
-use regex::{Regex, RegexSet};
+use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
 use super::{last_words, lines};
 use crate::diagnose::codes::{self, Code};
@@ -88,17 +88,34 @@ const MISSING: &[&str] = &[
 /// All wordings, and which code each has.
 struct Wordings {
     quick: RegexSet,
-    each: Vec<(Code, Regex)>,
+    each: Vec<Wording>,
+}
+
+/// Few are ever met, so the expression that takes the words apart is compiled when its wording is.
+struct Wording {
+    code: Code,
+    pattern: String,
+    compiled: OnceLock<Option<Regex>>,
 }
 
 static WORDINGS: LazyLock<Option<Wordings>> = LazyLock::new(|| {
-    let invalid = INVALID.iter().map(|wording| (codes::LOG_CONFIG_INVALID, written(wording)));
-    let missing = MISSING.iter().map(|wording| (codes::LOG_CONFIG_MISSING, written(wording)));
-    let all: Vec<(Code, String)> = invalid.chain(missing).collect();
-    let each =
-        all.iter().map(|(code, wording)| Some((*code, Regex::new(wording).ok()?))).collect::<Option<_>>()?;
-    Some(Wordings { quick: RegexSet::new(all.iter().map(|(_, wording)| wording)).ok()?, each })
+    let invalid = INVALID.iter().map(|wording| (codes::LOG_CONFIG_INVALID, wording));
+    let missing = MISSING.iter().map(|wording| (codes::LOG_CONFIG_MISSING, wording));
+    let each: Vec<Wording> = invalid
+        .chain(missing)
+        .map(|(code, wording)| Wording { code, pattern: written(wording), compiled: OnceLock::new() })
+        .collect();
+    let patterns = each.iter().map(|wording| wording.pattern.as_str());
+    let quick = RegexSetBuilder::new(patterns).case_insensitive(true).unicode(false).build().ok()?;
+    Some(Wordings { quick, each })
 });
+
+impl Wording {
+    fn compiled(&self) -> Option<&Regex> {
+        let compile = || RegexBuilder::new(&self.pattern).case_insensitive(true).unicode(false).build().ok();
+        self.compiled.get_or_init(compile).as_ref()
+    }
+}
 
 fn written(wording: &str) -> String {
     let names = [
@@ -106,12 +123,7 @@ fn written(wording: &str) -> String {
         ("(E)", "(?P<name>(?-i:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+))"),
         ("(V)", r#"(?P<value>[^"'`]*?)"#),
     ];
-    let wording =
-        names.iter().fold(wording.to_owned(), |wording, (short, long)| wording.replace(short, long));
-    format!(
-        "(?i){}",
-        wording.replace(r"\b", r"(?-u:\b)").replace(r"\d", "[0-9]").replace(r"\w", "[0-9A-Za-z_]")
-    )
+    names.iter().fold(wording.to_owned(), |wording, (short, long)| wording.replace(short, long))
 }
 
 /// A setting that a line complains about.
@@ -124,15 +136,15 @@ struct Setting<'l> {
 
 fn read(line: &str) -> Option<Setting<'_>> {
     let wordings = WORDINGS.as_ref()?;
-    wordings.quick.matches(line).into_iter().find_map(|index| {
-        let (code, wording) = wordings.each.get(index)?;
-        let found = wording.captures(line)?;
-        let group = |name| found.name(name).map(|group| group.as_str()).filter(|text| text.len() <= MAX_TEXT);
-        Some(Setting {
-            missing: *code == codes::LOG_CONFIG_MISSING,
-            name: group("name"),
-            value: group("value"),
-        })
+    wordings.quick.matches(line.as_bytes()).into_iter().find_map(|index| {
+        let wording = wordings.each.get(index)?;
+        let found = wording.compiled()?.captures(line.as_bytes())?;
+        let group = |name| {
+            let text = std::str::from_utf8(found.name(name)?.as_bytes()).ok()?;
+            Some(text).filter(|text| text.len() <= MAX_TEXT)
+        };
+        let missing = wording.code == codes::LOG_CONFIG_MISSING;
+        Some(Setting { missing, name: group("name"), value: group("value") })
     })
 }
 
@@ -198,7 +210,9 @@ mod tests {
 
     #[test]
     fn every_wording_compiles() {
-        assert_eq!(WORDINGS.as_ref().map(|all| all.each.len()), Some(INVALID.len() + MISSING.len()));
+        let all = WORDINGS.as_ref().unwrap();
+        assert_eq!(all.each.len(), INVALID.len() + MISSING.len());
+        assert!(all.each.iter().all(|wording| wording.compiled().is_some()));
     }
 
     /// Whether it is missing, its name, its value.
