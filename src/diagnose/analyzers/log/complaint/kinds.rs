@@ -127,7 +127,7 @@ pub(super) fn kind(line: &str) -> Option<Code> {
 
 #[cfg(test)]
 mod tests {
-    use super::{KINDS, NONE, RegexSet, SET, kind};
+    use super::{Code, KINDS, NONE, RegexSet, SET, kind};
     use crate::diagnose::codes::{
         LOG_AUTHENTICATION, LOG_DNS, LOG_FORBIDDEN, LOG_QUERY, LOG_REFUSED, LOG_RESET, LOG_TIMEOUT, LOG_TLS,
         LOG_TOO_MANY, LOG_UNAVAILABLE, LOG_UNREACHABLE, LOG_UPSTREAM,
@@ -139,99 +139,97 @@ mod tests {
         assert_eq!(SET.as_ref().map(RegexSet::len), Some(KINDS.len()));
     }
 
+    const CASES: &[(Code, &str)] = &[
+        (LOG_FORBIDDEN, "configmaps is forbidden: User \"system:serviceaccount:a:b\" cannot list resource"),
+        // Logins
+        (LOG_AUTHENTICATION, "FATAL: password authentication failed for user \"app\""),
+        (LOG_AUTHENTICATION, "Access denied for user 'app'@'10.0.0.1' (using password: YES)"),
+        (LOG_AUTHENTICATION, "(error) WRONGPASS invalid username-password pair"),
+        (LOG_AUTHENTICATION, "FATAL: no pg_hba.conf entry for host \"10.0.0.1\", user \"a\""),
+        (LOG_AUTHENTICATION, "MongoServerError: Authentication failed."),
+        (LOG_AUTHENTICATION, "org.apache.kafka.common.errors.SaslAuthenticationException: no"),
+        (LOG_AUTHENTICATION, "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN"),
+        (LOG_AUTHENTICATION, "rpc error: code = Unauthenticated desc = no token"),
+        (
+            LOG_AUTHENTICATION,
+            "requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: http://a/",
+        ),
+        (LOG_AUTHENTICATION, "AxiosError: Request failed with status code 403"),
+        (LOG_TOO_MANY, "FATAL: sorry, too many clients already"),
+        (LOG_TOO_MANY, "Knex: Timeout acquiring a connection. The pool is probably full."),
+        // Names
+        (LOG_DNS, "dial tcp: lookup db on 10.0.0.10:53: no such host"),
+        (LOG_DNS, "java.net.UnknownHostException: db: Name or service not known"),
+        (LOG_DNS, "Error: getaddrinfo ENOTFOUND db"),
+        (LOG_DNS, "socket.gaierror: [Errno -3] Temporary failure in name resolution"),
+        (LOG_DNS, "Temporary failure in name resolution; Failed to resolve 'db'"),
+        (LOG_DNS, "cURL error 6: Could not resolve host: db"),
+        (LOG_DNS, "[emerg] host not found in upstream \"db\" in /etc/nginx/nginx.conf:9"),
+        (LOG_DNS, "db could not be resolved (3: Host not found)"),
+        (LOG_DNS, "failed to lookup address information: Name does not resolve"),
+        (LOG_DNS, "rpc error: code = Unavailable desc = name resolver error: produced zero addresses"),
+        // TLS
+        (LOG_TLS, "x509: certificate has expired or is not yet valid"),
+        (LOG_TLS, "ssl.SSLError: [SSL: WRONG_VERSION_NUMBER] wrong version number"),
+        (LOG_TLS, "javax.net.ssl.SSLHandshakeException: PKIX path building failed"),
+        (LOG_TLS, "Error: unable to verify the first certificate"),
+        (LOG_TLS, "http: server gave HTTP response to HTTPS client"),
+        (LOG_TLS, "The remote certificate is invalid according to the validation procedure"),
+        // No connection
+        (LOG_REFUSED, "dial tcp 10.0.0.1:5432: connect: connection refused"),
+        (LOG_REFUSED, "Error: connect ECONNREFUSED 10.0.0.1:80"),
+        (LOG_REFUSED, "Connection to db:5432 refused. Check that the hostname and port are correct"),
+        (LOG_REFUSED, "Failed to establish a new connection: [Errno 111] Connection refused"),
+        (
+            LOG_REFUSED,
+            "connect() failed (111: Connection refused) while connecting to upstream, client: 10.0.0.5",
+        ),
+        (
+            LOG_REFUSED,
+            "failed to connect to all addresses; last error: ipv4:10.0.0.1:50051: Connection refused",
+        ),
+        (LOG_UNREACHABLE, "dial tcp 10.0.0.1:80: connect: no route to host"),
+        (LOG_UNREACHABLE, "java.net.NoRouteToHostException: Host is unreachable"),
+        (LOG_TIMEOUT, "port 5432 failed: Connection timed out"),
+        (
+            LOG_TIMEOUT,
+            "Get \"http://a/\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+        ),
+        (LOG_TIMEOUT, "rpc error: code = DeadlineExceeded desc = context deadline exceeded"),
+        (LOG_TIMEOUT, "java.net.SocketTimeoutException: Read timed out"),
+        (LOG_TIMEOUT, "Failed to establish a new connection: [Errno 110] Connection timed out"),
+        (LOG_TIMEOUT, "HikariPool-1 - Connection is not available, request timed out after 30000ms."),
+        (LOG_TIMEOUT, "ERROR: canceling statement due to statement timeout"),
+        (LOG_TIMEOUT, "pymongo.errors.ServerSelectionTimeoutError: mongo:27017"),
+        (LOG_RESET, "read tcp 10.0.0.2:1->10.0.0.1:80: read: connection reset by peer"),
+        (LOG_RESET, "Error: socket hang up"),
+        (LOG_RESET, "SQLSTATE[HY000]: General error: 2006 MySQL server has gone away"),
+        (LOG_RESET, "upstream prematurely closed connection while reading response header from upstream"),
+        // Answers
+        (LOG_UPSTREAM, "500 : [no body] on GET request for \"http://b:80/\""),
+        (
+            LOG_UPSTREAM,
+            "requests.exceptions.HTTPError: 503 Server Error: Service Unavailable for url: http://b/",
+        ),
+        (LOG_UPSTREAM, "AxiosError: Request failed with status code 502"),
+        (LOG_UNAVAILABLE, "rpc error: code = Unavailable desc = transport"),
+        (LOG_UNAVAILABLE, "kafka.errors.NoBrokersAvailable"),
+        (
+            LOG_UNAVAILABLE,
+            "Connection to node -1 (kafka/10.0.0.1:9092) could not be established. Broker may not be available.",
+        ),
+        (LOG_UNAVAILABLE, "Communications link failure"),
+        (LOG_UNAVAILABLE, "FATAL: the database system is starting up"),
+        (LOG_UNAVAILABLE, "LOADING Redis is loading the dataset in memory"),
+        (LOG_UNAVAILABLE, "no healthy upstream"),
+        (LOG_QUERY, "ERROR: relation \"orders\" does not exist at character 15"),
+        (LOG_QUERY, "Error 1054: Unknown column 'total' in 'field list'"),
+        (LOG_QUERY, "FATAL: database \"shop\" does not exist"),
+    ];
+
     #[test]
     fn the_sentences_of_common_clients_and_drivers_are_told_apart() {
-        let cases = [
-            (
-                LOG_FORBIDDEN,
-                "configmaps is forbidden: User \"system:serviceaccount:a:b\" cannot list resource",
-            ),
-            // Logins
-            (LOG_AUTHENTICATION, "FATAL: password authentication failed for user \"app\""),
-            (LOG_AUTHENTICATION, "Access denied for user 'app'@'10.0.0.1' (using password: YES)"),
-            (LOG_AUTHENTICATION, "(error) WRONGPASS invalid username-password pair"),
-            (LOG_AUTHENTICATION, "FATAL: no pg_hba.conf entry for host \"10.0.0.1\", user \"a\""),
-            (LOG_AUTHENTICATION, "MongoServerError: Authentication failed."),
-            (LOG_AUTHENTICATION, "org.apache.kafka.common.errors.SaslAuthenticationException: no"),
-            (LOG_AUTHENTICATION, "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN"),
-            (LOG_AUTHENTICATION, "rpc error: code = Unauthenticated desc = no token"),
-            (
-                LOG_AUTHENTICATION,
-                "requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: http://a/",
-            ),
-            (LOG_AUTHENTICATION, "AxiosError: Request failed with status code 403"),
-            (LOG_TOO_MANY, "FATAL: sorry, too many clients already"),
-            (LOG_TOO_MANY, "Knex: Timeout acquiring a connection. The pool is probably full."),
-            // Names
-            (LOG_DNS, "dial tcp: lookup db on 10.0.0.10:53: no such host"),
-            (LOG_DNS, "java.net.UnknownHostException: db: Name or service not known"),
-            (LOG_DNS, "Error: getaddrinfo ENOTFOUND db"),
-            (LOG_DNS, "socket.gaierror: [Errno -3] Temporary failure in name resolution"),
-            (LOG_DNS, "Temporary failure in name resolution; Failed to resolve 'db'"),
-            (LOG_DNS, "cURL error 6: Could not resolve host: db"),
-            (LOG_DNS, "[emerg] host not found in upstream \"db\" in /etc/nginx/nginx.conf:9"),
-            (LOG_DNS, "db could not be resolved (3: Host not found)"),
-            (LOG_DNS, "failed to lookup address information: Name does not resolve"),
-            (LOG_DNS, "rpc error: code = Unavailable desc = name resolver error: produced zero addresses"),
-            // TLS
-            (LOG_TLS, "x509: certificate has expired or is not yet valid"),
-            (LOG_TLS, "ssl.SSLError: [SSL: WRONG_VERSION_NUMBER] wrong version number"),
-            (LOG_TLS, "javax.net.ssl.SSLHandshakeException: PKIX path building failed"),
-            (LOG_TLS, "Error: unable to verify the first certificate"),
-            (LOG_TLS, "http: server gave HTTP response to HTTPS client"),
-            (LOG_TLS, "The remote certificate is invalid according to the validation procedure"),
-            // No connection
-            (LOG_REFUSED, "dial tcp 10.0.0.1:5432: connect: connection refused"),
-            (LOG_REFUSED, "Error: connect ECONNREFUSED 10.0.0.1:80"),
-            (LOG_REFUSED, "Connection to db:5432 refused. Check that the hostname and port are correct"),
-            (LOG_REFUSED, "Failed to establish a new connection: [Errno 111] Connection refused"),
-            (
-                LOG_REFUSED,
-                "connect() failed (111: Connection refused) while connecting to upstream, client: 10.0.0.5",
-            ),
-            (
-                LOG_REFUSED,
-                "failed to connect to all addresses; last error: ipv4:10.0.0.1:50051: Connection refused",
-            ),
-            (LOG_UNREACHABLE, "dial tcp 10.0.0.1:80: connect: no route to host"),
-            (LOG_UNREACHABLE, "java.net.NoRouteToHostException: Host is unreachable"),
-            (LOG_TIMEOUT, "port 5432 failed: Connection timed out"),
-            (
-                LOG_TIMEOUT,
-                "Get \"http://a/\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
-            ),
-            (LOG_TIMEOUT, "rpc error: code = DeadlineExceeded desc = context deadline exceeded"),
-            (LOG_TIMEOUT, "java.net.SocketTimeoutException: Read timed out"),
-            (LOG_TIMEOUT, "Failed to establish a new connection: [Errno 110] Connection timed out"),
-            (LOG_TIMEOUT, "HikariPool-1 - Connection is not available, request timed out after 30000ms."),
-            (LOG_TIMEOUT, "ERROR: canceling statement due to statement timeout"),
-            (LOG_TIMEOUT, "pymongo.errors.ServerSelectionTimeoutError: mongo:27017"),
-            (LOG_RESET, "read tcp 10.0.0.2:1->10.0.0.1:80: read: connection reset by peer"),
-            (LOG_RESET, "Error: socket hang up"),
-            (LOG_RESET, "SQLSTATE[HY000]: General error: 2006 MySQL server has gone away"),
-            (LOG_RESET, "upstream prematurely closed connection while reading response header from upstream"),
-            // Answers
-            (LOG_UPSTREAM, "500 : [no body] on GET request for \"http://b:80/\""),
-            (
-                LOG_UPSTREAM,
-                "requests.exceptions.HTTPError: 503 Server Error: Service Unavailable for url: http://b/",
-            ),
-            (LOG_UPSTREAM, "AxiosError: Request failed with status code 502"),
-            (LOG_UNAVAILABLE, "rpc error: code = Unavailable desc = transport"),
-            (LOG_UNAVAILABLE, "kafka.errors.NoBrokersAvailable"),
-            (
-                LOG_UNAVAILABLE,
-                "Connection to node -1 (kafka/10.0.0.1:9092) could not be established. Broker may not be available.",
-            ),
-            (LOG_UNAVAILABLE, "Communications link failure"),
-            (LOG_UNAVAILABLE, "FATAL: the database system is starting up"),
-            (LOG_UNAVAILABLE, "LOADING Redis is loading the dataset in memory"),
-            (LOG_UNAVAILABLE, "no healthy upstream"),
-            (LOG_QUERY, "ERROR: relation \"orders\" does not exist at character 15"),
-            (LOG_QUERY, "Error 1054: Unknown column 'total' in 'field list'"),
-            (LOG_QUERY, "FATAL: database \"shop\" does not exist"),
-        ];
-        for (expected, line) in cases {
+        for (expected, line) in CASES {
             assert_eq!(kind(line).map(|code| code.name), Some(expected.name), "{line}");
         }
     }

@@ -142,67 +142,64 @@ mod tests {
         assert!(WORDS.is_some());
     }
 
+    const CASES: &[(&str, &str, Option<u16>)] = &[
+        (
+            "Get \"http://cart.shop:8080/items\": dial tcp 10.0.0.1:8080: connect: connection refused",
+            "cart.shop",
+            Some(8080),
+        ),
+        ("dial tcp: lookup db on 10.96.0.10:53: no such host", "db", None),
+        ("read tcp 10.0.0.2:41000->10.0.0.1:80: connection reset by peer", "10.0.0.1", Some(80)),
+        ("HTTPConnectionPool(host='cart', port=80): Max retries exceeded with url: /", "cart", Some(80)),
+        ("connection to server at \"db\" (10.0.0.1), port 5432 failed: Connection refused", "db", Some(5432)),
+        (
+            "Is the server running on host \"db\" (10.0.0.1) and accepting TCP/IP connections on port 5432?",
+            "db",
+            Some(5432),
+        ),
+        ("could not translate host name \"db\" to address", "db", None),
+        ("Connection to db:5432 refused. Check that", "db", Some(5432)),
+        ("Connect to cart:8080 [cart/10.0.0.1] failed: Connection refused", "cart", Some(8080)),
+        ("java.net.UnknownHostException: cart: Name or service not known", "cart", None),
+        ("I/O error on GET request for \"http://cart/items\": cart", "cart", None),
+        ("jdbc:postgresql://db.shop.svc:5432/app refused", "db.shop.svc", Some(5432)),
+        ("postgres://app:secret@db:5432/app", "db", Some(5432)),
+        ("Error: connect ECONNREFUSED 10.0.0.1:6379", "10.0.0.1", Some(6379)),
+        ("Error: getaddrinfo ENOTFOUND cart", "cart", None),
+        ("Error 111 connecting to cache:6379. Connection refused.", "cache", Some(6379)),
+        ("Can't connect to MySQL server on 'db:3306' (111)", "db", Some(3306)),
+        ("Unknown MySQL server host 'db' (-2)", "db", None),
+        (
+            "Failed to open TCP connection to cart:80 (Connection refused - connect(2) for \"cart\" port 80)",
+            "cart",
+            Some(80),
+        ),
+        ("Failed to connect to cart port 80: Connection refused", "cart", Some(80)),
+        ("cURL error 6: Could not resolve host: cart", "cart", None),
+        ("Connection refused (cart:80)", "cart", Some(80)),
+        ("Connection to node -1 (kafka/10.0.0.1:9092) could not be established.", "kafka", Some(9092)),
+        ("kafka:9092/bootstrap: Connect to ipv4#10.0.0.1:9092 failed", "kafka", Some(9092)),
+        ("Connect call failed ('10.0.0.1', 5432)", "10.0.0.1", Some(5432)),
+        ("host not found in upstream \"cart\" in /etc/nginx/nginx.conf:9", "cart", None),
+        ("cart could not be resolved (3: Host not found)", "cart", None),
+        (
+            "while connecting to upstream, client: 10.0.0.5, server: _, upstream: \"http://10.0.0.9:8080/\", host: \"x\"",
+            "10.0.0.9",
+            Some(8080),
+        ),
+        (
+            "cluster outbound|80||cart.shop.svc.cluster.local no healthy upstream",
+            "cart.shop.svc.cluster.local",
+            Some(80),
+        ),
+        ("The TCP/IP connection to the host db, port 1433 has failed", "db", Some(1433)),
+        ("last error: UNAVAILABLE: ipv4:10.0.0.1:50051: Failed", "10.0.0.1", Some(50051)),
+        ("Failed to resolve 'cart' [A(1)]", "cart", None),
+    ];
+
     #[test]
     fn the_host_and_port_of_a_complaint_come_first() {
-        let cases = [
-            (
-                "Get \"http://cart.shop:8080/items\": dial tcp 10.0.0.1:8080: connect: connection refused",
-                "cart.shop",
-                Some(8080),
-            ),
-            ("dial tcp: lookup db on 10.96.0.10:53: no such host", "db", None),
-            ("read tcp 10.0.0.2:41000->10.0.0.1:80: connection reset by peer", "10.0.0.1", Some(80)),
-            ("HTTPConnectionPool(host='cart', port=80): Max retries exceeded with url: /", "cart", Some(80)),
-            (
-                "connection to server at \"db\" (10.0.0.1), port 5432 failed: Connection refused",
-                "db",
-                Some(5432),
-            ),
-            (
-                "Is the server running on host \"db\" (10.0.0.1) and accepting TCP/IP connections on port 5432?",
-                "db",
-                Some(5432),
-            ),
-            ("could not translate host name \"db\" to address", "db", None),
-            ("Connection to db:5432 refused. Check that", "db", Some(5432)),
-            ("Connect to cart:8080 [cart/10.0.0.1] failed: Connection refused", "cart", Some(8080)),
-            ("java.net.UnknownHostException: cart: Name or service not known", "cart", None),
-            ("I/O error on GET request for \"http://cart/items\": cart", "cart", None),
-            ("jdbc:postgresql://db.shop.svc:5432/app refused", "db.shop.svc", Some(5432)),
-            ("postgres://app:secret@db:5432/app", "db", Some(5432)),
-            ("Error: connect ECONNREFUSED 10.0.0.1:6379", "10.0.0.1", Some(6379)),
-            ("Error: getaddrinfo ENOTFOUND cart", "cart", None),
-            ("Error 111 connecting to cache:6379. Connection refused.", "cache", Some(6379)),
-            ("Can't connect to MySQL server on 'db:3306' (111)", "db", Some(3306)),
-            ("Unknown MySQL server host 'db' (-2)", "db", None),
-            (
-                "Failed to open TCP connection to cart:80 (Connection refused - connect(2) for \"cart\" port 80)",
-                "cart",
-                Some(80),
-            ),
-            ("Failed to connect to cart port 80: Connection refused", "cart", Some(80)),
-            ("cURL error 6: Could not resolve host: cart", "cart", None),
-            ("Connection refused (cart:80)", "cart", Some(80)),
-            ("Connection to node -1 (kafka/10.0.0.1:9092) could not be established.", "kafka", Some(9092)),
-            ("kafka:9092/bootstrap: Connect to ipv4#10.0.0.1:9092 failed", "kafka", Some(9092)),
-            ("Connect call failed ('10.0.0.1', 5432)", "10.0.0.1", Some(5432)),
-            ("host not found in upstream \"cart\" in /etc/nginx/nginx.conf:9", "cart", None),
-            ("cart could not be resolved (3: Host not found)", "cart", None),
-            (
-                "while connecting to upstream, client: 10.0.0.5, server: _, upstream: \"http://10.0.0.9:8080/\", host: \"x\"",
-                "10.0.0.9",
-                Some(8080),
-            ),
-            (
-                "cluster outbound|80||cart.shop.svc.cluster.local no healthy upstream",
-                "cart.shop.svc.cluster.local",
-                Some(80),
-            ),
-            ("The TCP/IP connection to the host db, port 1433 has failed", "db", Some(1433)),
-            ("last error: UNAVAILABLE: ipv4:10.0.0.1:50051: Failed", "10.0.0.1", Some(50051)),
-            ("Failed to resolve 'cart' [A(1)]", "cart", None),
-        ];
-        for (line, host, port) in cases {
+        for &(line, host, port) in CASES {
             let found = places(line);
             let first = found.first().map(|place| (place.host.as_str(), place.port));
             assert_eq!(first, Some((host, port)), "{line}: {found:?}");
