@@ -1,7 +1,8 @@
-//! `kubewright eval`: how good a search or the diagnosis is, on questions whose answers are known.
+//! `kubewright eval`: how good a search, the diagnosis and the grouping of logs are, on data whose answers are known.
 
 mod cache;
 mod diagnosis;
+mod logs;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -37,6 +38,8 @@ pub enum EvalCommand {
     Retrieval(RetrievalArgs),
     /// Measure how often the diagnosis finds the root cause of kept incidents
     Diagnosis(diagnosis::DiagnosisArgs),
+    /// Measure how well and how quickly log lines are grouped
+    Logs(logs::LogsArgs),
 }
 
 /// Which corpus and which questions.
@@ -78,6 +81,7 @@ pub(super) async fn run(
                 None => bail!("stopped before every case was diagnosed"),
             };
         }
+        EvalCommand::Logs(args) => return logs::run(args, format, shutdown).await,
     };
     let queries = read(&args.queries)?;
     let Some(evaluation) = shutdown.run_until_cancelled(retrieval(&args, &queries, environment)).await else {

@@ -2,8 +2,6 @@
 //!
 //! Owns arguments, how results look in a terminal, and the client of our own HTTP interface. It holds no logic about
 //! incidents: `incidents`, `approvals`, `runs`, `ask` and `chat` talk to a running server, `serve`, `demo` and `sim` build the program and run it,
-//! `ingest`, `search`, `knowledge` and `eval` open the knowledge base themselves.
-//! incidents: `incidents`, `approvals`, `ask` and `chat` talk to a running server, `serve`, `demo` and `sim` build the program and run it,
 //! `ingest`, `search`, `knowledge` and `eval` open the knowledge base themselves, `diagnose` and `snapshot` read a cluster.
 
 mod approvals;
@@ -46,10 +44,9 @@ use url::Url;
 
 pub use client::Client;
 pub use narrate::{narrate, recalled};
-pub use output::{Format, print, story};
-pub use pdf_worker::program;
 use output::OutputParser;
 pub use output::{Format, Output, print, story};
+pub use pdf_worker::program;
 pub use text::{line, lines};
 
 use crate::settings::{Environment, PDF_WORKER};
@@ -143,7 +140,7 @@ pub enum Command {
     Search(search::SearchArgs),
     /// List, show, restore and remove what the knowledge base holds
     Knowledge(knowledge::KnowledgeArgs),
-    /// Measure how good a search or the diagnosis is
+    /// Measure how good a search, the diagnosis or the grouping of logs is
     #[command(subcommand)]
     Eval(eval::EvalCommand),
     /// Offer the reading tools to another assistant (MCP on standard input and output)

@@ -140,6 +140,12 @@ codes! {
     LOG_AUTHENTICATION = "log.dependency.authentication", Log, 0.7, "A log says that a dependency refuses the credentials.";
     LOG_TOO_MANY = "log.dependency.too_many_connections", Log, 0.65, "A log says that a dependency has no connection left.";
     LOG_UPSTREAM = "log.dependency.server_error", Log, 0.5, "A log says that a dependency answers with server errors.";
+    LOG_UNREACHABLE = "log.dependency.unreachable", Log, 0.6, "A log says that there is no way to the address of a dependency.";
+    LOG_RESET = "log.dependency.connection_reset", Log, 0.5, "A log says that a dependency breaks connections off.";
+    LOG_UNAVAILABLE = "log.dependency.unavailable", Log, 0.55, "A log says that a dependency cannot be used, for a reason that is not told apart further.";
+    LOG_QUERY = "log.dependency.query_failed", Log, 0.4, "A log says that a database or broker does not know what is asked for.";
+    LOG_CONFIG_INVALID = "log.config.invalid_value", Log, 0.7, "A log says that a setting has a value of the wrong kind.";
+    LOG_CONFIG_MISSING = "log.config.missing_value", Log, 0.7, "A log says that a setting has no value.";
     LOG_FORBIDDEN = "log.api.forbidden", Log, 0.7, "A log says that the Kubernetes API forbids what a service account asks.";
     LOG_STACK_TRACE = "log.stack_trace", Log, 0.5, "A log holds a stack trace.";
     LOG_FATAL = "log.fatal_error", Log, 0.5, "The last words of a container that failed.";

@@ -39,6 +39,7 @@ pub use directory::Directory;
 pub use dump::{DumpError, DumpLimits, DumpRequest, read_dump, write_dump};
 pub use error::ObserveError;
 pub use log_query::{LogAnswer, LogLine};
+pub use logs::{LogLevel, LogMiner, LogTemplate, LogTrend};
 pub use loki::Loki;
 pub use observer::Observer;
 pub use probe::Connection;

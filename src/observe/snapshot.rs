@@ -23,6 +23,7 @@ use serde_json::Value;
 
 use super::recorded::Recorded;
 
+use super::logs::{LogLevel, LogTrend};
 use crate::incident::{Gap, ObjectRef, Scope, Signal};
 
 /// The Kubernetes objects, logs, metric readings and changes about a scope at one time.
@@ -264,7 +265,7 @@ pub struct LogPattern {
     pub namespace: String,
     /// The workload or pod that logs it.
     pub source: ObjectRef,
-    /// The line with numbers, ids and addresses masked.
+    /// The message with numbers, ids, addresses and what else varies masked; without time, level and logger.
     pub template: String,
     /// One line as it was.
     pub sample: String,
@@ -278,6 +279,15 @@ pub struct LogPattern {
     pub first_seen: Option<Timestamp>,
     /// When it was last seen.
     pub last_seen: Option<Timestamp>,
+    /// How serious its lines say they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<LogLevel>,
+    /// Lines before the onset of trouble and from then on, where an onset was known when the log was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub around_onset: Option<(u64, u64)>,
+    /// What the onset changed, where the log reaches far enough back to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trend: Option<LogTrend>,
 }
 
 /// What a metric reading says.

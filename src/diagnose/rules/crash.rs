@@ -24,7 +24,13 @@ const STRUGGLES: &[Code] =
     &[codes::NOT_READY, codes::DEPLOYMENT_STUCK, codes::METRIC_ERRORS, codes::METRIC_LATENCY];
 
 /// What crashing programs say.
-const WORDS: &[Code] = &[codes::LOG_FATAL, codes::LOG_STACK_TRACE, codes::LOG_OUT_OF_MEMORY];
+const WORDS: &[Code] = &[
+    codes::LOG_FATAL,
+    codes::LOG_STACK_TRACE,
+    codes::LOG_OUT_OF_MEMORY,
+    codes::LOG_CONFIG_INVALID,
+    codes::LOG_CONFIG_MISSING,
+];
 
 /// `deploy.bad_rollout` where a revision that is in trouble was just rolled out, else `workload.crash_loop`.
 pub(super) fn crash_loop(facts: &Facts<'_>) -> Vec<Candidate> {

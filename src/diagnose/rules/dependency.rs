@@ -23,6 +23,9 @@ pub(super) const COMPLAINTS: &[Code] = &[
     codes::LOG_TIMEOUT,
     codes::LOG_TLS,
     codes::LOG_UPSTREAM,
+    codes::LOG_UNREACHABLE,
+    codes::LOG_RESET,
+    codes::LOG_UNAVAILABLE,
 ];
 
 /// What callers complain about, with everything that a candidate needs.

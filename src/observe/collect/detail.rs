@@ -17,7 +17,7 @@ use super::super::logs::{self, Patterns, Target, targets};
 use super::super::loki::LogSearch;
 use super::super::promql::{Subject, pod_names};
 use super::super::readings::{self, Readings};
-use super::{MAX_NAMESPACES, Survey};
+use super::{MAX_NAMESPACES, Survey, onset};
 use crate::incident::ObjectRef;
 use crate::telemetry::metrics::collector_finished;
 
@@ -93,7 +93,7 @@ impl Survey<'_> {
         };
         let deadline = self.observer.settings().collector_deadline;
         let streams = timeout(deadline, loki.trouble(&search)).await;
-        let mut patterns = Patterns::default();
+        let mut patterns = Patterns::around(onset(self.signals));
         for stream in streams.unwrap_or(Err(ReadError::TimedOut { after: deadline }))? {
             let source = self.source_of(stream.pod.as_deref(), namespace);
             for (at, line) in stream.lines {

@@ -39,6 +39,9 @@ pub(super) async fn snapshot(observer: &Observer, scope: &Scope, signals: &[Sign
     survey.into_snapshot()
 }
 
+/// An alert fires this long after what it tells of began: its rule waits, and looks at rates over minutes.
+const ALERT_DELAY: SignedDuration = SignedDuration::from_mins(10);
+
 /// A Snapshot in the making.
 struct Survey<'a> {
     observer: &'a Observer,
@@ -82,7 +85,7 @@ impl<'a> Survey<'a> {
             capped: BTreeSet::new(),
             logs: Vec::new(),
             read: Vec::new(),
-            patterns: Patterns::default(),
+            patterns: Patterns::around(onset(signals)),
             stored_patterns: Patterns::default(),
             readings: Readings::default(),
             gaps: Gaps::default(),
@@ -150,4 +153,10 @@ impl<'a> Survey<'a> {
             },
         }
     }
+}
+
+/// About when the trouble began of which alerts tell that still fire.
+fn onset(signals: &[Signal]) -> Option<Timestamp> {
+    let firing = signals.iter().filter(|signal| signal.state == SignalState::Firing);
+    firing.map(|signal| signal.starts_at).min()?.checked_sub(ALERT_DELAY).ok()
 }

@@ -1,4 +1,4 @@
-//! Grouping error lines by what they have in common. Pure.
+//! Error lines of several sources, grouped by what they have in common. Pure.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use super::super::LogPattern;
 use super::super::text::head;
-use super::line::Line;
-use super::mask::mask;
-use super::stack_trace::{MAX_LINE as MAX_TRACE_LINE, StackTrace, stack_traces};
+use super::mine::{LogMiner, LogTemplate};
+use super::printable;
+use super::stack_trace::{MAX_LINE as MAX_TRACE_LINE, stack_traces};
 use crate::incident::ObjectRef;
 
 /// Most patterns of one Snapshot.
@@ -20,106 +20,158 @@ const MAX_SAMPLE: usize = 500;
 /// Patterns as they are gathered from several texts.
 #[derive(Debug, Default)]
 pub(in super::super) struct Patterns {
-    found: BTreeMap<(ObjectRef, String), LogPattern>,
+    onset: Option<Timestamp>,
+    miners: BTreeMap<ObjectRef, LogMiner>,
+    /// What other readings of the same logs found.
+    others: Vec<Found>,
 }
 
+type Found = BTreeMap<(ObjectRef, String), LogPattern>;
+
 impl Patterns {
-    /// Adds the error lines and stack traces of a text that `source` logged.
+    /// `onset`: when trouble began, to count before and after it.
+    pub(in super::super) fn around(onset: Option<Timestamp>) -> Self {
+        Self { onset, ..Self::default() }
+    }
+
+    /// Adds the lines and stack traces of a text that `source` logged.
     pub(in super::super) fn add_text(&mut self, source: &ObjectRef, text: &str) {
+        let miner = self.miner(source);
+        miner.begin_text();
         let lines: Vec<&str> = text.lines().collect();
-        let traces = stack_traces(&lines);
-        let mut traces = traces.iter().peekable();
         let mut at = 0;
-        while let Some(raw) = lines.get(at) {
-            match traces.next_if(|trace| trace.first <= at) {
-                Some(trace) => {
-                    self.add(source, &Line::parse(&trace.headline), &trace.headline, Some(trace));
-                    at = trace.end.max(at + 1);
-                }
-                None => {
-                    self.add_line(source, raw, None);
-                    at += 1;
-                }
+        for trace in stack_traces(&lines) {
+            for line in lines.get(at..trace.first).unwrap_or_default() {
+                miner.add(line.as_bytes());
             }
+            miner.add_trace(&trace);
+            at = trace.end.max(at + 1);
+        }
+        for line in lines.get(at..).unwrap_or_default() {
+            miner.add(line.as_bytes());
         }
     }
 
-    /// Adds one line if it tells of trouble. `at` is when the log store received it.
+    /// Adds one line. `at` is when the log store received it.
     pub(in super::super) fn add_line(&mut self, source: &ObjectRef, raw: &str, at: Option<Timestamp>) {
-        let mut line = Line::parse(raw);
-        if line.is_trouble() {
-            line.at = line.at.or(at);
-            let embedded: Vec<&str> = line.stack.as_deref().unwrap_or_default().lines().collect();
-            let trace = stack_traces(&embedded).into_iter().next();
-            self.add(source, &line, raw, trace.as_ref());
-        }
+        self.miner(source).add_received(raw.as_bytes(), at);
     }
 
-    fn add(&mut self, source: &ObjectRef, line: &Line, raw: &str, trace: Option<&StackTrace>) {
-        let template = mask(&line.text);
-        if template.is_empty() {
-            return;
-        }
-        let key = (source.clone(), template.clone());
-        let pattern = self.found.entry(key).or_insert_with(|| LogPattern {
-            namespace: source.namespace.clone(),
-            source: source.clone(),
-            template,
-            sample: head(raw.trim(), MAX_SAMPLE).to_owned(),
-            count: 0,
-            stack_trace: None,
-            trace_excerpt: None,
-            first_seen: line.at,
-            last_seen: line.at,
-        });
-        pattern.count += 1;
-        pattern.first_seen = pattern.first_seen.into_iter().chain(line.at).min();
-        pattern.last_seen = pattern.last_seen.max(line.at);
-        if let (None, Some(trace)) = (&pattern.stack_trace, trace) {
-            pattern.stack_trace = Some(trace.language.to_owned());
-            pattern.trace_excerpt = Some(trace.excerpt.clone());
-        }
+    fn miner(&mut self, source: &ObjectRef) -> &mut LogMiner {
+        let onset = self.onset;
+        self.miners.entry(source.clone()).or_insert_with(|| LogMiner::new(onset))
     }
 
     /// Takes in what another reading of the same logs found: the larger count of each pattern holds, not the sum. A line
     /// that is part of a stack trace known whole is not a pattern of its own: log stores split traces into lines.
-    pub(in super::super) fn merge(&mut self, mut other: Self) {
-        other.found.retain(|_, pattern| !self.is_of_trace(pattern));
-        for (key, pattern) in other.found {
-            let Some(known) = self.found.get_mut(&key) else {
-                self.found.insert(key, pattern);
-                continue;
-            };
-            known.count = known.count.max(pattern.count);
-            known.first_seen = known.first_seen.into_iter().chain(pattern.first_seen).min();
-            known.last_seen = known.last_seen.max(pattern.last_seen);
-            if known.stack_trace.is_none() {
-                known.stack_trace = pattern.stack_trace;
-                known.trace_excerpt = pattern.trace_excerpt;
-            }
-        }
+    pub(in super::super) fn merge(&mut self, other: Self) {
+        let found = other.found();
+        self.others.push(found);
     }
 
-    fn is_of_trace(&self, pattern: &LogPattern) -> bool {
-        let sample = head(&pattern.sample, MAX_TRACE_LINE);
-        self.found.values().filter(|known| known.source == pattern.source).any(|known| {
-            let excerpt = known.trace_excerpt.as_deref().unwrap_or_default();
-            excerpt.lines().skip(1).any(|line| line.trim() == sample.trim())
-        })
+    /// What all readings found.
+    fn found(self) -> Found {
+        let mut found = Found::new();
+        for (source, miner) in self.miners {
+            for template in miner.templates().into_iter().filter(|template| template.trouble) {
+                let pattern = pattern(&source, template);
+                let key = (source.clone(), pattern.template.clone());
+                match found.get_mut(&key) {
+                    Some(known) => add_up(known, &pattern),
+                    None => _ = found.insert(key, pattern),
+                }
+            }
+        }
+        for other in self.others {
+            merge(&mut found, other);
+        }
+        found
     }
 
     /// The most frequent patterns, most frequent first.
     pub(in super::super) fn into_ranked(self) -> Vec<LogPattern> {
-        let mut patterns: Vec<LogPattern> = self.found.into_values().collect();
+        let mut patterns: Vec<LogPattern> = self.found().into_values().collect();
         patterns.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.template.cmp(&b.template)));
         patterns.truncate(MAX_PATTERNS);
         patterns
     }
 }
 
+fn pattern(source: &ObjectRef, template: LogTemplate) -> LogPattern {
+    let (stack_trace, trace_excerpt) = template
+        .trace
+        .map(|(language, excerpt)| (language.to_owned(), printable(excerpt.as_bytes())))
+        .unzip();
+    let sample = printable(template.sample.as_bytes());
+    LogPattern {
+        namespace: source.namespace.clone(),
+        source: source.clone(),
+        template: printable(template.text.as_bytes()),
+        sample: head(sample.trim(), MAX_SAMPLE).to_owned(),
+        count: template.lines,
+        stack_trace,
+        trace_excerpt,
+        first_seen: template.seen.map(|(first, _)| first),
+        last_seen: template.seen.map(|(_, last)| last),
+        level: template.level,
+        around_onset: template.around_onset,
+        trend: template.trend,
+    }
+}
+
+/// Adds what was logged at another level, or with another ending that the text no longer shows.
+fn add_up(known: &mut LogPattern, other: &LogPattern) {
+    known.count += other.count;
+    known.level = known.level.max(other.level);
+    if let (Some((before, after)), Some((more_before, more_after))) =
+        (&mut known.around_onset, other.around_onset)
+    {
+        *before += more_before;
+        *after += more_after;
+    }
+    if known.trend != other.trend {
+        known.trend = None;
+    }
+    extend(known, other);
+}
+
+fn merge(found: &mut Found, mut other: Found) {
+    other.retain(|_, pattern| !is_of_trace(found, pattern));
+    for (key, pattern) in other {
+        let Some(known) = found.get_mut(&key) else {
+            found.insert(key, pattern);
+            continue;
+        };
+        if pattern.count > known.count {
+            known.count = pattern.count;
+            known.around_onset = pattern.around_onset;
+        }
+        known.trend = known.trend.or(pattern.trend);
+        extend(known, &pattern);
+    }
+}
+
+/// Widens the times, and takes a trace where none is known.
+fn extend(known: &mut LogPattern, other: &LogPattern) {
+    known.first_seen = known.first_seen.into_iter().chain(other.first_seen).min();
+    known.last_seen = known.last_seen.max(other.last_seen);
+    if known.stack_trace.is_none() {
+        known.stack_trace.clone_from(&other.stack_trace);
+        known.trace_excerpt.clone_from(&other.trace_excerpt);
+    }
+}
+
+fn is_of_trace(found: &Found, pattern: &LogPattern) -> bool {
+    let sample = head(&pattern.sample, MAX_TRACE_LINE);
+    found.values().filter(|known| known.source == pattern.source).any(|known| {
+        let excerpt = known.trace_excerpt.as_deref().unwrap_or_default();
+        excerpt.lines().skip(1).any(|line| line.trim() == sample.trim())
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::super::LogPattern;
+    use super::super::super::{LogLevel, LogPattern, LogTrend};
     use super::Patterns;
     use crate::incident::ObjectRef;
 
@@ -138,6 +190,9 @@ mod tests {
             trace_excerpt: None,
             first_seen: Some(format!("2026-01-01T{}Z", seen.0).parse().unwrap()),
             last_seen: Some(format!("2026-01-01T{}Z", seen.1).parse().unwrap()),
+            level: Some(LogLevel::Error),
+            around_onset: None,
+            trend: None,
         }
     }
 
@@ -151,17 +206,13 @@ mod tests {
         let mut patterns = Patterns::default();
         patterns.add_text(&source(), LOG);
         let payment = pattern(
-            "<time> ERROR payment <n> failed: connection to <ip> refused",
+            "payment <n> failed: connection to <ip> refused",
             "2026-01-01T10:00:01Z ERROR payment 17 failed: connection to 10.0.0.9:5432 refused",
             2,
             ("10:00:01", "10:00:03"),
         );
-        let stock = pattern(
-            "<time> ERROR out of stock",
-            "2026-01-01T10:00:02Z ERROR out of stock",
-            1,
-            ("10:00:02", "10:00:02"),
-        );
+        let stock =
+            pattern("out of stock", "2026-01-01T10:00:02Z ERROR out of stock", 1, ("10:00:02", "10:00:02"));
         assert_eq!(patterns.into_ranked(), [payment, stock]);
     }
 
@@ -174,6 +225,35 @@ mod tests {
         once.merge(again);
         let counts: Vec<u64> = once.into_ranked().iter().map(|pattern| pattern.count).collect();
         assert_eq!(counts, [2, 2]);
+    }
+
+    #[test]
+    fn only_trouble_becomes_a_pattern_and_what_the_onset_changed_is_told() {
+        let mut patterns = Patterns::around(Some("2026-01-01T10:05:00Z".parse().unwrap()));
+        patterns.add_text(
+            &source(),
+            "2026-01-01T10:00:00Z INFO started\n2026-01-01T10:01:00Z WARN slow, timed out once\n\
+             2026-01-01T10:06:00Z ERROR no stock\n2026-01-01T10:06:01Z INFO done\n",
+        );
+        let ranked = patterns.into_ranked();
+        let told: Vec<_> = ranked
+            .iter()
+            .map(|found| (found.template.as_str(), found.level, found.around_onset, found.trend))
+            .collect();
+        let expected = [
+            ("no stock", Some(LogLevel::Error), Some((0, 1)), Some(LogTrend::New)),
+            ("slow, timed out once", Some(LogLevel::Warning), Some((1, 0)), Some(LogTrend::Ceased)),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn terminal_escapes_reach_neither_template_nor_sample() {
+        let mut patterns = Patterns::default();
+        patterns.add_text(&source(), "ERROR \u{1b}[31mno\u{1b}[0m \u{7}\u{202e}stock\n");
+        let ranked = patterns.into_ranked();
+        let hostile = |text: &str| text.contains(|letter: char| letter.is_control() || letter == '\u{202e}');
+        assert!(!hostile(&ranked[0].template) && !hostile(&ranked[0].sample), "{ranked:?}");
     }
 
     #[test]
@@ -209,7 +289,8 @@ mod tests {
         for index in 0..500_u32 {
             let word: String =
                 index.to_string().bytes().map(|digit| char::from(digit + b'a' - b'0')).collect();
-            patterns.add_line(&source(), &format!("error in {word} {}", "x".repeat(10_000)), None);
+            let shape = "( ".repeat(index as usize % 90);
+            patterns.add_line(&source(), &format!("{shape}error in {word} {}", "x".repeat(10_000)), None);
         }
         let ranked = patterns.into_ranked();
         assert_eq!(ranked.len(), 40);

@@ -125,8 +125,8 @@ async fn tail(
     fetch(client, &request, &asked, limit + 64 * 1024).await
 }
 
-/// Invalid UTF-8 is replaced; control characters other than line ends and tabs (colours, NUL) are dropped, as neither
-/// databases nor terminals should see them.
+/// Invalid UTF-8 is replaced; control characters other than line ends and tabs (colours, NUL) and those that
+/// reorder text are dropped, as neither databases nor terminals should see them.
 pub(in super::super) fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut kept = String::with_capacity(text.len());
@@ -135,11 +135,16 @@ pub(in super::super) fn printable(bytes: &[u8]) -> String {
         match character {
             '\u{1b}' => skip_escape(&mut characters),
             '\n' | '\t' => kept.push(character),
-            character if character.is_control() => {}
+            character if character.is_control() || is_reordering(character) => {}
             character => kept.push(character),
         }
     }
     kept
+}
+
+/// Characters that make a terminal or page show text in another order than it has (UAX #9).
+const fn is_reordering(character: char) -> bool {
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Skips the rest of a terminal control sequence such as `[31m` or `[?25l`: parameters, then one final byte (ECMA-48,

@@ -37,6 +37,10 @@ pub(super) fn stack_traces(lines: &[&str]) -> Vec<StackTrace> {
     let mut found: Vec<StackTrace> = Vec::new();
     let mut at = 0;
     while at < lines.len() {
+        if !may_begin(line(lines, at)) {
+            at += 1;
+            continue;
+        }
         let floor = found.last().map_or(0, |trace| trace.end);
         match python(lines, at).or_else(|| go(lines, at, floor)).or_else(|| at_frames(lines, at, floor)) {
             Some(trace) => {
@@ -47,6 +51,13 @@ pub(super) fn stack_traces(lines: &[&str]) -> Vec<StackTrace> {
         }
     }
     found
+}
+
+/// Whether a line may be the one by which a trace is recognised; a quick look, as few lines are.
+fn may_begin(text: &str) -> bool {
+    text.trim_ascii_start().starts_with("at ")
+        || text.starts_with("goroutine ")
+        || text.contains("Traceback (most recent call last)")
 }
 
 fn line<'a>(lines: &[&'a str], at: usize) -> &'a str {

@@ -50,7 +50,7 @@ async fn a_crashing_workload_is_found_with_its_logs_and_what_changed() {
     );
     let templates: Vec<&str> =
         snapshot.log_patterns.iter().map(|pattern| pattern.template.as_str()).collect();
-    assert_eq!(templates, ["ERROR \u{fffd} cannot start: key DB_URL is not set", "KeyError: 'DB_URL'"]);
+    assert_eq!(templates, ["KeyError: 'DB_URL'", "\u{fffd} cannot start: key DB_URL is not set"]);
 }
 
 #[tokio::test]

@@ -185,7 +185,7 @@ async fn lines_of_the_log_store_become_patterns_of_the_workload() {
     let first = &snapshot.log_patterns[0];
     assert_eq!(
         (first.template.as_str(), first.count, &first.source),
-        ("ERROR upstream payments timed out after <n>", 2, &ObjectRef::new("Deployment", "shop", "checkout"))
+        ("upstream payments timed out after <n>", 2, &ObjectRef::new("Deployment", "shop", "checkout"))
     );
     assert_eq!(first.first_seen, Some("2026-01-01T00:00:00Z".parse().unwrap()));
 }

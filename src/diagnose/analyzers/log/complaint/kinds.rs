@@ -1,0 +1,256 @@
+//! How clients and drivers word what goes wrong with what they call. Pure.
+//!
+//! The sentences are those of the common clients of Go, Java, Python, Node, .NET, Ruby, PHP and Rust, of nginx, Envoy and gRPC, and
+//! of the drivers of PostgreSQL, MySQL, MongoDB, Redis, Kafka, RabbitMQ, Elasticsearch and others. What clients of the writer
+//! do (hang up, send nonsense) is no complaint about a dependency.
+
+use std::sync::LazyLock;
+
+use regex::bytes::{RegexSet, RegexSetBuilder};
+
+use crate::diagnose::codes::{self, Code};
+
+/// From the most to the least telling: the first that matches names the complaint.
+pub(super) const KINDS: [(Code, &[&str]); 12] = [
+    (codes::LOG_FORBIDDEN, &[r#"User "system:serviceaccount:[^"]+" cannot \w+ resource"#]),
+    (codes::LOG_AUTHENTICATION, AUTHENTICATION),
+    (codes::LOG_TOO_MANY, TOO_MANY),
+    (codes::LOG_DNS, DNS),
+    (codes::LOG_TLS, TLS),
+    (codes::LOG_REFUSED, REFUSED),
+    (codes::LOG_UNREACHABLE, UNREACHABLE),
+    (codes::LOG_TIMEOUT, TIMEOUT),
+    (codes::LOG_RESET, RESET),
+    (codes::LOG_UPSTREAM, UPSTREAM),
+    (codes::LOG_UNAVAILABLE, UNAVAILABLE),
+    (codes::LOG_QUERY, QUERY),
+];
+
+const AUTHENTICATION: &[&str] = &[
+    "authentication failed|auth(?:entication)? error|authentication failure",
+    "access denied for user|ER_ACCESS_DENIED|no pg_hba\\.conf entry|role \"[^\"]+\" does not exist",
+    "WRONGPASS|NOAUTH|NOPERM|invalid (?:username|user name|credentials|password)|login failed for|ORA-01017",
+    "SASL.{0,40}(?:fail|error)|SaslAuthenticationException|(?:topic|group|cluster)_?authorization_?(?:exception|failed)|not authorized to access (?:topics|group)",
+    "ACCESS[_-]REFUSED|command \\w+ requires authentication|not authorized on \\w+ to execute|unable to authenticate user|security_exception",
+    r"\b401 unauthorized|\b40[13] client error.{0,60}for url|status(?: code)?:? 40[13]\b.{0,60}https?://|request failed with status code 40[13]|https?://\S+.{0,40}\b(?:401 unauthorized|403 forbidden)",
+    "code = (?:Unauthenticated|PermissionDenied)|StatusCode\\.(?:UNAUTHENTICATED|PERMISSION_DENIED)|\\b(?:UNAUTHENTICATED|PERMISSION_DENIED):",
+    "InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidClientTokenId|invalid_client\\b|invalid_grant\\b",
+];
+
+const TOO_MANY: &[&str] = &[
+    "too many (?:connections|clients)|remaining connection slots|max_connections|max number of clients reached",
+    "connection pool (?:is )?(?:exhausted|timeout)|QueuePool limit of size|timeout acquiring a connection|ER_CON_COUNT|ORA-00020|connection limit exceeded",
+];
+
+const DNS: &[&str] = &[
+    "no such host|ENOTFOUND|EAI_AGAIN|EAI_NONAME|name or service not known|name does not resolve|temporary failure in name resolution",
+    "nodename nor servname|UnknownHostException|UnresolvedAddressException|could not translate host name|server misbehaving|no address associated with hostname",
+    "could ?n[o']t resolve (?:host|server|proxy)|failed to resolve '|failed to lookup address|getaddrinfo (?:failed|for )|php_network_getaddresses|dns error",
+    "host not found in (?:upstream|resolver)|could not be resolved \\(\\d|unknown mysql server host|no resolvable bootstrap|dns resolution failed|produced zero addresses",
+    r"lookup \S+(?: on \S+)?: (?:i/o timeout|read udp)|\b(?:NXDOMAIN|SERVFAIL)\b",
+];
+
+const TLS: &[&str] = &[
+    "x509:|certificate (?:has expired|verify failed|signed by unknown|is (?:not )?valid for|unknown|required)|certificate subject name",
+    "tls: (?:failed|handshake|bad|first record|unknown|protocol)|first record does not look like a tls handshake|HTTP response to HTTPS client",
+    "CERTIFICATE_VERIFY_FAILED|WRONG_VERSION_NUMBER|PKIX path|SSLHandshakeException|SSLPeerUnverified|CERT_HAS_EXPIRED|CERT_ALTNAME_INVALID|UNABLE_TO_VERIFY_LEAF|UNABLE_TO_GET_ISSUER",
+    "self[- ]signed cert|unable to (?:get local issuer|verify the first) certificate|remote certificate (?:is invalid|was rejected)|invalid peer certificate|upstream SSL certificate",
+    "SSL_do_handshake\\(\\) failed|ssl routines|(?:tls|ssl) handshake (?:fail|error|timeout)|handshake[_ ]failure|does not support SSL|TLS error: ",
+];
+
+const REFUSED: &[&str] = &[
+    r"connection refused|connection to \S+ refused|ECONNREFUSED|connect call failed|actively refused|ConnectionRefusedError|\[Errno 111\]|reset reason: connection failure",
+];
+
+const UNREACHABLE: &[&str] = &[
+    "no route to host|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|network is unreachable|host is unreachable|NoRouteToHostException|destination host unreachable",
+];
+
+const TIMEOUT: &[&str] = &[
+    "(?:connection|connect|dial|i/o|read|write|operation|request|query|handshake)(?:[ _-]timeout| timed out)|ETIMEDOUT|ESOCKETTIMEDOUT|timed out waiting for",
+    "(?:context )?deadline[ _]?exceeded|timeout (?:of \\d+ ?ms )?exceeded|Client\\.Timeout|timeout expired|execution expired|Net::(?:Open|Read)Timeout",
+    "(?-i:(?:Socket|Connect|Read|Http|HttpConnect|ServerSelection|Pool)Timeout(?:Error|Exception)?\\b)|upstream timed out|upstream request timeout|reset reason: connection timeout",
+    "504 gateway time-?out|curl error 28|statement due to statement timeout|lock wait timeout|StatusCode\\.DEADLINE|operation was cancell?ed.{0,40}timeout",
+    "_TIMED_OUT\\b|Message timed out|request timed out after",
+];
+
+const RESET: &[&str] = &[
+    "connection reset by peer|ECONNRESET|connection was reset|forcibly closed by the remote host|socket hang up|RemoteDisconnected|NoHttpResponseException",
+    "server closed the connection unexpectedly|connection terminated unexpectedly|server has gone away|lost connection to (?:mysql|server|backend)|upstream prematurely closed",
+    "upstream connect error or disconnect/reset|reset reason: (?:connection termination|remote reset|local reset)|transport is closing|connection error: desc = \"error reading",
+];
+
+const UPSTREAM: &[&str] = &[
+    r"\b50[0234]\b.{0,80}(?:request for|from|for url|upstream|calling|calls?) .{0,10}http",
+    r"(?:request|call|get|post|put|patch|delete)\b.{0,80}https?://\S+.{0,40}\b50[0234]\b",
+    "(?:bad gateway|service unavailable).{0,80}https?://|upstream (?:returned|responded|sent).{0,20}50[0234]",
+    r"request failed with status code 50[0234]|\b50[0234] server error|unexpected (?:http )?status(?: code)?:? 50[0234]|HttpServerErrorException",
+    r"code = (?:Internal|Unknown) desc|StatusCode\.(?:INTERNAL|UNKNOWN)\b",
+];
+
+const UNAVAILABLE: &[&str] = &[
+    r"code = Unavailable|StatusCode\.UNAVAILABLE|\bUNAVAILABLE: |failed to connect to all addresses|no healthy upstream|no live upstreams|no (?:servers|endpoints) available",
+    "failed to establish a new connection|could ?n[o']t connect to (?:server|mysql|redis|the server)|can't connect to (?:mysql|server|local)|failed to connect to|unable to connect to|cannot connect to",
+    "NoBrokersAvailable|no brokers available|brokers? (?:transport failure|not available|are down)|BrokerUnreachableException|Disconnected from (?:broker|node)|could not be established\\. Broker|LEADER_NOT_AVAILABLE|NOT_LEADER",
+    "Mongo(?:Network|ServerSelection)Error|ServerSelectionTimeoutError|no primary|NotWritablePrimary|not master and slaveOk|NoNodeAvailable|NoHostAvailable|None of the configured nodes",
+    "communications link failure|connection is not available|unable to obtain (?:jdbc )?connection|RedisConnectionException|AmqpConnectException|connection to the (?:broker|database) (?:failed|lost)",
+    "database system is (?:starting up|shutting down|in recovery mode)|read[- ]?only (?:transaction|replica|file system.{0,20}database)|MASTERDOWN|CLUSTERDOWN|LOADING Redis|MISCONF Redis|OOM command not allowed|cluster_block_exception",
+];
+
+const QUERY: &[&str] = &[
+    r#"relation "[^"]+" does not exist|column "?[\w.]+"? (?:of relation \S+ )?does not exist|unknown column|table '[^']+' doesn't exist|no such (?:table|column)"#,
+    r#"database "[^"]+" does not exist|unknown database|schema "[^"]+" does not exist|deadlock (?:detected|found)|could not serialize access|syntax error at or near|error in your SQL syntax"#,
+    "UNKNOWN_TOPIC_OR_PART|Unknown topic or partition|NOT_FOUND - no (?:queue|exchange|vhost)|index_not_found_exception|ORA-00942|Invalid object name '",
+];
+
+/// What the writer's own clients do, or what went well in the end.
+const NO_COMPLAINT: &[&str] = &[
+    "client (?:prematurely )?closed|client intended to send|downstream (?:remote )?disconnect|while reading client request|http: TLS handshake error from|tls: client",
+    "(?:successfully|now) (?:re)?connected|connection (?:was )?(?:restored|re-?established)|reconnected (?:to|after)|authentication (?:succeeded|successful)",
+];
+
+static SET: LazyLock<Option<RegexSet>> =
+    LazyLock::new(|| set(KINDS.iter().map(|(_, wordings)| wordings.join("|"))));
+static NONE: LazyLock<Option<RegexSet>> = LazyLock::new(|| set([NO_COMPLAINT.join("|")]));
+
+/// Without Unicode: its classes make a set many times slower, and drivers do not write outside ASCII.
+fn set(patterns: impl IntoIterator<Item = String>) -> Option<RegexSet> {
+    RegexSetBuilder::new(patterns).case_insensitive(true).unicode(false).build().ok()
+}
+
+/// The kind of complaint that a line is; `None` for lines that complain about nothing.
+pub(super) fn kind(line: &str) -> Option<Code> {
+    let first = SET.as_ref()?.matches(line.as_bytes()).into_iter().next()?;
+    let excused = NONE.as_ref().is_some_and(|none| none.is_match(line.as_bytes()));
+    KINDS.get(first).map(|(code, _)| *code).filter(|_| !excused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Code, KINDS, NONE, RegexSet, SET, kind};
+    use crate::diagnose::codes::{
+        LOG_AUTHENTICATION, LOG_DNS, LOG_FORBIDDEN, LOG_QUERY, LOG_REFUSED, LOG_RESET, LOG_TIMEOUT, LOG_TLS,
+        LOG_TOO_MANY, LOG_UNAVAILABLE, LOG_UNREACHABLE, LOG_UPSTREAM,
+    };
+
+    #[test]
+    fn every_wording_compiles() {
+        assert!(SET.is_some() && NONE.is_some());
+        assert_eq!(SET.as_ref().map(RegexSet::len), Some(KINDS.len()));
+    }
+
+    const CASES: &[(Code, &str)] = &[
+        (LOG_FORBIDDEN, "configmaps is forbidden: User \"system:serviceaccount:a:b\" cannot list resource"),
+        // Logins
+        (LOG_AUTHENTICATION, "FATAL: password authentication failed for user \"app\""),
+        (LOG_AUTHENTICATION, "Access denied for user 'app'@'10.0.0.1' (using password: YES)"),
+        (LOG_AUTHENTICATION, "(error) WRONGPASS invalid username-password pair"),
+        (LOG_AUTHENTICATION, "FATAL: no pg_hba.conf entry for host \"10.0.0.1\", user \"a\""),
+        (LOG_AUTHENTICATION, "MongoServerError: Authentication failed."),
+        (LOG_AUTHENTICATION, "org.apache.kafka.common.errors.SaslAuthenticationException: no"),
+        (LOG_AUTHENTICATION, "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN"),
+        (LOG_AUTHENTICATION, "rpc error: code = Unauthenticated desc = no token"),
+        (
+            LOG_AUTHENTICATION,
+            "requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: http://a/",
+        ),
+        (LOG_AUTHENTICATION, "AxiosError: Request failed with status code 403"),
+        (LOG_TOO_MANY, "FATAL: sorry, too many clients already"),
+        (LOG_TOO_MANY, "Knex: Timeout acquiring a connection. The pool is probably full."),
+        // Names
+        (LOG_DNS, "dial tcp: lookup db on 10.0.0.10:53: no such host"),
+        (LOG_DNS, "java.net.UnknownHostException: db: Name or service not known"),
+        (LOG_DNS, "Error: getaddrinfo ENOTFOUND db"),
+        (LOG_DNS, "socket.gaierror: [Errno -3] Temporary failure in name resolution"),
+        (LOG_DNS, "Temporary failure in name resolution; Failed to resolve 'db'"),
+        (LOG_DNS, "cURL error 6: Could not resolve host: db"),
+        (LOG_DNS, "[emerg] host not found in upstream \"db\" in /etc/nginx/nginx.conf:9"),
+        (LOG_DNS, "db could not be resolved (3: Host not found)"),
+        (LOG_DNS, "failed to lookup address information: Name does not resolve"),
+        (LOG_DNS, "rpc error: code = Unavailable desc = name resolver error: produced zero addresses"),
+        // TLS
+        (LOG_TLS, "x509: certificate has expired or is not yet valid"),
+        (LOG_TLS, "ssl.SSLError: [SSL: WRONG_VERSION_NUMBER] wrong version number"),
+        (LOG_TLS, "javax.net.ssl.SSLHandshakeException: PKIX path building failed"),
+        (LOG_TLS, "Error: unable to verify the first certificate"),
+        (LOG_TLS, "http: server gave HTTP response to HTTPS client"),
+        (LOG_TLS, "The remote certificate is invalid according to the validation procedure"),
+        // No connection
+        (LOG_REFUSED, "dial tcp 10.0.0.1:5432: connect: connection refused"),
+        (LOG_REFUSED, "Error: connect ECONNREFUSED 10.0.0.1:80"),
+        (LOG_REFUSED, "Connection to db:5432 refused. Check that the hostname and port are correct"),
+        (LOG_REFUSED, "Failed to establish a new connection: [Errno 111] Connection refused"),
+        (
+            LOG_REFUSED,
+            "connect() failed (111: Connection refused) while connecting to upstream, client: 10.0.0.5",
+        ),
+        (
+            LOG_REFUSED,
+            "failed to connect to all addresses; last error: ipv4:10.0.0.1:50051: Connection refused",
+        ),
+        (LOG_UNREACHABLE, "dial tcp 10.0.0.1:80: connect: no route to host"),
+        (LOG_UNREACHABLE, "java.net.NoRouteToHostException: Host is unreachable"),
+        (LOG_TIMEOUT, "port 5432 failed: Connection timed out"),
+        (
+            LOG_TIMEOUT,
+            "Get \"http://a/\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+        ),
+        (LOG_TIMEOUT, "rpc error: code = DeadlineExceeded desc = context deadline exceeded"),
+        (LOG_TIMEOUT, "java.net.SocketTimeoutException: Read timed out"),
+        (LOG_TIMEOUT, "Failed to establish a new connection: [Errno 110] Connection timed out"),
+        (LOG_TIMEOUT, "HikariPool-1 - Connection is not available, request timed out after 30000ms."),
+        (LOG_TIMEOUT, "ERROR: canceling statement due to statement timeout"),
+        (LOG_TIMEOUT, "pymongo.errors.ServerSelectionTimeoutError: mongo:27017"),
+        (LOG_RESET, "read tcp 10.0.0.2:1->10.0.0.1:80: read: connection reset by peer"),
+        (LOG_RESET, "Error: socket hang up"),
+        (LOG_RESET, "SQLSTATE[HY000]: General error: 2006 MySQL server has gone away"),
+        (LOG_RESET, "upstream prematurely closed connection while reading response header from upstream"),
+        // Answers
+        (LOG_UPSTREAM, "500 : [no body] on GET request for \"http://b:80/\""),
+        (
+            LOG_UPSTREAM,
+            "requests.exceptions.HTTPError: 503 Server Error: Service Unavailable for url: http://b/",
+        ),
+        (LOG_UPSTREAM, "AxiosError: Request failed with status code 502"),
+        (LOG_UNAVAILABLE, "rpc error: code = Unavailable desc = transport"),
+        (LOG_UNAVAILABLE, "kafka.errors.NoBrokersAvailable"),
+        (
+            LOG_UNAVAILABLE,
+            "Connection to node -1 (kafka/10.0.0.1:9092) could not be established. Broker may not be available.",
+        ),
+        (LOG_UNAVAILABLE, "Communications link failure"),
+        (LOG_UNAVAILABLE, "FATAL: the database system is starting up"),
+        (LOG_UNAVAILABLE, "LOADING Redis is loading the dataset in memory"),
+        (LOG_UNAVAILABLE, "no healthy upstream"),
+        (LOG_QUERY, "ERROR: relation \"orders\" does not exist at character 15"),
+        (LOG_QUERY, "Error 1054: Unknown column 'total' in 'field list'"),
+        (LOG_QUERY, "FATAL: database \"shop\" does not exist"),
+    ];
+
+    #[test]
+    fn the_sentences_of_common_clients_and_drivers_are_told_apart() {
+        for (expected, line) in CASES {
+            assert_eq!(kind(line).map(|code| code.name), Some(expected.name), "{line}");
+        }
+    }
+
+    #[test]
+    fn ordinary_lines_and_what_clients_of_the_writer_do_are_no_complaint() {
+        let lines = [
+            "request handled status=200 duration_ms=16",
+            "timeout set to 30s",
+            "connected to db",
+            "GET /users/401 200",
+            "handled POST /login 401 in 3ms",
+            "connection refused at first, successfully reconnected to db",
+            "client closed connection while waiting for request: read: connection reset by peer",
+            "http: TLS handshake error from 10.0.0.7:5000: EOF",
+            "wrote 500 items from upstream",
+            "retry policy: connectTimeout=500",
+            "",
+        ];
+        for line in lines {
+            assert_eq!(kind(line).map(|code| code.name), None, "{line}");
+        }
+    }
+}
