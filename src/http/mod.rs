@@ -23,8 +23,8 @@ mod openapi;
 mod origin;
 mod runbook;
 mod runs;
-mod usage;
 mod snapshot;
+mod usage;
 mod webhooks;
 
 use std::sync::Arc;
