@@ -103,7 +103,7 @@ impl Wordings {
                 Err(ModelError::Cancelled) => (RunState::Cancelled, "nobody waits for it".to_owned()),
                 Err(error) => (RunState::Failed, error.to_string()),
             };
-            if let Some(keeping) = keeping {
+            if let Some(mut keeping) = keeping {
                 keeping.finish(&record, &session, state, &outcome).await;
             }
             answer

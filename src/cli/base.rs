@@ -55,7 +55,7 @@ impl BaseArgs {
     /// The models of the configuration, none where it names none.
     pub(super) fn agents(&self, environment: &Environment) -> anyhow::Result<AgentsSettings> {
         let file = self.config.config.as_deref().unwrap_or(Path::new(CONFIGURATION));
-        Ok(AgentsSettings::load(file, environment)?)
+        Ok(AgentsSettings::of_configuration(file, environment)?)
     }
 
     pub(super) fn settings(&self, environment: &Environment) -> anyhow::Result<(KnowledgeSettings, Egress)> {

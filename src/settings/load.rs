@@ -77,7 +77,7 @@ impl AgentsSettings {
     ///
     /// # Errors
     /// As [`Settings::load`], for these.
-    pub fn load(path: &Path, environment: &Environment) -> Result<Self, Problems> {
+    pub fn of_configuration(path: &Path, environment: &Environment) -> Result<Self, Problems> {
         let file = path.display().to_string();
         let text = if path.is_file() { read(path, &file)? } else { String::new() };
         let mut reader = Reader::new(&text, &file)?;

@@ -50,7 +50,19 @@ impl<'a> Run<'a> {
         let history = History::new(messages, 1);
         let tools = super::tools_of(agent, shared);
         let budget = shared.budget.part(&agent.name, agent.max_tokens, agent.max_cost, record.spent());
-        Some(Self { agent, chain, tools, shared, budget, history, record, keeping, unanswered, told: false })
+        Some(Self {
+            agent,
+            chain,
+            tools,
+            shared,
+            budget,
+            history,
+            record,
+            keeping,
+            unanswered,
+            told: false,
+            said: String::new(),
+        })
     }
 }
 

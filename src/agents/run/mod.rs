@@ -28,6 +28,7 @@ use tokio::time::Instant;
 
 use super::budget::{Budget, Exceeded};
 use super::model::{Answer, Ask, Chain, ModelError, Spent};
+use super::progress::RunEvent;
 use super::roster::Agent;
 use super::tools::{Definition, EARLIER_RESULT, Tools};
 use crate::incident::AgentRun;

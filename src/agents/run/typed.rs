@@ -26,7 +26,7 @@ impl Run<'_> {
     /// Works until the agent submits an answer of its type.
     pub(crate) async fn typed<T: DeserializeOwned>(&mut self) -> Result<T, RunError> {
         loop {
-            let said = self.said().await?;
+            let said = self.last_said().await?;
             let (submitted, others) = apart(said.calls);
             let why = match submitted.first() {
                 Some(call) => match read::<T>(call) {
@@ -57,7 +57,7 @@ impl Run<'_> {
     }
 
     /// What the model says next; first of all what it had said before a crash.
-    async fn said(&mut self) -> Result<Said, RunError> {
+    async fn last_said(&mut self) -> Result<Said, RunError> {
         if let Some(said) = self.unanswered.take() {
             return Ok(said);
         }

@@ -197,6 +197,7 @@ pub(crate) async fn a_run_goes_with_its_conversation(site: &Site) {
         agent: "orchestrator".to_owned(),
         incident: None,
         cluster: None,
+        namespaces: Vec::new(),
         messages: 0,
         started_at: now(),
         updated_at: now(),
