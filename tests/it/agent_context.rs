@@ -175,7 +175,7 @@ async fn one_answer_that_is_longer_than_the_window_is_cut_and_says_so() {
     })
     .await;
     let stage = stage(&[("main", 4_096, model.url())], "").await;
-    assert_eq!(talk(&stage, question()).await.unwrap().text, "enough");
+    assert!(talk(&stage, question()).await.unwrap().text.starts_with("enough\n"));
     let requests = model.requests();
     assert_eq!(requests.len(), 2, "nothing was refused");
     let results = Asked::new(&requests[1].body).results();

@@ -159,7 +159,8 @@ async fn what_goes_wrong_in_a_tool_is_told_to_the_model_and_the_run_goes_on() {
     ];
     let model = calling(calls).await;
     let answer = talk(&stage(&model, "").await, "why?").await.unwrap();
-    assert_eq!((answer.text.as_str(), answer.finish), ("I have looked.", Finish::Stop));
+    assert!(answer.text.starts_with("I have looked.\n"), "{}", answer.text);
+    assert_eq!(answer.finish, Finish::Stop);
     let requests = model.requests();
     assert_eq!(requests.len(), 2);
     let results = Asked::new(&requests[1].body).results();
@@ -179,7 +180,8 @@ async fn what_goes_wrong_in_a_tool_is_told_to_the_model_and_the_run_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_that_is_no_text_is_cut_and_says_so() {
     let model = calling(vec![call("flood", json!({}))]).await;
-    assert_eq!(talk(&stage(&model, "").await, "why?").await.unwrap().text, "I have looked.");
+    let answer = talk(&stage(&model, "").await, "why?").await.unwrap();
+    assert!(answer.text.starts_with("I have looked.\n"), "{}", answer.text);
     let result = Asked::new(&model.requests()[1].body).results().concat();
     assert!(result.len() < 24_000 && result.contains("cut: "), "{} bytes", result.len());
     assert!(result.contains("line ") && !result.contains('\0'));
@@ -195,7 +197,7 @@ async fn a_model_that_calls_without_end_is_told_and_stopped() {
     .await
     .unwrap();
     let answer = talk(&stage(&model, "max_turns = 3\n").await, "why?").await.unwrap();
-    assert_eq!(answer.text, "Enough.");
+    assert!(answer.text.starts_with("Enough.\n"), "{}", answer.text);
     let requests = model.requests();
     assert_eq!(requests.len(), 3);
     let results = Asked::new(&requests[1].body).results();
@@ -205,7 +207,7 @@ async fn a_model_that_calls_without_end_is_told_and_stopped() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_cannot_be_understood_is_a_clear_error() {
-    let after = || "It was ".to_owned();
+    let after = || "It was".to_owned();
     let faults = [
         Fault::Garbage { after: after() },
         Fault::EarlyEnd { after: after() },

@@ -369,7 +369,7 @@ mod tests {
         let mut history = History::new(vec![Message::user("x".repeat(4_000))], 1);
         let estimated = history.tokens();
         history.counted(estimated, estimated * 2);
-        assert_eq!(history.tokens(), estimated * 2);
+        assert!(history.tokens().abs_diff(estimated * 2) <= 1, "{}", history.tokens());
         history.counted(estimated, estimated / 2);
         assert_eq!(history.tokens(), estimated, "never less than estimated");
         assert!(!history.overflowed(), "there is nothing to shorten");

@@ -47,7 +47,8 @@ fn saturated(facts: &Facts<'_>, slow: &Slow<'_>, calls: &Calls) -> Vec<Candidate
             slow.keys().filter(|caller| **caller == workload || calls.reach(caller).contains(&workload));
         let callers: BTreeSet<_> = callers.cloned().collect();
         let alerted = evidence.iter().any(|piece| piece.code == codes::ALERT_CPU.name);
-        if callers.is_empty() && !alerted {
+        // An autoscaler that may add no more replicas leaves each too little.
+        if (callers.is_empty() && !alerted) || is_held_back(facts, &workload) {
             return None;
         }
         let shown = callers.iter().filter_map(|caller| slow.get(caller)).flatten().copied();
@@ -58,6 +59,11 @@ fn saturated(facts: &Facts<'_>, slow: &Slow<'_>, calls: &Calls) -> Vec<Candidate
         Some(candidate.because(evidence).because(shown).explaining(callers))
     });
     candidates.collect()
+}
+
+fn is_held_back(facts: &Facts<'_>, workload: &ObjectRef) -> bool {
+    let scaled_by = facts.graph.sources(workload, EdgeKind::Scales);
+    facts.with(&[codes::HPA_AT_MAXIMUM]).any(|piece| scaled_by.contains(&piece.object))
 }
 
 fn degraded(facts: &Facts<'_>, slow: &Slow<'_>, calls: &Calls) -> Vec<Candidate> {

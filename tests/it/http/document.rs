@@ -20,6 +20,7 @@ const ROUTES: [&str; 38] = [
     "GET /api/v1/incidents/{id}/graph",
     "GET /api/v1/incidents/{id}/runbook",
     "GET /api/v1/incidents/{id}/similar",
+    "GET /api/v1/incidents/{id}/snapshot",
     "GET /api/v1/knowledge/documents",
     "GET /api/v1/knowledge/documents/{source}/{path}",
     "GET /api/v1/knowledge/jobs/{id}",
