@@ -50,14 +50,16 @@ pub(crate) struct Stamp {
     pub(crate) at: Timestamp,
 }
 
+/// The index's list of segments as it was read last, with what it says.
+type ReadList = (Arc<[u8]>, Option<Stamp>);
+
 /// The index folder.
 pub(crate) struct Lexical {
     index: Index,
     reader: IndexReader,
     fields: Fields,
     folder: PathBuf,
-    /// The index's list of segments as it was read last, with what it says.
-    read: Mutex<Option<(Arc<[u8]>, Option<Stamp>)>>,
+    read: Mutex<Option<ReadList>>,
 }
 
 /// The file that tantivy keeps its list of segments in, replaced by every commit.

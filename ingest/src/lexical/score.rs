@@ -150,10 +150,13 @@ fn add_block(
     }
 }
 
+/// The bits of a score, then segment and entry: the lower address is the better one of equals.
+type Scored = Reverse<(u32, Reverse<(u32, u32)>)>;
+
 /// The best entries so far. Scores are positive, so their bits are in their order.
 struct Best {
     most: usize,
-    entries: BinaryHeap<Reverse<(u32, Reverse<(u32, u32)>)>>,
+    entries: BinaryHeap<Scored>,
 }
 
 impl Best {

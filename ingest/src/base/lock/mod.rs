@@ -5,7 +5,8 @@
 
 #[cfg(feature = "vectors")]
 mod lease;
-#[cfg(all(test, feature = "vectors"))]
+#[cfg(test)]
+#[cfg(feature = "vectors")]
 mod lease_tests;
 #[cfg(feature = "vectors")]
 mod slip;
