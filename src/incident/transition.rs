@@ -38,12 +38,7 @@ impl Incident {
             }
             Event::Planned { plan } => self.planned(plan),
             Event::ProposedInChat { plan, investigation } => self.proposed(plan, investigation),
-            Event::Decided { decision } => {
-                self.decision = Some(decision.clone());
-                if decision.verdict == Verdict::Allow {
-                    self.phase = Phase::Repair;
-                }
-            }
+            Event::Decided { decision } => self.decided(decision),
             Event::ApprovalRequested { approval } => {
                 self.approval = Some(approval.clone());
                 self.phase = Phase::AwaitApproval;
@@ -77,6 +72,13 @@ impl Incident {
             Event::Closed { outcome, reason } => self.close(*outcome, reason, at),
         }
         Ok(())
+    }
+
+    fn decided(&mut self, decision: &Decision) {
+        self.decision = Some(decision.clone());
+        if decision.verdict == Verdict::Allow {
+            self.phase = Phase::Repair;
+        }
     }
 
     /// What follows from the current state without anybody doing anything: an incident whose alerts have all resolved

@@ -342,7 +342,7 @@ mod tests {
     fn of_a_long_chat_the_oldest_goes_and_prompt_and_question_stay() {
         let said = |number: usize| {
             let text = format!("{number} {}", "word ".repeat(400));
-            if number % 2 == 0 { Message::user(text) } else { Message::assistant(text) }
+            if number.is_multiple_of(2) { Message::user(text) } else { Message::assistant(text) }
         };
         let mut messages = vec![Message::system("the prompt")];
         messages.extend((0..11).map(said));

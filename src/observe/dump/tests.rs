@@ -56,6 +56,11 @@ fn names(snapshot: &Snapshot) -> Vec<&str> {
 
 /// Everything that a folder can hold.
 fn whole() -> Vec<(&'static str, String)> {
+    [gathered(), noted()].concat()
+}
+
+/// Objects, alerts and logs.
+fn gathered() -> Vec<(&'static str, String)> {
     let secret = json!([{"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": "shop", "name": "db",
         "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "aHVudGVyMg=="}},
         "data": {"password": "aHVudGVyMg=="}, "stringData": {"other": "hunter2"}}]);
@@ -67,6 +72,22 @@ fn whole() -> Vec<(&'static str, String)> {
         ("events.json", list(&json!([]))),
         ("secrets.json", list(&secret)),
         ("alerts.json", alerts.to_string()),
+        (
+            "gateways.json",
+            list(&json!([{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+            "metadata": {"namespace": "shop", "name": "edge", "managedFields": [{}]}}])),
+        ),
+        (
+            "logs/shop/db-0/app.log",
+            "\u{1b}[31mERROR cannot open 1\u{1b}[0m\nERROR cannot open 2\n".to_owned(),
+        ),
+        ("logs/shop/db-0/app.previous.log", "panic\n".to_owned()),
+    ]
+}
+
+/// What is noted beside the objects.
+fn noted() -> Vec<(&'static str, String)> {
+    vec![
         (
             "dump-info.json",
             json!({"collectedAt": "2026-03-01T12:30:00Z", "namespaces": ["shop"]}).to_string(),
@@ -107,16 +128,6 @@ fn whole() -> Vec<(&'static str, String)> {
             "metadata": {"name": "s"}, "stringData": {"x": "hunter2"}}}])
             .to_string(),
         ),
-        (
-            "gateways.json",
-            list(&json!([{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
-            "metadata": {"namespace": "shop", "name": "edge", "managedFields": [{}]}}])),
-        ),
-        (
-            "logs/shop/db-0/app.log",
-            "\u{1b}[31mERROR cannot open 1\u{1b}[0m\nERROR cannot open 2\n".to_owned(),
-        ),
-        ("logs/shop/db-0/app.previous.log", "panic\n".to_owned()),
     ]
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::stage::Stage;
 
-const ROUTES: [&str; 38] = [
+const ROUTES: [&str; 39] = [
     "DELETE /api/v1/chat/conversations/{id}",
     "DELETE /api/v1/knowledge/documents/{source}/{path}",
     "GET /api/v1/approvals",
