@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::state::MAX_SIGNALS;
 use super::{
-    Event, Execution, ExecutionState, Fingerprint, Incident, Investigation, Outcome, Phase, Plan, Signal,
-    SignalState, TransitionError, Verdict, Verification,
+    Decision, Event, Execution, ExecutionState, Fingerprint, Incident, Investigation, Outcome, Phase, Plan,
+    Signal, SignalState, TransitionError, Verdict, Verification,
 };
 
 impl Incident {
