@@ -36,14 +36,14 @@ async fn a_spent_budget_leaves_the_result_of_the_rules() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_incident_may_use_holds_over_all_its_runs() {
-    let most = 6_500;
+    let most = 4_500;
     let model = ScriptedModel::obedient(|body| right_about_bad_deploy(&Asked::new(body), &[])).await.unwrap();
     let settings = agents(&model, &format!("{ALWAYS}[limits.incident]\ntokens = {most}\n"));
     let town = Town::in_trouble(Scenario::builtin("bad-deploy").unwrap(), 3, settings).await;
     let incident = town.site.first_settled().await;
     assert_eq!((incident.outcome, end(&incident)), (Some(Outcome::Repaired), InvestigationEnd::BudgetSpent));
     let reason = &incident.investigation.as_ref().unwrap().reason;
-    assert!(reason.contains("the limit of 6500 tokens of one incident is reached"), "{reason}");
+    assert!(reason.contains("the limit of 4500 tokens of one incident is reached"), "{reason}");
     let used = town.site.store.incident_usage(&incident.id).await.unwrap();
     assert!(used.tokens > 0 && used.tokens <= most, "{used:?}");
     assert!(used.turns as usize == model.requests().len(), "{used:?}");

@@ -180,7 +180,7 @@ pub(crate) async fn a_beginning_of_a_runs_identifier_is_enough(site: &Site) {
     store.keep_run(&one, &[]).await.unwrap();
     store.keep_run(&other, &[]).await.unwrap();
     let whole = one.summary.id.as_str().to_owned();
-    assert_eq!(store.find_runs(&whole).await.unwrap(), [one.summary.id.clone()]);
+    assert_eq!(store.find_runs(&whole).await.unwrap(), std::slice::from_ref(&one.summary.id));
     let found = store.find_runs(&whole.replace("run-", " ").to_uppercase()).await.unwrap();
     assert_eq!(found, [one.summary.id]);
     assert_eq!(store.find_runs("run-").await.unwrap().len(), 2);
