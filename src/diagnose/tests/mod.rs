@@ -2,5 +2,7 @@
 
 mod causes;
 mod innocent;
+mod placed;
 mod pruned;
+mod reached;
 mod shown;
