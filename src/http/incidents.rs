@@ -10,6 +10,7 @@ use super::extract::{JsonBody, PathOf, QueryOf};
 use super::knowledge::document_href;
 use super::{ErrorBody, HttpState};
 use crate::incident::{Event, Incident, IncidentId, Outcome, Phase, Severity, Story};
+use crate::observe::Snapshot;
 use crate::recall::{BUILT_IN, Recall, Runbook};
 use crate::store::{FindError, IncidentFilter, MAX_PAGE, Page, Store};
 
@@ -193,6 +194,17 @@ pub(super) async fn find(store: &Store, text: &str) -> Result<Incident, ApiError
     let id = find_id(store, text).await?;
     let found = store.incident(&id).await?;
     found.ok_or_else(|| ApiError::not_found(format!("there is no incident {id}")))
+}
+
+/// The incident that `text` means, with the Snapshot that its last diagnosis worked with.
+pub(super) async fn find_seen(store: &Store, text: &str) -> Result<(Incident, Snapshot), ApiError> {
+    let incident = find(store, text).await?;
+    let Some(snapshot) = store.snapshot(&incident.id).await? else {
+        let text =
+            format!("no Snapshot of {} has been taken yet; ask again when it is past triage", incident.id);
+        return Err(ApiError::not_found(text));
+    };
+    Ok((incident, snapshot))
 }
 
 /// A client's text in a message: not longer than an identifier could be.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::error::ApiError;
 use super::extract::PathOf;
-use super::incidents::find;
+use super::incidents::find_seen;
 use super::{ErrorBody, HttpState};
 use crate::cases::scrubbed;
 
@@ -26,12 +26,7 @@ pub(super) async fn show(
     State(state): State<HttpState>,
     PathOf(id): PathOf<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let incident = find(&state.store, &id).await?;
-    let Some(snapshot) = state.store.snapshot(&incident.id).await? else {
-        let text =
-            format!("no Snapshot of {} has been taken yet; ask again when it is past triage", incident.id);
-        return Err(ApiError::not_found(text));
-    };
+    let (_, snapshot) = find_seen(&state.store, &id).await?;
     let span = tracing::Span::current();
     let clean = move || span.in_scope(|| scrubbed(&snapshot).and_then(serde_json::to_value));
     let clean = tokio::task::spawn_blocking(clean).await.map_err(ApiError::internal)?;
