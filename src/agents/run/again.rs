@@ -48,21 +48,7 @@ impl<'a> Run<'a> {
         let unanswered = Said::last(&messages);
         // Its task is what it was given; the rest it has said and read itself.
         let history = History::new(messages, 1);
-        let tools = super::tools_of(agent, shared);
-        let budget = shared.budget.part(&agent.name, agent.max_tokens, agent.max_cost, record.spent());
-        Some(Self {
-            agent,
-            chain,
-            tools,
-            shared,
-            budget,
-            history,
-            record,
-            keeping,
-            unanswered,
-            told: false,
-            said: String::new(),
-        })
+        Some(Self { unanswered, ..Self::with(agent, chain, shared, history, record, keeping) })
     }
 }
 

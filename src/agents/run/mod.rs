@@ -209,22 +209,31 @@ impl<'a> Run<'a> {
     ) -> Self {
         let given = messages.len();
         let history = History::new(messages, given);
-        let tools = tools_of(agent, shared);
-        let record = Record::begin();
+        Self::with(agent, chain, shared, history, Record::begin(), keeping)
+    }
+
+    /// A run with what it has used already.
+    fn with(
+        agent: &'a Agent,
+        chain: Chain,
+        shared: &'a Shared,
+        history: History,
+        record: Record,
+        keeping: Keeping,
+    ) -> Self {
         let budget = shared.budget.part(&agent.name, agent.max_tokens, agent.max_cost, record.spent());
-        let unanswered = None;
         Self {
             agent,
             chain,
-            tools,
+            tools: tools_of(agent, shared),
             shared,
             budget,
             history,
+            said: String::new(),
             record,
             keeping,
-            unanswered,
+            unanswered: None,
             told: false,
-            said: String::new(),
         }
     }
 
