@@ -15,15 +15,16 @@ pub(super) fn or_none(labels: Option<&Labels>) -> &Labels {
     labels.unwrap_or(&NONE)
 }
 
-/// Whether a label selector matches. An empty one matches everything.
-pub(in crate::diagnose) fn matches(selector: &LabelSelector, labels: &Labels) -> bool {
+/// Whether a label selector matches. An empty one matches everything, one with an operator that is not known nothing.
+pub(super) fn matches(selector: &LabelSelector, labels: &Labels) -> bool {
     let equal = selector.match_labels.iter().flatten().all(|(key, value)| labels.get(key) == Some(value));
     equal && selector.match_expressions.iter().flatten().all(|requirement| holds(requirement, labels))
 }
 
 fn holds(requirement: &LabelSelectorRequirement, labels: &Labels) -> bool {
     let LabelSelectorRequirement { key, operator, values } = requirement;
-    compare(operator, labels.get(key).map(String::as_str), values.as_deref().unwrap_or_default())
+    let known = ["In", "NotIn", "Exists", "DoesNotExist"].contains(&operator.as_str());
+    known && compare(operator, labels.get(key).map(String::as_str), values.as_deref().unwrap_or_default())
 }
 
 /// Whether a term of a node affinity fits a node. A term without requirements fits none.

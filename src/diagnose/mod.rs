@@ -12,6 +12,7 @@ mod facts;
 mod finding;
 pub mod graph;
 pub mod index;
+mod labels;
 pub mod mask;
 mod onset;
 mod ranking;

@@ -59,21 +59,16 @@ fn asked(manifest: &Value) -> Vec<(String, Quantity)> {
 
 fn no_room(quota: &ResourceQuota, absent: &ObjectRef, asked: &[(String, Quantity)]) -> Option<Finding> {
     let status = quota.status.as_ref()?;
-    let amount = |amounts: Option<&std::collections::BTreeMap<String, _>>, resource: &str| {
-        let found: Option<&k8s_openapi::apimachinery::pkg::api::resource::Quantity> = amounts?.get(resource);
-        found.and_then(|amount| Quantity::parse(&amount.0))
+    let (hard, used) = (status.hard.as_ref()?, status.used.as_ref());
+    let taken =
+        |resource: &str| used.and_then(|used| used.get(resource)).map_or("0", |amount| amount.0.as_str());
+    let is_full = |(resource, asked): &&(String, Quantity)| {
+        let most = hard.get(resource).and_then(|most| Quantity::parse(&most.0));
+        let taken = Quantity::parse(taken(resource)).unwrap_or(Quantity::whole(0));
+        most.is_some_and(|most| taken.plus(*asked) > most)
     };
-    let full = asked.iter().find_map(|(resource, asked)| {
-        let hard = amount(status.hard.as_ref(), resource)?;
-        let used = amount(status.used.as_ref(), resource).unwrap_or(Quantity::whole(0));
-        (used.plus(*asked) > hard).then_some(resource)
-    })?;
-    let shown = |amounts: Option<
-        &std::collections::BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>,
-    >| {
-        amounts.and_then(|amounts| amounts.get(full)).map_or("0", |amount| amount.0.as_str()).to_owned()
-    };
-    let (hard, used) = (shown(status.hard.as_ref()), shown(status.used.as_ref()));
+    let (full, _) = asked.iter().find(is_full)?;
+    let (hard, used) = (hard.get(full)?.0.as_str(), taken(full));
     let name = object_ref(quota);
     let statement =
         format!("{absent} does not exist, and {name} has no room for it: {used} of {hard} {full} are used");

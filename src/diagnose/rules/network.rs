@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyPeer};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::candidate::Candidate;
 use crate::diagnose::codes;
 use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
 use crate::diagnose::index::{namespace_of, object_ref};
+use crate::diagnose::labels::{matches, or_none};
 use crate::incident::{Evidence, ObjectRef};
 
 /// A policy that isolates what is behind the dependency, where none of those that do lets the caller in. Only silence
@@ -53,7 +53,8 @@ fn is_ingress(policy: &NetworkPolicy) -> bool {
 fn selects(policy: &NetworkPolicy, pod: &Pod) -> bool {
     let selector = policy.spec.as_ref().and_then(|spec| spec.pod_selector.as_ref());
     let same = namespace_of(&policy.metadata) == namespace_of(&pod.metadata);
-    same && is_ingress(policy) && selector.is_none_or(|selector| fits(selector, pod.metadata.labels.as_ref()))
+    same && is_ingress(policy)
+        && selector.is_none_or(|selector| matches(selector, or_none(pod.metadata.labels.as_ref())))
 }
 
 /// Whether any ingress rule may let the caller in. Ports are not compared, and labels of namespaces are not in a Snapshot:
@@ -74,28 +75,13 @@ fn is_peer(peer: &NetworkPolicyPeer, caller: &Pod, target: &Pod) -> bool {
     let (from, to) = (namespace_of(&caller.metadata), namespace_of(&target.metadata));
     let namespace = match &peer.namespace_selector {
         None => from == to,
-        Some(selector) => fits(
-            selector,
-            Some(&BTreeMap::from([("kubernetes.io/metadata.name".to_owned(), from.to_owned())])),
-        ),
+        Some(selector) => {
+            matches(selector, &BTreeMap::from([("kubernetes.io/metadata.name".to_owned(), from.to_owned())]))
+        }
     };
     namespace
-        && peer.pod_selector.as_ref().is_none_or(|selector| fits(selector, caller.metadata.labels.as_ref()))
-}
-
-fn fits(selector: &LabelSelector, labels: Option<&BTreeMap<String, String>>) -> bool {
-    let value = |key: &String| labels.and_then(|labels| labels.get(key));
-    let equal = selector.match_labels.iter().flatten().all(|(key, wanted)| value(key) == Some(wanted));
-    let expressions = selector.match_expressions.iter().flatten();
-    let expressed = expressions.into_iter().all(|expression| {
-        let values = expression.values.as_deref().unwrap_or_default();
-        match (expression.operator.as_str(), value(&expression.key)) {
-            ("In", Some(value)) => values.contains(value),
-            ("NotIn", Some(value)) => !values.contains(value),
-            ("Exists", found) => found.is_some(),
-            ("NotIn" | "DoesNotExist", found) => found.is_none(),
-            _ => false,
-        }
-    });
-    equal && expressed
+        && peer
+            .pod_selector
+            .as_ref()
+            .is_none_or(|selector| matches(selector, or_none(caller.metadata.labels.as_ref())))
 }

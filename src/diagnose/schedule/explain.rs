@@ -6,10 +6,11 @@ use k8s_openapi::api::core::v1::{Pod, PodSpec, Taint, Toleration};
 
 use super::blocker::{Blocker, Kind};
 use super::demand;
-use super::labels::fits;
 use super::nodes::{Nodes, Seat};
 use super::peers;
 use crate::diagnose::index::{Index, namespace_of};
+use crate::diagnose::labels::fits;
+use crate::incident::Quantity;
 
 /// Taints that Kubernetes itself sets for conditions of a node.
 const NOT_READY: [&str; 2] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
@@ -170,11 +171,9 @@ fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
 fn resources(seat: &Seat<'_>, spec: &PodSpec) -> Vec<Blocker> {
     let mut found: Vec<_> = demand::of_pod(spec)
         .into_iter()
-        .filter(|(resource, asked)| {
-            *asked > seat.free(resource) && *asked > crate::incident::Quantity::whole(0)
-        })
+        .filter(|(resource, asked)| *asked > seat.free(resource) && *asked > Quantity::whole(0))
         .map(|(resource, asked)| {
-            let free = seat.free(&resource).max(crate::incident::Quantity::whole(0));
+            let free = seat.free(&resource).max(Quantity::whole(0));
             let (asked, free) = (demand::shown(&resource, asked), demand::shown(&resource, free));
             Blocker::new(Kind::Resource, format!("{resource}: asks {asked}, {free} free"))
         })

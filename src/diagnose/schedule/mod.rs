@@ -10,11 +10,9 @@
 mod blocker;
 mod demand;
 mod explain;
-mod labels;
 mod nodes;
 mod peers;
 
 pub(super) use blocker::{Blocker, Kind};
 pub(super) use explain::{Explanation, explain};
-pub(super) use labels::matches as selector_matches;
 pub(super) use nodes::Nodes;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Node, Pod};
 
 use super::demand::{self, Amounts};
-use super::labels::{Labels, or_none};
 use crate::diagnose::index::Index;
+use crate::diagnose::labels::{Labels, or_none};
 use crate::incident::Quantity;
 
 /// Marks a node of the control plane, which is kept free of other pods on purpose.

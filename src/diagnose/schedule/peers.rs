@@ -3,8 +3,8 @@
 use k8s_openapi::api::core::v1::{Pod, PodAffinityTerm};
 
 use super::blocker::{Blocker, Kind};
-use super::labels::{matches, or_none};
 use super::nodes::{Nodes, Seat};
+use crate::diagnose::labels::{matches, or_none};
 
 /// The first required term of affinity or anti-affinity that excludes the node; of anti-affinity the pods' own too.
 pub(super) fn blockers(nodes: &Nodes<'_>, seat: &Seat<'_>, pod: &Pod) -> Vec<Blocker> {

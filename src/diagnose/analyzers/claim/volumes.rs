@@ -1,14 +1,12 @@
 //! Why no volume is bound to a claim: each volume against what the claim asks for, as the binder compares them
 //! (<https://kubernetes.io/docs/concepts/storage/persistent-volumes/#binding>).
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec};
 
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::finding::Finding;
 use crate::diagnose::index::{Index, namespace_of, object_ref};
-use crate::diagnose::schedule::selector_matches;
+use crate::diagnose::labels;
 use crate::incident::Quantity;
 
 /// The provisioner of classes whose volumes people make.
@@ -99,10 +97,9 @@ fn taken(claim: &PersistentVolumeClaim, volume: &PersistentVolume) -> Option<Mis
 
 fn selector(spec: &PersistentVolumeClaimSpec, volume: &PersistentVolume) -> Option<Misfit> {
     let selector = spec.selector.as_ref()?;
-    let none = BTreeMap::new();
-    let labels = volume.metadata.labels.as_ref().unwrap_or(&none);
+    let has = labels::or_none(volume.metadata.labels.as_ref());
     let why = || "it has not the labels that the claim's selector asks for".to_owned();
-    (!selector_matches(selector, labels)).then(|| Misfit { code: codes::CLAIM_SELECTOR, why: why() })
+    (!labels::matches(selector, has)).then(|| Misfit { code: codes::CLAIM_SELECTOR, why: why() })
 }
 
 fn class(spec: &PersistentVolumeClaimSpec, volume: &PersistentVolume) -> Option<Misfit> {
