@@ -38,7 +38,7 @@ use crate::incident::Execution;
 /// Everything abnormal in a Snapshot, in no particular order.
 #[must_use]
 pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
-    let analyzers: [fn(&Index<'_>) -> Vec<Finding>; 21] = [
+    let analyzers: &[fn(&Index<'_>) -> Vec<Finding>] = &[
         pod::findings,
         config::findings,
         deployment::findings,

@@ -27,7 +27,7 @@ use super::facts::Facts;
 
 /// What every rule proposes.
 pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
-    let rules: [fn(&Facts<'_>) -> Vec<Candidate>; 17] = [
+    let rules: &[fn(&Facts<'_>) -> Vec<Candidate>] = &[
         memory::exhausted,
         image::pull_failed,
         config::missing,
