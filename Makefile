@@ -33,7 +33,7 @@ bench: setup-build setup-model ## Measure (figures live in docs/BENCHMARKS.md)
 audit: ## Licences, bans and advisories (needs cargo-deny and a network)
 	cargo deny check
 
-llm-smoke: setup-build ## A small real model served by llama.cpp works on an incident and answers chats (LLM=smollm or a .gguf file for another)
+llm-smoke: setup-build ## A small real model served by llama.cpp works on an incident and answers chats (LLM=a .gguf file for your own)
 	cargo build --quiet --locked
 	scripts/llm-smoke.sh "$(TOOLS)" "$(TARGET_DIR)"
 

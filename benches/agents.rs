@@ -115,7 +115,7 @@ async fn agents(model: &ScriptedModel, folder: &Path, gate: &Arc<Semaphore>) -> 
 async fn run(agents: &Agents) -> Result<()> {
     let turn = ChatTurn {
         agent: "orchestrator".to_owned(),
-        messages: vec![ChatMessage { role: Role::User, text: "Why does checkout crash?".to_owned() }],
+        messages: vec![ChatMessage::new(Role::User, "Why does checkout crash?")],
         about: None,
         conversation: None,
         cluster: None,

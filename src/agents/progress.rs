@@ -9,6 +9,7 @@ use tokio::sync::{broadcast, mpsc};
 use utoipa::ToSchema;
 
 use crate::incident::{EvidenceId, Incident, IncidentId, ObjectRef, Phase};
+use crate::store::Suspicious;
 
 /// Where a document passage, an incident or an object can be looked up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -118,10 +119,19 @@ pub enum RunEvent {
     Notice {
         /// One sentence.
         text: String,
+        /// What looked like instructions, where that is what the notice is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        suspicious: Option<Suspicious>,
     },
 }
 
 impl RunEvent {
+    /// A notice about anything but suspicious text.
+    #[must_use]
+    pub fn notice(text: String) -> Self {
+        Self::Notice { text, suspicious: None }
+    }
+
     /// That the plan of `incident` waits for a person, and how to answer; `None` where none waits. `reason` makes each
     /// reason fit to be shown.
     #[must_use]
@@ -147,7 +157,7 @@ impl RunEvent {
             | Self::ToolStarted { arguments: text, .. }
             | Self::ToolFinished { summary: text, .. }
             | Self::Evidence { statement: text, .. }
-            | Self::Notice { text } => vec![text],
+            | Self::Notice { text, .. } => vec![text],
             Self::Citation { cited } => vec![&mut cited.title],
             Self::PlanProposed { actions, rationale, .. } => {
                 actions.iter_mut().chain(std::iter::once(rationale)).collect()

@@ -26,7 +26,7 @@ pub struct Flag {
     pub rule: String,
     /// Where the text came from, as the caller named it.
     pub source: String,
-    /// What it says, scrubbed, at most 160 characters and their placeholders.
+    /// What it says, scrubbed, at most 160 characters and their placeholders; empty where an earlier turn saw it.
     pub excerpt: String,
 }
 
@@ -89,6 +89,24 @@ impl Session {
         self.fence.around(&source, &body)
     }
 
+    /// What was answered earlier, scrubbed. It may repeat what was read for it: what in it speaks to a model is flagged and
+    /// taints the session.
+    #[must_use]
+    pub fn answered(&self, text: &str) -> String {
+        closed(|| {
+            let (text, note) = bounded(text).ok_or(Refusal::Incomplete)?;
+            let clean = clean(text);
+            self.suspect("an earlier answer", &clean)?;
+            Ok(self.scrubbed(&clean.text)? + &note)
+        })
+    }
+
+    /// Takes over what was flagged in an earlier turn of the same conversation: it taints this one, too.
+    pub fn inherit(&self, rule: &str, source: &str) {
+        let flag = Flag { rule: rule.to_owned(), source: source.to_owned(), excerpt: String::new() };
+        self.taint(flag);
+    }
+
     /// What a model is told about the fence of this session.
     #[must_use]
     pub fn preamble(&self) -> String {
@@ -134,13 +152,17 @@ impl Session {
         for Suspicion { rule, excerpt } in self.egress.0.instructions.find(clean) {
             let excerpt = self.scrubbed(&excerpt)?;
             metrics::egress_flagged(&rule);
-            let mut state = self.state();
-            state.tainted = true;
-            if state.flags.len() < MOST_FLAGS {
-                state.flags.push(Flag { rule, source: source.to_owned(), excerpt });
-            }
+            self.taint(Flag { rule, source: source.to_owned(), excerpt });
         }
         Ok(())
+    }
+
+    fn taint(&self, flag: Flag) {
+        let mut state = self.state();
+        state.tainted = true;
+        if state.flags.len() < MOST_FLAGS {
+            state.flags.push(flag);
+        }
     }
 
     fn scrubbed(&self, text: &str) -> Result<String, Refusal> {

@@ -84,7 +84,7 @@ async fn stage(models: &[(&str, u64, String)], more: &str) -> Stage {
 }
 
 async fn talk(stage: &Stage, messages: Vec<(Role, String)>) -> Result<ChatAnswer, ChatError> {
-    let messages = messages.into_iter().map(|(role, text)| ChatMessage { role, text }).collect();
+    let messages = messages.into_iter().map(|(role, text)| ChatMessage::new(role, text)).collect();
     let turn = ChatTurn {
         agent: "orchestrator".to_owned(),
         messages,

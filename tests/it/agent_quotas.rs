@@ -67,10 +67,7 @@ fn turn(namespaces: &[&str]) -> ChatTurn {
     let names: BTreeSet<String> = namespaces.iter().map(|name| (*name).to_owned()).collect();
     ChatTurn {
         agent: "orchestrator".to_owned(),
-        messages: vec![ChatMessage {
-            role: Role::User,
-            text: "what does KubePodCrashLooping mean?".to_owned(),
-        }],
+        messages: vec![ChatMessage::new(Role::User, "what does KubePodCrashLooping mean?")],
         about: None,
         conversation: None,
         cluster: None,

@@ -116,7 +116,7 @@ async fn stage(model: &ScriptedModel, more: &str) -> Stage {
 fn turn(text: &str, progress: Progress, cancel: &CancellationToken) -> ChatTurn {
     ChatTurn {
         agent: "orchestrator".to_owned(),
-        messages: vec![ChatMessage { role: Role::User, text: text.to_owned() }],
+        messages: vec![ChatMessage::new(Role::User, text)],
         about: None,
         conversation: None,
         cluster: None,

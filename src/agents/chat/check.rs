@@ -55,10 +55,7 @@ mod tests {
     fn turn(messages: &[(Role, &str)]) -> ChatTurn {
         ChatTurn {
             agent: "orchestrator".to_owned(),
-            messages: messages
-                .iter()
-                .map(|(role, text)| ChatMessage { role: *role, text: (*text).to_owned() })
-                .collect(),
+            messages: messages.iter().map(|(role, text)| ChatMessage::new(*role, *text)).collect(),
             about: None,
             conversation: None,
             cluster: None,

@@ -16,7 +16,7 @@ pub use desk::Chat;
 use super::progress::Progress;
 use super::tools::Access;
 use crate::incident::IncidentId;
-use crate::store::ConversationId;
+use crate::store::{ConversationId, Suspicious};
 
 /// Who wrote a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,16 @@ pub struct ChatMessage {
     pub role: Role,
     /// What.
     pub text: String,
+    /// What of that which was read for it looked like instructions; it taints the turns that follow.
+    pub suspicious: Vec<Suspicious>,
+}
+
+impl ChatMessage {
+    /// A message for which nothing suspicious is known to have been read.
+    #[must_use]
+    pub fn new(role: Role, text: impl Into<String>) -> Self {
+        Self { role, text: text.into(), suspicious: Vec::new() }
+    }
 }
 
 /// One turn of a conversation.

@@ -154,7 +154,7 @@ impl Run<'_> {
                 all - offered
             );
             tracing::info!(agent, offered, all, "the model can read too little for all tools");
-            self.shared.progress.say(RunEvent::Notice { text }, PATIENCE).await;
+            self.shared.progress.say(RunEvent::notice(text), PATIENCE).await;
         }
         fitting
     }

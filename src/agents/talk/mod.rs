@@ -3,6 +3,7 @@
 
 mod cited;
 mod proposal;
+mod suspicion;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use rig_core::message::{Message, ToolChoice};
 
 use crate::agents::chat::{ChatAnswer, ChatError, ChatMessage, ChatTurn, Finish, Role};
 use crate::agents::model::Answer;
-use crate::agents::progress::{Progress, RunEvent};
+use crate::agents::progress::RunEvent;
 use crate::agents::roster::{Agent, TALKERS};
 use crate::agents::run::{Keeping, PATIENCE, Records, Run, RunError, Shared, Task, Turn, Watch, state_of};
 use crate::agents::tools::Access;
@@ -59,7 +60,7 @@ impl Agents {
             Err(error) => error.to_string(),
         };
         run.finish(state, &outcome).await;
-        say_what_was_flagged(&shared, &turn.progress).await;
+        suspicion::say(&turn, &shared.session).await;
         let spent = run.record.spent();
         Ok(ChatAnswer {
             text: run.said().to_owned(),
@@ -130,7 +131,9 @@ impl Agents {
         let watch = Watch { progress: turn.progress.clone(), cancel: turn.cancel.clone() };
         let about = incident.map(|incident| incident.id.clone());
         let records = Records::of_turn(self.inner.store.clone(), turn.conversation.clone(), about);
-        Ok(self.share(observer, turn.access.clone(), incident.cloned(), evidence, watch, records))
+        let shared = self.share(observer, turn.access.clone(), incident.cloned(), evidence, watch, records);
+        suspicion::inherit(turn, &shared.session);
+        Ok(shared)
     }
 }
 
@@ -185,12 +188,12 @@ fn keeping(agent: &Agent, turn: &ChatTurn, messages: &[Message], shared: &Shared
 }
 
 fn said(message: &ChatMessage, session: &Session) -> Message {
-    let text = session.trusted(&message.text);
+    let text = || session.trusted(&message.text);
     match message.role {
-        Role::Assistant => Message::assistant(text),
+        Role::Assistant => Message::assistant(session.answered(&message.text)),
         // What a client puts first is the client's wish, not ours: it cannot override the prompt above.
-        Role::System => Message::user(format!("[Preferences of the client]\n{text}")),
-        Role::User => Message::user(text),
+        Role::System => Message::user(format!("[Preferences of the client]\n{}", text())),
+        Role::User => Message::user(text()),
     }
 }
 
@@ -235,16 +238,6 @@ async fn cite(run: &mut Run<'_>, shared: &Shared) {
 fn question(turn: &ChatTurn, shared: &Shared) -> String {
     let asked = turn.messages.last().map(|last| last.text.as_str()).unwrap_or_default();
     shared.session.for_people(asked).chars().take(LONGEST_QUESTION).collect()
-}
-
-/// What looked like instructions in what was read.
-async fn say_what_was_flagged(shared: &Shared, progress: &Progress) {
-    for flag in orchestrator::words::flags(&shared.session) {
-        let text = format!(
-            "Something that was read looks like instructions to a model and was taken as data: {flag}."
-        );
-        progress.say(RunEvent::Notice { text }, PATIENCE).await;
-    }
 }
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ fn aside(event: &RunEvent) -> Option<Aside> {
         }
         RunEvent::AgentStarted { agent, question } => dim(format!("→ {agent}: {question}")),
         RunEvent::AgentFinished { agent, summary, .. } => dim(format!("← {agent}: {summary}")),
-        RunEvent::Notice { text } => loud(format!("note: {text}")),
+        RunEvent::Notice { text, .. } => loud(format!("note: {text}")),
         RunEvent::PlanProposed { incident, actions, .. } => {
             loud(format!("plan proposed for {incident}: {}", actions.join("; ")))
         }

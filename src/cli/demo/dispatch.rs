@@ -79,7 +79,7 @@ impl Dispatch {
             RunEvent::PlanProposed { actions, .. } => {
                 vec![line(Tone::Plain, "", &format!("proposes: {}", actions.join(", then ")))]
             }
-            RunEvent::Notice { text } => vec![line(Tone::Warn, "", text)],
+            RunEvent::Notice { text, .. } => vec![line(Tone::Warn, "", text)],
             RunEvent::Text { .. } | RunEvent::Citation { .. } | RunEvent::ApprovalNeeded { .. } => Vec::new(),
         }
     }

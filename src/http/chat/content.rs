@@ -122,7 +122,7 @@ pub(super) fn messages(sent: Vec<WireMessage>) -> Result<Vec<ChatMessage>, ApiEr
         let (role, before) = role(&message.role, place)?;
         let text = text(message.content, place)?;
         if !text.is_empty() {
-            messages.push(ChatMessage { role, text: format!("{before}{text}") });
+            messages.push(ChatMessage::new(role, format!("{before}{text}")));
         }
     }
     Ok(messages)
@@ -179,7 +179,7 @@ mod tests {
     }
 
     fn message(role: Role, text: &str) -> ChatMessage {
-        ChatMessage { role, text: text.to_owned() }
+        ChatMessage::new(role, text)
     }
 
     #[test]

@@ -124,7 +124,7 @@ async fn ask(state: &HttpState, request: ChatRequest) -> Result<Asked, ApiError>
     conversation.incident = about.or(conversation.incident);
     conversation.agent = request.agent.unwrap_or(conversation.agent);
     conversation.cluster = request.cluster.or(conversation.cluster);
-    let question = ChatMessage { role: Role::User, text: request.message };
+    let question = ChatMessage::new(Role::User, request.message);
     let turn = ChatTurn {
         agent: conversation.agent.clone(),
         messages: messages.into_iter().chain([question]).collect(),
@@ -211,7 +211,7 @@ fn spoken(message: Message) -> ChatMessage {
         Speaker::User => Role::User,
         Speaker::Assistant => Role::Assistant,
     };
-    ChatMessage { role, text: message.text }
+    ChatMessage { role, text: message.text, suspicious: message.about.suspicious }
 }
 
 /// Keeps the question before it is answered, so that it is not lost with a broken connection.
@@ -241,7 +241,7 @@ impl Tell {
         async_stream::stream! {
             if left_out > 0 {
                 let text = format!("The conversation is long: its {left_out} oldest messages were not read again.");
-                yield Ok(self.event(RunEvent::Notice { text }));
+                yield Ok(self.event(RunEvent::notice(text)));
             }
             while let Some(news) = turn.next().await {
                 yield Ok(match news {

@@ -30,16 +30,20 @@ impl Record {
 
 fn saying(heard: &Heard, result: &Result<ChatAnswer, ChatError>) -> Saying {
     let citations = heard.cited.iter().map(link).collect();
+    let suspicious = heard.suspicious.clone();
     let (text, about) = match result {
         Ok(answer) => {
             let finish = Some(super::openai::finish_reason(answer.finish).to_owned());
             let (input_tokens, output_tokens) = (answer.input_tokens, answer.output_tokens);
             let model = answer.model.clone();
-            (answer.text.clone(), About { model, finish, citations, input_tokens, output_tokens })
+            (answer.text.clone(), About { model, finish, citations, suspicious, input_tokens, output_tokens })
         }
         Err(error) => {
             let finish = if matches!(error, ChatError::Cancelled) { "cancelled" } else { "failed" };
-            (heard.text.clone(), About { finish: Some(finish.to_owned()), citations, ..About::default() })
+            (
+                heard.text.clone(),
+                About { finish: Some(finish.to_owned()), citations, suspicious, ..About::default() },
+            )
         }
     };
     Saying { speaker: Speaker::Assistant, text, about }

@@ -16,6 +16,7 @@ use crate::http::HttpState;
 use crate::http::error::ApiError;
 use crate::http::extract::JsonBody;
 use crate::http::limits::{self, ChatSeat};
+use crate::store::Suspicious;
 
 /// Events that wait to be taken by the turn's task, and by the client.
 const QUEUE: usize = 64;
@@ -112,6 +113,7 @@ impl Turn {
 pub(super) struct Heard {
     pub(super) text: String,
     pub(super) cited: Vec<Cited>,
+    pub(super) suspicious: Vec<Suspicious>,
 }
 
 impl Heard {
@@ -120,6 +122,9 @@ impl Heard {
             RunEvent::Text { text } => self.text.push_str(text),
             RunEvent::Citation { cited } if self.cited.len() < MOST_CITED && !self.cited.contains(cited) => {
                 self.cited.push(cited.clone());
+            }
+            RunEvent::Notice { suspicious: Some(one), .. } if !self.suspicious.contains(one) => {
+                self.suspicious.push(one.clone());
             }
             _ => {}
         }

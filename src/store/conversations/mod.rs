@@ -106,6 +106,15 @@ pub struct Link {
     pub uri: String,
 }
 
+/// Something in what was read for an answer that speaks to a model as if it gave instructions.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+pub struct Suspicious {
+    /// The rule of the egress guard that matched.
+    pub rule: String,
+    /// Where the text came from.
+    pub source: String,
+}
+
 /// Something that is said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Saying {
@@ -129,6 +138,9 @@ pub struct About {
     /// What it cites.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub citations: Vec<Link>,
+    /// What of that which was read for it looked like instructions to a model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suspicious: Vec<Suspicious>,
     /// Tokens read for it.
     #[serde(default)]
     pub input_tokens: u64,

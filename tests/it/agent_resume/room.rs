@@ -229,8 +229,7 @@ impl Room {
         .await
         .unwrap();
         let roles = [Role::User, Role::Assistant].into_iter().cycle();
-        let messages =
-            said.iter().zip(roles).map(|(text, role)| ChatMessage { role, text: (*text).to_owned() });
+        let messages = said.iter().zip(roles).map(|(text, role)| ChatMessage::new(role, *text));
         let turn = ChatTurn {
             agent: "orchestrator".to_owned(),
             messages: messages.collect(),

@@ -188,10 +188,7 @@ impl Range {
         let (sender, mut events) = tokio::sync::mpsc::channel(4_096);
         let turn = ChatTurn {
             agent: "orchestrator".to_owned(),
-            messages: vec![ChatMessage {
-                role: Role::User,
-                text: format!("What is wrong in {place}? Mend it."),
-            }],
+            messages: vec![ChatMessage::new(Role::User, format!("What is wrong in {place}? Mend it."))],
             about: Some(incident.id.clone()),
             conversation: None,
             cluster: None,

@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, ToSpan};
 use kubewright::store::{
-    About, Conversation, ConversationId, Link, Message, Saying, Speaker, Store, StoreError,
+    About, Conversation, ConversationId, Link, Message, Saying, Speaker, Store, StoreError, Suspicious,
 };
 
 use super::site::{Site, alert, opened};
@@ -33,6 +33,7 @@ fn answer(text: &str) -> Saying {
         model: Some("m".to_owned()),
         finish: Some("stop".to_owned()),
         citations: vec![link],
+        suspicious: vec![Suspicious { rule: "override".to_owned(), source: "logs of shop/web".to_owned() }],
         input_tokens: u64::MAX,
         output_tokens: 2,
     };
