@@ -108,7 +108,8 @@ impl<'a> Facts<'a> {
     ) -> Option<(&'a Change, Option<EvidenceId>)> {
         let onset = self.onset(workload);
         let fits = |change: &&Change| {
-            change.kind == kind && change.object == *object && onset::is_recent(change.at, onset)
+            let same = change.kind == kind && change.object == *object;
+            same && onset::is_recent(change.at, onset) && !is_mere_restart(change)
         };
         let change = self.index.snapshot.changes.iter().filter(fits).max_by_key(|change| change.at)?;
         let code = super::analyzers::change_code(kind);
@@ -161,6 +162,12 @@ impl<'a> Facts<'a> {
         let pod = piece.fields.get("pod").map(|pod| ObjectRef::new("Pod", namespace, pod));
         Some(self.index.workload_of(&pod.unwrap_or_else(|| piece.object.clone())))
     }
+}
+
+/// Whether a rollout only started everything anew: what its pods read then has changed, not they.
+fn is_mere_restart(change: &Change) -> bool {
+    let restarts = |path: &str| path.contains("restartedAt");
+    !change.fields.is_empty() && change.fields.iter().all(|field| restarts(&field.path))
 }
 
 /// Whether a piece of Evidence by itself says that something is wrong. Alerts ask and changes are no trouble.

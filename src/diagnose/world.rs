@@ -223,6 +223,7 @@ impl World {
             keys: keys.iter().map(|key| (*key).to_owned()).collect(),
             created_at: None,
             changed_at: None,
+            addresses: Vec::new(),
         });
         self
     }

@@ -7,6 +7,7 @@ mod bound;
 mod changes;
 mod cluster;
 mod collect;
+mod config_address;
 mod dependencies;
 mod directory;
 mod dump;
@@ -35,6 +36,9 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub use config_address::ConfigAddress;
+#[cfg(test)]
+pub(crate) use config_address::addresses;
 pub use directory::Directory;
 pub use dump::{DumpError, DumpLimits, DumpRequest, read_dump, write_dump};
 pub use error::ObserveError;

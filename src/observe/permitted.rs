@@ -147,6 +147,7 @@ mod tests {
             keys: Vec::new(),
             created_at: None,
             changed_at: None,
+            addresses: Vec::new(),
         }
     }
 

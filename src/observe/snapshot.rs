@@ -21,6 +21,7 @@ use k8s_openapi::api::storage::v1::StorageClass;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::config_address::ConfigAddress;
 use super::recorded::Recorded;
 
 use super::logs::{LogLevel, LogTrend};
@@ -57,7 +58,8 @@ pub struct Snapshot {
     pub recorded: Recorded,
 }
 
-/// Kubernetes objects by kind. `managedFields` are dropped; ConfigMaps and Secrets are only names and keys.
+/// Kubernetes objects by kind. `managedFields` are dropped; ConfigMaps and Secrets are only names and keys, and the
+/// hosts and ports that a ConfigMap tells.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Objects {
@@ -187,7 +189,7 @@ impl Objects {
     }
 }
 
-/// A ConfigMap or Secret without its values.
+/// A ConfigMap or Secret without its values; of a ConfigMap the hosts and ports in them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyedObject {
     /// Namespace.
@@ -200,6 +202,9 @@ pub struct KeyedObject {
     pub created_at: Option<Timestamp>,
     /// The newest time in `managedFields`: when somebody last wrote it.
     pub changed_at: Option<Timestamp>,
+    /// Hosts and ports in the values of a ConfigMap. Always empty for a Secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<ConfigAddress>,
 }
 
 /// What kind of change it was.

@@ -1,9 +1,10 @@
-//! Addresses in the environment of programs: Services that do not exist, ports that a Service does not have.
+//! Addresses that programs are told: Services that do not exist, ports that a Service does not have.
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{EnvVar, PodSpec};
+use k8s_openapi::api::core::v1::PodSpec;
 
+use super::told::{Told, told};
 use crate::diagnose::codes;
 use crate::diagnose::finding::Finding;
 use crate::diagnose::index::Index;
@@ -11,13 +12,6 @@ use crate::incident::ObjectRef;
 
 /// Names that differ in at most so many letters are taken for misspellings of each other.
 const MISSPELT: usize = 2;
-
-/// A host and a port that a variable names.
-#[derive(Debug, PartialEq, Eq)]
-struct Address<'a> {
-    host: &'a str,
-    port: Option<u16>,
-}
 
 pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     index.specs().iter().flat_map(|(workload, spec)| of_workload(index, workload, spec)).collect()
@@ -31,56 +25,54 @@ fn of_workload(index: &Index<'_>, workload: &ObjectRef, spec: &PodSpec) -> Vec<F
         .flat_map(|alias| alias.hostnames.iter().flatten())
         .map(String::as_str)
         .collect();
-    let containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
-    let variables = containers.flat_map(|container| container.env.iter().flatten());
-    let mut found = Vec::new();
-    for variable in variables {
-        let Some(address) = address(variable) else { continue };
-        if !aliases.contains(address.host) {
-            found.extend(check(index, workload, variable, &address));
-        }
-    }
-    found
+    let all = told(index, workload, spec);
+    let others = all.iter().filter(|told| !aliases.contains(told.host.as_str()));
+    others.filter_map(|told| check(index, workload, told)).collect()
 }
 
-fn check(
-    index: &Index<'_>,
-    workload: &ObjectRef,
-    variable: &EnvVar,
-    address: &Address<'_>,
-) -> Option<Finding> {
-    let Some(service) = index.service_named(address.host, &workload.namespace) else {
-        return unknown(index, workload, variable, address);
+fn check(index: &Index<'_>, workload: &ObjectRef, told: &Told) -> Option<Finding> {
+    let Some(service) = index.service_named(&told.host, &workload.namespace) else {
+        return unknown(index, workload, told);
     };
-    let port = i32::from(address.port?);
+    let port = i32::from(told.port?);
     let spec = index.service(&service)?.spec.as_ref()?;
-    // A headless Service passes every port on, an ExternalName one leads elsewhere.
-    if spec.cluster_ip.as_deref() == Some("None") || spec.type_.as_deref() == Some("ExternalName") {
+    // Programs tell others where they are themselves. An ExternalName leads elsewhere.
+    if index.behind(&service).contains(workload) || spec.type_.as_deref() == Some("ExternalName") {
         return None;
     }
-    let ports: Vec<_> = spec.ports.iter().flatten().map(|port| port.port).collect();
+    let ports = if spec.cluster_ip.as_deref() == Some("None") {
+        // A headless Service passes every port on: what its pods declare counts.
+        if index.declares(&service, port)? {
+            return None;
+        }
+        index.declared(&service)
+    } else {
+        spec.ports.iter().flatten().map(|port| port.port).collect()
+    };
     if ports.is_empty() || ports.contains(&port) {
         return None;
     }
     let has = ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let statement = format!("{workload} is told port {port} of {service} by {}; it has {has}", variable.name);
+    let statement = format!("{workload} is told port {port} of {service} by {}; it has {has}", place(told));
     let finding = Finding::new(codes::CALLED_PORT_UNSERVED, workload.clone(), statement);
-    Some(named(finding, variable, &service).field("port", port))
+    let finding = if told.in_file { finding.strength(0.45) } else { finding };
+    Some(named(finding, told, &service).field("port", port))
+}
+
+fn place(told: &Told) -> String {
+    let inside = told.config_map.as_ref().map(|map| format!(" of {map}")).unwrap_or_default();
+    format!("{}{inside}", told.place)
 }
 
 /// A name without a dot can only be a Service of the same namespace; with one it is followed by the namespace where it
-/// ends in `.svc`. Anything else may be a host outside.
-fn unknown(
-    index: &Index<'_>,
-    workload: &ObjectRef,
-    variable: &EnvVar,
-    address: &Address<'_>,
-) -> Option<Finding> {
-    let mut labels = address.host.split('.');
+/// ends in `.svc`, or where that namespace is known. Anything else may be a host outside.
+fn unknown(index: &Index<'_>, workload: &ObjectRef, told: &Told) -> Option<Finding> {
+    let mut labels = told.host.split('.');
     let (name, namespace) = (labels.next()?, labels.next());
     let namespace = match (namespace, labels.next()) {
         (None, _) => workload.namespace.as_str(),
         (Some(namespace), Some("svc")) => namespace,
+        (Some(namespace), None) if index.has_services(namespace) => namespace,
         _ => return None,
     };
     let services = &index.snapshot.objects.services;
@@ -96,40 +88,25 @@ fn unknown(
         .min_by_key(|known| strsim::osa_distance(known, name));
     let service = ObjectRef::new("Service", namespace, name);
     let hint = near.map(|near| format!("; there is a Service {near}")).unwrap_or_default();
-    let statement = format!(
-        "{workload} is told {} by {}, and {service} does not exist{hint}",
-        address.host, variable.name
-    );
+    let statement = format!("{workload} is told {} by {}, and {service} does not exist{hint}", told.host, place(told));
     let finding = Finding::new(codes::CALLED_NAME_UNKNOWN, workload.clone(), statement);
-    let finding = if near.is_some() { finding.strength(0.85) } else { finding.strength(0.3) };
-    Some(named(finding, variable, &service).field("near", near.unwrap_or_default()))
+    let sure = near.is_some() && !told.in_file;
+    let finding = if sure { finding.strength(0.85) } else { finding.strength(0.3) };
+    Some(named(finding, told, &service).field("near", near.unwrap_or_default()))
 }
 
-fn named(finding: Finding, variable: &EnvVar, service: &ObjectRef) -> Finding {
+fn named(finding: Finding, told: &Told, service: &ObjectRef) -> Finding {
+    let finding = match &told.config_map {
+        Some(map) => finding.field("config_map_namespace", &map.namespace).field("config_map", &map.name),
+        None => finding,
+    };
+    let finding = if told.in_file { finding.field("in_file", true) } else { finding };
     finding
-        .field("variable", &variable.name)
+        .field("variable", &told.place)
+        .field("host", &told.host)
         .field("dependency", service)
         .field("service_namespace", &service.namespace)
         .field("service", &service.name)
-}
-
-/// The address that a variable's value is, if it is one: `host:port`, or the host of a URL.
-fn address(variable: &EnvVar) -> Option<Address<'_>> {
-    let value = variable.value.as_deref()?.trim();
-    let (rest, is_url) = match value.split_once("://") {
-        Some((_, rest)) => (rest, true),
-        None => (value, false),
-    };
-    let authority = rest.split(['/', '?', '#', ',']).next()?;
-    let authority = authority.rsplit('@').next()?;
-    let (host, port) = match authority.split_once(':') {
-        Some((host, port)) => (host, Some(port.parse().ok()?)),
-        None => (authority, None),
-    };
-    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-    let is_host =
-        host.starts_with(|c: char| c.is_ascii_lowercase()) && host.chars().all(letters) && host.len() <= 253;
-    (is_host && (is_url || port.is_some())).then_some(Address { host, port })
 }
 
 #[cfg(test)]
@@ -169,6 +146,7 @@ mod tests {
             "https://api.example.com:8443/x",
             "localhost:9090",
             "10.0.0.1:80",
+            "web:9999",
             "level:debug",
             "a:b:c",
             "15m",
@@ -176,5 +154,28 @@ mod tests {
         ] {
             assert_eq!(codes(value), Vec::<String>::new(), "{value}");
         }
+    }
+
+    /// A Deployment `web` that reads a ConfigMap with this key and value.
+    fn from_map(key: &str, value: &str) -> Vec<String> {
+        let mut world = World::new().deployment("cart", 1).deployment("web", 1);
+        let map = json!({"namespace": "shop", "name": "settings", "keys": [key], "created_at": null, "changed_at": null,
+            "addresses": crate::observe::addresses(key, value)});
+        world.snapshot.objects.config_maps.push(object(map));
+        let spec = world.snapshot.objects.deployments[1].spec.as_mut().unwrap().template.spec.as_mut().unwrap();
+        spec.containers[0].env_from = Some(object(json!([{"configMapRef": {"name": "settings"}}])));
+        world.codes()
+    }
+
+    #[test]
+    fn addresses_in_a_configmap_and_in_two_variables_are_read_alike() {
+        assert_eq!(from_map("CART_URL", "http://cart:8080"), ["env.address.port_unserved"]);
+        assert_eq!(from_map("CART_URL", "http://cart:80"), Vec::<String>::new());
+        assert_eq!(from_map("nginx.conf", "proxy_pass http://cart:81;\n"), ["env.address.port_unserved"]);
+        let mut world = World::new().deployment("cart", 1).deployment("web", 1);
+        let pair = |port: &str| json!([{"name": "CART_HOST", "value": "cart"}, {"name": "CART_PORT", "value": port}]);
+        world = world.environment("web", &pair("81"));
+        assert_eq!(world.codes(), ["env.address.port_unserved"]);
+        assert_eq!(world.environment("web", &pair("80")).codes(), Vec::<String>::new());
     }
 }

@@ -1,8 +1,9 @@
 //! HorizontalPodAutoscalers: held back by their maximum, without a target, without metrics.
 
+use jiff::SignedDuration;
 use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerCondition};
 
-use crate::diagnose::codes;
+use crate::diagnose::codes::{self, Code};
 use crate::diagnose::finding::Finding;
 use crate::diagnose::index::{Index, object_ref};
 
@@ -19,7 +20,7 @@ fn check(index: &Index<'_>, autoscaler: &HorizontalPodAutoscaler) -> Vec<Finding
         // Somebody switched the target off; autoscaling stands still by design.
         return Vec::new();
     }
-    [at_maximum(index, autoscaler), target_missing(index, autoscaler), metrics_unavailable(autoscaler)]
+    [at_maximum(index, autoscaler), target_missing(index, autoscaler), metrics_unavailable(index, autoscaler)]
         .into_iter()
         .flatten()
         .collect()
@@ -94,7 +95,19 @@ fn target_missing(index: &Index<'_>, autoscaler: &HorizontalPodAutoscaler) -> Op
     Some(finding.field("spec.scaleTargetRef", target).field("message", message))
 }
 
-fn metrics_unavailable(autoscaler: &HorizontalPodAutoscaler) -> Option<Finding> {
+/// The kinds of answers that the metrics APIs give, by what the autoscaler repeats of them.
+const WHY: [(Code, &[&str]); 2] = [
+    (codes::HPA_NO_REQUESTS, &["missing request for"]),
+    (
+        codes::HPA_NO_METRICS_SERVER,
+        &["could not find the requested resource", "the server is currently unable to handle the request", "no metrics returned from resource metrics API"],
+    ),
+];
+
+/// Programs that have just started have no metrics for a while.
+const SETTLED: SignedDuration = SignedDuration::from_mins(5);
+
+fn metrics_unavailable(index: &Index<'_>, autoscaler: &HorizontalPodAutoscaler) -> Option<Finding> {
     let inactive = condition(autoscaler, "ScalingActive").filter(|active| active.status == "False")?;
     let reason = inactive.reason.as_deref().unwrap_or_default();
     if !(reason.starts_with("FailedGet") && reason.ends_with("Metric")) {
@@ -104,6 +117,47 @@ fn metrics_unavailable(autoscaler: &HorizontalPodAutoscaler) -> Option<Finding> 
     let message = inactive.message.as_deref().unwrap_or_default();
     let statement = format!("{name} cannot read its metrics: {message}");
     let since = inactive.last_transition_time.as_ref().map(|time| time.0);
-    let finding = Finding::new(codes::HPA_METRICS_UNAVAILABLE, name, statement).at(since);
-    Some(finding.field("reason", reason))
+    let young = since.is_some_and(|since| index.snapshot.taken_at.duration_since(since) < SETTLED);
+    let fits = |(_, words): &&(Code, &[&str])| words.iter().any(|word| message.contains(word));
+    let code = WHY.iter().find(fits).map_or(codes::HPA_METRICS_UNAVAILABLE, |(code, _)| *code);
+    let finding = Finding::new(code, name, statement).at(since);
+    let finding = if young { finding.strength(0.4) } else { finding };
+    let target = index.scale_target(autoscaler);
+    Some(finding.field("reason", reason).field_if("target", target.map(|target| target.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::diagnose::world::{World, ago, object};
+
+    fn world(message: &str, minutes: i64) -> World {
+        let mut world = World::new().deployment("web", 1);
+        world.snapshot.objects.autoscalers.push(object(json!({
+            "metadata": {"namespace": "shop", "name": "web"},
+            "spec": {"maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "web"}},
+            "status": {"desiredReplicas": 0, "conditions": [{"type": "ScalingActive", "status": "False",
+                "reason": "FailedGetResourceMetric", "message": message, "lastTransitionTime": ago(minutes).to_string()}]}})));
+        world
+    }
+
+    #[test]
+    fn what_an_autoscaler_cannot_read_is_blamed_on_who_must_mend_it() {
+        let cause = |message: &str| {
+            let found = world(message, 30).causes();
+            found.first().map(|(code, object, _)| format!("{code} {object}"))
+        };
+        let requests = "failed to get cpu utilization: missing request for cpu in container app of Pod web-1-0";
+        assert_eq!(cause(requests).as_deref(), Some("scaling.metrics_unavailable Deployment shop/web"));
+        let server = "unable to fetch metrics from resource metrics API: the server could not find the requested resource";
+        assert_eq!(cause(server).as_deref(), Some("scaling.metrics_unavailable HorizontalPodAutoscaler shop/web"));
+        let unknown = "unable to get metric queue_length: no metrics returned from custom metrics API";
+        assert_eq!(cause(unknown).as_deref(), Some("scaling.metrics_unavailable HorizontalPodAutoscaler shop/web"));
+    }
+
+    #[test]
+    fn metrics_that_are_late_after_a_start_are_no_cause() {
+        assert_eq!(world("missing request for cpu", 1).causes(), []);
+    }
 }

@@ -10,8 +10,9 @@ use crate::incident::{ObjectRef, Signal, SignalState};
 const SLOW: [&str; 5] = ["latency", "slow", "response time", "duration", "deadline"];
 const THROTTLED: [&str; 2] = ["throttl", "cfs"];
 const BUSY: [&str; 6] = ["saturat", "overload", "high", "usage", "utilization", "utilisation"];
-const NETWORK: [&str; 6] =
-    ["packet loss", "packetloss", "retransmi", "rtt", "network quality", "networkquality"];
+const LOSS: [&str; 7] =
+    ["packet loss", "packetloss", "lost packet", "packets lost", "packet drop", "dropped packet", "packets dropped"];
+const NETWORK: [&str; 5] = ["retransmi", "rtt", "network quality", "networkquality", "network delay"];
 
 pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     let firing = index.snapshot.signals.iter().filter(|signal| signal.state == SignalState::Firing);
@@ -24,6 +25,7 @@ fn finding(index: &Index<'_>, signal: &Signal) -> Option<Finding> {
     let on_node = subject.kind == "Node";
     let code = match (code, on_node) {
         (code, true) if code == codes::ALERT_NETWORK => codes::ALERT_NODE_NETWORK,
+        (code, true) if code == codes::ALERT_PACKET_LOSS => codes::ALERT_NODE_PACKET_LOSS,
         (_, true) => return None,
         (code, false) => code,
     };
@@ -52,7 +54,9 @@ fn behind(index: &Index<'_>, service: &ObjectRef) -> ObjectRef {
 fn classify(text: &str) -> Option<Code> {
     let text = text.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if says(&NETWORK) {
+    if says(&LOSS) {
+        Some(codes::ALERT_PACKET_LOSS)
+    } else if says(&NETWORK) {
         Some(codes::ALERT_NETWORK)
     } else if says(&THROTTLED) || (text.contains("cpu") && says(&BUSY)) {
         Some(codes::ALERT_CPU)
@@ -71,7 +75,8 @@ mod tests {
             ("HighRequestLatency p99 of checkout is 4 s", Some("alert.latency")),
             ("CPUThrottlingHigh 43 % throttling of CPU", Some("alert.cpu")),
             ("ContainerCpuUsage CPU usage is 190 %", Some("alert.cpu")),
-            ("NodeNetworkPacketLoss packet loss of 12 %", Some("alert.network")),
+            ("NodeNetworkPacketLoss packet loss of 12 %", Some("alert.packet_loss")),
+            ("TcpRetransmissions 4 segments a second are retransmitted", Some("alert.network")),
             ("KubePodCrashLooping pod restarts", None),
             ("ThroughputDrop requests fell by half", None),
         ];

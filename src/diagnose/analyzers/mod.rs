@@ -9,7 +9,9 @@ mod autoscaler;
 mod change;
 mod claim;
 mod config;
+mod cron_job;
 mod daemon_set;
+mod database;
 mod deployment;
 mod job;
 mod load;
@@ -19,6 +21,7 @@ mod missing;
 mod node;
 mod node_service;
 mod pod;
+mod preempted;
 mod quota;
 mod repair;
 mod replica_set;
@@ -26,9 +29,12 @@ mod route;
 mod scheduling;
 mod service;
 mod service_account;
+mod sharing;
 mod stateful_set;
+mod told;
 
 pub(super) use change::{code as change_code, describe as describe_change};
+pub(super) use cron_job::origin as job_origin;
 pub(super) use scheduling::CODES as SCHEDULING;
 
 use super::finding::Finding;
@@ -46,9 +52,13 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
         stateful_set::findings,
         daemon_set::findings,
         job::findings,
+        cron_job::findings,
+        preempted::findings,
         service::findings,
         route::findings,
         address::findings,
+        database::findings,
+        sharing::findings,
         autoscaler::findings,
         node::findings,
         node_service::findings,

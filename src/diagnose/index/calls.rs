@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{EnvVar, PodSpec};
 
-use super::{Index, namespace_of};
+use super::{ConfigKind, Index, config_references, namespace_of};
 use crate::incident::ObjectRef;
 
 static NOBODY: BTreeSet<ObjectRef> = BTreeSet::new();
@@ -50,6 +50,13 @@ fn called(index: &Index<'_>, workload: &ObjectRef, spec: &PodSpec) -> BTreeSet<O
         hosts.extend(container.env.iter().flatten().flat_map(hosts_in_variable));
         let arguments = container.args.iter().flatten().chain(container.command.iter().flatten());
         hosts.extend(arguments.filter(|text| looks_like_address(text)).flat_map(|text| host_names(text)));
+    }
+    let references = config_references(spec);
+    let maps = references.iter().filter(|found| found.kind == ConfigKind::ConfigMap);
+    for reference in maps {
+        let told = index.addresses(&reference.object(&workload.namespace)).iter();
+        let told = told.filter(|told| reference.key.as_ref().is_none_or(|key| *key == told.key));
+        hosts.extend(told.filter_map(|told| told.host.as_deref()));
     }
     let service = |host: &str| index.service_named(host, &workload.namespace);
     let other = |service: &ObjectRef| !index.behind(service).contains(workload);

@@ -8,6 +8,7 @@ mod names;
 mod owners;
 mod references;
 mod services;
+mod software;
 mod templates;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,10 +18,11 @@ use k8s_openapi::api::core::v1::{Event, Node, Pod, Service};
 
 pub use names::{namespace_of, object_ref, reference};
 pub use references::{ConfigKind, ConfigReference, config_references};
+pub use software::{DNS_SERVICES, SYSTEM};
 pub use templates::{Template, revision_of};
 
 use crate::incident::ObjectRef;
-use crate::observe::Snapshot;
+use crate::observe::{ConfigAddress, Snapshot};
 
 /// Look-ups over one Snapshot.
 pub struct Index<'a> {
@@ -40,6 +42,7 @@ pub struct Index<'a> {
     pod_by_address: HashMap<&'a str, ObjectRef>,
     ready_endpoints: HashMap<ObjectRef, usize>,
     config: HashMap<ObjectRef, &'a [String]>,
+    told: HashMap<ObjectRef, &'a [ConfigAddress]>,
     calls: BTreeMap<ObjectRef, BTreeSet<ObjectRef>>,
 }
 
@@ -68,6 +71,7 @@ impl<'a> Index<'a> {
             pod_by_address: services::pod_addresses(&objects.pods),
             ready_endpoints: services::ready_endpoints(&objects.endpoint_slices, &objects.endpoints),
             config: references::known(objects),
+            told: references::told(objects),
             calls: BTreeMap::new(),
         };
         index.own_pods();

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Container, EnvFromSource, EnvVarSource, PodSpec
 
 use super::Index;
 use crate::incident::ObjectRef;
-use crate::observe::{KeyedObject, Objects};
+use crate::observe::{ConfigAddress, KeyedObject, Objects};
 
 /// A ConfigMap or a Secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,6 +83,12 @@ impl Index<'_> {
         self.config.get(object).copied()
     }
 
+    /// The hosts and ports in the values of a ConfigMap; none where it is not in the Snapshot.
+    #[must_use]
+    pub fn addresses(&self, config_map: &ObjectRef) -> &[ConfigAddress] {
+        self.told.get(config_map).copied().unwrap_or_default()
+    }
+
     /// Whether the absence of a ConfigMap or Secret from the Snapshot means that it does not exist: nothing failed while
     /// they were read, and the namespace is one that was read.
     #[must_use]
@@ -106,6 +112,12 @@ pub(super) fn known(objects: &Objects) -> HashMap<ObjectRef, &[String]> {
     let config_maps = objects.config_maps.iter().map(|object| (config_map(object), object.keys.as_slice()));
     let secrets = objects.secrets.iter().map(|object| (secret(object), object.keys.as_slice()));
     config_maps.chain(secrets).collect()
+}
+
+pub(super) fn told(objects: &Objects) -> HashMap<ObjectRef, &[ConfigAddress]> {
+    let maps = objects.config_maps.iter().filter(|map| !map.addresses.is_empty());
+    let named = |map: &'_ KeyedObject| ObjectRef::new("ConfigMap", map.namespace.as_str(), map.name.as_str());
+    maps.map(|map| (named(map), map.addresses.as_slice())).collect()
 }
 
 /// Every reference of a pod spec, in the order of the spec; pull secrets are not among them.

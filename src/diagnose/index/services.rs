@@ -42,6 +42,22 @@ impl<'a> Index<'a> {
         selector.map(|selector| self.workloads_with(&service.namespace, selector)).unwrap_or_default()
     }
 
+    /// Whether a workload behind a Service declares the port; `None` where none of them declares any.
+    #[must_use]
+    pub fn declares(&self, service: &ObjectRef, port: i32) -> Option<bool> {
+        let ports = self.declared(service);
+        (!ports.is_empty()).then(|| ports.contains(&port))
+    }
+
+    /// The ports that the workloads behind a Service declare.
+    #[must_use]
+    pub fn declared(&self, service: &ObjectRef) -> Vec<i32> {
+        let behind = self.behind(service);
+        let specs = behind.iter().filter_map(|workload| self.spec_of(workload));
+        let ports = specs.flat_map(|spec| spec.containers.iter().flat_map(|own| own.ports.iter().flatten()));
+        ports.map(|declared| declared.container_port).collect()
+    }
+
     /// The Service that a host name means when it is used in a namespace: `db`, `db.data`, `db.data.svc.cluster.local`,
     /// or a cluster address; pods of StatefulSets by their own names (`db-0.db`) lead to the Service.
     #[must_use]

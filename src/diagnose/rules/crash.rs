@@ -17,6 +17,10 @@ pub(super) const CRASHES: &[Code] = &[
     codes::NOT_EXECUTABLE,
     codes::COMMAND_NOT_FOUND,
     codes::CREATE_FAILED,
+    codes::RUNS_AS_ROOT,
+    codes::WORKING_DIRECTORY,
+    codes::EXEC_FORMAT,
+    codes::MOUNT_INTO_CONTAINER,
 ];
 
 /// What else may show that a revision does not work.

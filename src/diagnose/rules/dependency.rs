@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidate::Candidate;
-use super::network;
+use super::{address, database, names, network};
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::confidence;
 use crate::diagnose::facts::{Facts, is_trouble};
@@ -73,25 +73,45 @@ pub(super) fn about<'a>(facts: &Facts<'a>, dependency: &ObjectRef) -> Vec<&'a Ev
 pub(super) fn is_broken(facts: &Facts<'_>, dependency: &ObjectRef) -> bool {
     let own = [codes::NO_READY_ENDPOINTS, codes::SELECTOR_MATCHES_NOTHING];
     let behind = facts.index.behind(dependency);
+    let behind = if behind.is_empty() { BTreeSet::from([dependency.clone()]) } else { behind };
     let broken = |workload: &ObjectRef| {
         facts.in_trouble(workload) || !facts.about(workload, &[codes::SCALED_TO_ZERO]).is_empty()
     };
     !facts.about(dependency, &own).is_empty() || behind.iter().any(broken)
 }
 
+/// Complaints that say so much that another rule reads them: full or misnamed dependencies, wrong addresses.
+fn has_rule_of_its_own(facts: &Facts<'_>, piece: &Evidence) -> bool {
+    let unresolved = piece.code == codes::LOG_DNS.name && names::is_about_a_service(facts, piece);
+    piece.code == codes::LOG_TOO_MANY.name || unresolved || address::explains(facts, piece)
+}
+
 fn collect<'a>(facts: &Facts<'a>) -> Vec<Complaints<'a>> {
     let mut by_dependency: BTreeMap<ObjectRef, Vec<&Evidence>> = BTreeMap::new();
-    for piece in facts.with(COMPLAINTS) {
+    for piece in facts.with(COMPLAINTS).filter(|piece| !has_rule_of_its_own(facts, piece)) {
         if let Some(dependency) = named(piece) {
             by_dependency.entry(dependency).or_default().push(piece);
         }
     }
     let complaints = by_dependency.into_iter().map(|(dependency, evidence)| {
-        let callers = evidence.iter().map(|piece| facts.index.workload_of(&piece.object)).collect();
-        let behind = facts.index.behind(&dependency);
+        let callers = evidence.iter().map(|piece| caller(facts, piece)).collect();
+        let behind = behind(facts, &dependency);
         Complaints { dependency, evidence, callers, behind }
     });
     complaints.collect()
+}
+
+/// Who complains: the writer of the log, or the client that a database names in its own.
+fn caller(facts: &Facts<'_>, piece: &Evidence) -> ObjectRef {
+    database::client(piece).unwrap_or_else(|| facts.index.workload_of(&piece.object))
+}
+
+/// The workloads behind a Service; a workload stands for itself.
+fn behind(facts: &Facts<'_>, dependency: &ObjectRef) -> BTreeSet<ObjectRef> {
+    if facts.index.template(dependency).is_some() {
+        return BTreeSet::from([dependency.clone()]);
+    }
+    facts.index.behind(dependency)
 }
 
 /// Healthy programs complain now and then. It counts where a caller is in trouble or asked about, or the dependency is
@@ -100,7 +120,11 @@ fn candidate(facts: &Facts<'_>, complaints: &Complaints<'_>) -> Option<Candidate
     let broken = is_broken(facts, &complaints.dependency);
     let suffering =
         complaints.callers.iter().any(|caller| facts.in_trouble(caller) || facts.is_asked_about(caller));
-    if !(broken || suffering) {
+    let said = [codes::LOG_AUTHENTICATION.name, codes::LOG_REFUSED.name];
+    let insists = |piece: &&Evidence| said.contains(&piece.code.as_str()) && database::insists(piece);
+    let database = complaints.behind.iter().any(|behind| facts.index.is_database(behind));
+    let refused = database && complaints.evidence.iter().any(insists);
+    if !(broken || suffering || refused) {
         return None;
     }
     let candidate = nearest_cause(facts, complaints);
@@ -116,7 +140,12 @@ fn nearest_cause(facts: &Facts<'_>, complaints: &Complaints<'_>) -> Candidate {
     let scaled = scaled_to_zero(facts, complaints);
     let changed = || refused_login.then(|| credentials_changed(facts, complaints)).flatten();
     let denied = || network::denied(facts, &complaints.callers, &complaints.behind, &complaints.evidence);
-    scaled.or_else(changed).or_else(denied).unwrap_or_else(|| the_dependency(complaints, refused_login))
+    let login = || {
+        let client = || database::refused_logins(facts, &complaints.dependency, &complaints.callers);
+        refused_login.then(client).flatten()
+    };
+    let nearest = scaled.or_else(changed).or_else(denied).or_else(login);
+    nearest.unwrap_or_else(|| the_dependency(complaints, refused_login))
 }
 
 fn callers_text(complaints: &Complaints<'_>) -> String {

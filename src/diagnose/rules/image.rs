@@ -2,6 +2,7 @@
 
 use super::candidate::Candidate;
 use super::rollout::Rollout;
+use crate::diagnose::analyzers::job_origin;
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
@@ -14,6 +15,10 @@ pub(super) const PULLS: &[Code] = &[
     codes::IMAGE_REGISTRY_UNREACHABLE,
     codes::IMAGE_REGISTRY_NAME,
     codes::IMAGE_INVALID_NAME,
+    codes::IMAGE_PLATFORM,
+    codes::IMAGE_RATE_LIMITED,
+    codes::IMAGE_REGISTRY_TLS,
+    codes::IMAGE_NEVER_PULLED,
     codes::IMAGE_PULL_FAILED,
 ];
 
@@ -33,7 +38,10 @@ fn candidate(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) ->
     });
     let statement =
         format!("Image {image} of {workload} cannot be pulled: {why}.{}", brought.unwrap_or_default());
-    Candidate::new(confidence::IMAGE_PULL_FAILED, workload.clone(), statement)
+    // What a CronJob's Jobs pull is the CronJob's to say.
+    let origin = job_origin(facts.index, workload);
+    Candidate::new(confidence::IMAGE_PULL_FAILED, origin, statement)
+        .explaining([workload.clone()])
         .because(evidence.iter().copied())
         .because_of(rollout.and_then(|rollout| rollout.shown))
 }
@@ -47,6 +55,12 @@ fn why(code: &str) -> &'static str {
         }
         code if code == codes::IMAGE_REGISTRY_UNREACHABLE.name => "the registry is unreachable",
         code if code == codes::IMAGE_INVALID_NAME.name => "its name is not a valid image reference",
+        code if code == codes::IMAGE_PLATFORM.name => "it does not exist for the architecture of the node",
+        code if code == codes::IMAGE_RATE_LIMITED.name => "the registry answers no more pulls for now (rate limit)",
+        code if code == codes::IMAGE_REGISTRY_TLS.name => "TLS with the registry fails",
+        code if code == codes::IMAGE_NEVER_PULLED.name => {
+            "it is not on the node, and imagePullPolicy Never forbids to pull it"
+        }
         _ => "the registry gives another reason",
     }
 }

@@ -3,23 +3,30 @@
 //! A rule names the object at fault and the workloads whose trouble that explains. It may say more than holds: `ranking`
 //! drops what something more specific explains as well.
 
+mod address;
 mod admission;
 mod candidate;
 mod component;
 mod config;
+mod configured;
 mod crash;
+mod database;
 mod dependency;
 mod image;
 mod job;
 mod load;
 mod memory;
+mod names;
 mod network;
 mod node;
+mod preempted;
 mod probe;
 mod rollout;
 mod scaling;
 mod scheduling;
 mod service;
+mod settings;
+mod surroundings;
 
 pub(super) use candidate::Candidate;
 
@@ -32,13 +39,19 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         image::pull_failed,
         config::missing,
         config::changed,
+        configured::unusable,
         crash::crash_loop,
+        database::refuses,
+        names::unresolved,
+        address::wrongly_told,
         dependency::fails,
+        surroundings::keep_from_running,
         scaling::limited,
         node::unhealthy,
         component::down,
         load::slow,
         scheduling::unschedulable,
+        preempted::by_others,
         probe::failing,
         job::failed,
         admission::refused,

@@ -33,6 +33,10 @@ const ENDS: &[Code] = &[
     codes::NOT_EXECUTABLE,
     codes::COMMAND_NOT_FOUND,
     codes::CREATE_FAILED,
+    codes::RUNS_AS_ROOT,
+    codes::WORKING_DIRECTORY,
+    codes::EXEC_FORMAT,
+    codes::MOUNT_INTO_CONTAINER,
 ];
 
 /// `deploy.bad_rollout` where the failing revision was just rolled out, else `probe.failing`.

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::candidate::Candidate;
 use crate::diagnose::codes;
 use crate::diagnose::confidence;
-use crate::diagnose::facts::Facts;
+use crate::diagnose::facts::{Facts, is_trouble};
+use crate::diagnose::index::SYSTEM;
 use crate::incident::{Evidence, ObjectRef};
 
 /// At this strength the autoscaler itself shows load above its target.
@@ -18,7 +19,22 @@ pub(super) fn limited(facts: &Facts<'_>) -> Vec<Candidate> {
         Candidate::new(confidence::AUTOSCALER_TARGET, piece.object.clone(), piece.statement.as_str())
             .because([piece])
     });
-    at_maximum.chain(missing).collect()
+    at_maximum.chain(missing).chain(blind(facts)).collect()
+}
+
+/// What an autoscaler cannot read: about its target where that has no requests, about the metrics server where that is known
+/// and does not work, else about the autoscaler.
+fn blind(facts: &Facts<'_>) -> Vec<Candidate> {
+    let kinds = [codes::HPA_NO_REQUESTS, codes::HPA_NO_METRICS_SERVER, codes::HPA_METRICS_UNAVAILABLE];
+    let found = facts.with(&kinds).filter(|piece| is_trouble(piece)).map(|piece| {
+        let target = target(facts, &piece.object).filter(|_| piece.code == codes::HPA_NO_REQUESTS.name);
+        let server = || ObjectRef::new("Deployment", SYSTEM, "metrics-server");
+        let broken = || Some(server()).filter(|server| piece.code == codes::HPA_NO_METRICS_SERVER.name && facts.in_trouble(server));
+        let object = target.or_else(broken).unwrap_or_else(|| piece.object.clone());
+        let candidate = Candidate::new(confidence::AUTOSCALER_METRICS, object, piece.statement.as_str());
+        candidate.because([piece]).explaining([piece.object.clone()])
+    });
+    found.collect()
 }
 
 fn at_maximum(facts: &Facts<'_>, piece: &Evidence) -> Option<Candidate> {

@@ -51,10 +51,17 @@ fn no_node(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) -> O
     let predicates =
         first.fields.iter().filter(|(name, _)| name.starts_with("predicate_")).map(|(_, text)| text.as_str());
     let predicates: Vec<_> = predicates.collect();
-    if predicates.iter().any(|text| text.contains("unbound immediate PersistentVolumeClaims"))
+    let of_claims = ["unbound immediate PersistentVolumeClaims", "persistentvolumeclaim \"", "persistentvolume \""];
+    if predicates.iter().any(|text| of_claims.iter().any(|words| text.contains(words)))
         && claims_wait(facts, workload)
     {
         return None;
+    }
+    if let Some(node) = holds_the_volume(facts, workload) {
+        let statement = format!("Node {} is cordoned, and only it has the volume of {workload}", node.name);
+        let candidate = Candidate::new(confidence::UNSCHEDULABLE, node, statement);
+        let shown = evidence.iter().copied().chain(facts.about(workload, &SCHEDULING));
+        return Some(candidate.because(shown).explaining([workload.clone()]));
     }
     let rollout = Rollout::behind(facts, workload, evidence);
     let brought = rollout.as_ref().map(|rollout| {
@@ -76,6 +83,21 @@ fn no_node(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) -> O
             .because_of(rollout.and_then(|rollout| rollout.shown))
             .despite(facts.with(&[codes::NODE_NOT_READY]), 0.6),
     )
+}
+
+/// The one node that is closed only because it was cordoned, where a volume keeps the pods from all others.
+fn holds_the_volume(facts: &Facts<'_>, workload: &ObjectRef) -> Option<ObjectRef> {
+    let explained = facts.about(workload, &SCHEDULING);
+    let fields = &explained.first()?.fields;
+    let nodes: Vec<_> =
+        fields.iter().filter_map(|(name, why)| Some((name.strip_prefix("node ")?, why.as_str()))).collect();
+    let is_cordoned = |why: &str| why.split("; ").all(|why| why == "cordoned");
+    let mut cordoned = nodes.iter().filter(|(_, why)| is_cordoned(why));
+    let (node, _) = cordoned.next().filter(|_| cordoned.next().is_none())?;
+    let elsewhere = nodes.iter().filter(|(other, _)| other != node);
+    let mut elsewhere = elsewhere.peekable();
+    elsewhere.peek()?;
+    elsewhere.all(|(_, why)| why.contains("is elsewhere")).then(|| ObjectRef::cluster_wide("Node", *node))
 }
 
 fn claims_wait(facts: &Facts<'_>, workload: &ObjectRef) -> bool {

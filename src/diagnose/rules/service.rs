@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidate::Candidate;
-use super::dependency;
+use super::{address, dependency};
 use crate::diagnose::codes;
 use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
@@ -92,19 +92,31 @@ fn addressed(facts: &Facts<'_>, service: &ObjectRef, pieces: &[&Evidence]) -> Ve
     let misspelt = |piece: &Evidence| piece.fields.contains_key("near") || exists;
     // Programs often name Services that an installation goes without: by itself that is no cause. Where a quota keeps the
     // Service from existing, the quota is.
-    let refused = facts.with(&[codes::QUOTA_LEAVES_NO_ROOM]);
-    let refused = refused.into_iter().any(|piece| piece.fields.get("absent") == Some(&service.to_string()));
+    let refused = address::refused_by_quota(facts, service);
     let of_caller = pieces.iter().filter(|piece| !refused && (!shown.is_empty() || misspelt(piece)));
-    let candidates = of_caller.map(|piece| {
-        let object = if misspelt(piece) { piece.object.clone() } else { service.clone() };
+    let serious = |piece: &&&Evidence| {
+        !piece.fields.contains_key("in_file") || !shown.is_empty() || suffers(&piece.object)
+    };
+    let candidates = of_caller.filter(serious).map(|piece| {
+        let holder = config_map(piece).unwrap_or_else(|| piece.object.clone());
+        let object = if misspelt(piece) { holder } else { service.clone() };
         let sure = if suffers(&piece.object) || !shown.is_empty() { 1.03 } else { 0.8 };
-        Candidate::new(confidence::WRONG_ADDRESS, object, piece.statement.as_str())
+        let gateway = facts.index.is_gateway(&piece.object);
+        let database = facts.index.behind(service).iter().any(|behind| facts.index.is_database(behind));
+        let what = if database { format!("{}; a wrong port of its database", piece.statement) } else { piece.statement.clone() };
+        Candidate::new(address::cause(gateway), object, what)
             .times(sure)
             .because([*piece])
             .because(shown.clone())
             .explaining([piece.object.clone()])
     });
     candidates.collect()
+}
+
+/// The ConfigMap that holds the address, where it is one.
+fn config_map(piece: &Evidence) -> Option<ObjectRef> {
+    let namespace = piece.fields.get("config_map_namespace")?;
+    Some(ObjectRef::new("ConfigMap", namespace, piece.fields.get("config_map")?))
 }
 
 /// Whether the logs of a program say that something it calls does not answer.

@@ -2,7 +2,9 @@
 
 mod causes;
 mod innocent;
+mod kept;
 mod placed;
 mod pruned;
 mod reached;
+mod refused;
 mod shown;

@@ -1,8 +1,10 @@
-//! ConfigMaps and Secrets: names, keys and times only.
+//! ConfigMaps and Secrets: names, keys and times, and of a ConfigMap the hosts and ports in its values.
 //!
-//! The types here have nowhere to put a value: keys are taken from the stream and what follows them is skipped.
+//! The type of a Secret has nowhere to put a value: keys are taken from the stream and what follows them is skipped. Values of
+//! a ConfigMap are read for addresses and dropped.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -10,30 +12,54 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::super::KeyedObject;
+use super::super::config_address::{Text, addresses};
 
-/// A ConfigMap or Secret as it comes from the API, without its values. `stringData` is never in an answer.
+/// A Secret as it comes from the API, without its values. `stringData` is never in an answer.
+pub(in super::super) type KeyedSecret = Keyed<IgnoredAny>;
+
+/// A ConfigMap as it comes from the API.
+pub(in super::super) type KeyedMap = Keyed<Text>;
+
+/// Names, times, keys, and of the values what `V` keeps of them.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(in super::super) struct Keyed {
+#[serde(rename_all = "camelCase", bound = "V: Deserialize<'de>")]
+pub(in super::super) struct Keyed<V> {
     #[serde(default)]
     metadata: ObjectMeta,
     #[serde(default)]
-    data: Keys,
+    data: Values<V>,
     #[serde(default)]
-    binary_data: Keys,
+    binary_data: Values<IgnoredAny>,
 }
 
-impl From<Keyed> for KeyedObject {
-    fn from(keyed: Keyed) -> Self {
-        let mut keys: Vec<String> = keyed.data.0.into_iter().chain(keyed.binary_data.0).collect();
+impl From<KeyedSecret> for KeyedObject {
+    fn from(secret: KeyedSecret) -> Self {
+        secret.without_values()
+    }
+}
+
+impl From<KeyedMap> for KeyedObject {
+    fn from(map: KeyedMap) -> Self {
+        let told = map.data.0.iter().flat_map(|(key, Text(value))| addresses(key, value)).collect();
+        Self { addresses: told, ..map.without_values() }
+    }
+}
+
+impl<V> Keyed<V> {
+    fn without_values(self) -> KeyedObject {
+        let keyed = self;
+        let own = keyed.data.0.into_iter().map(|(key, _)| key);
+        let binary = keyed.binary_data.0.into_iter().map(|(key, _)| key);
+        let mut keys: Vec<String> = own.chain(binary).collect();
         keys.sort();
         keys.dedup();
-        Self {
+        KeyedObject {
             changed_at: changed_at(&keyed.metadata),
             created_at: keyed.metadata.creation_timestamp.map(|time| time.0),
             namespace: keyed.metadata.namespace.unwrap_or_default(),
             name: keyed.metadata.name.unwrap_or_default(),
             keys,
+            addresses: Vec::new(),
         }
     }
 }
@@ -43,35 +69,39 @@ fn changed_at(metadata: &ObjectMeta) -> Option<Timestamp> {
     metadata.managed_fields.iter().flatten().filter_map(|entry| entry.time.as_ref()).map(|time| time.0).max()
 }
 
-#[derive(Default)]
-struct Keys(Vec<String>);
+struct Values<V>(Vec<(String, V)>);
 
-impl<'de> Deserialize<'de> for Keys {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(KeysVisitor)
+impl<V> Default for Values<V> {
+    fn default() -> Self {
+        Self(Vec::new())
     }
 }
 
-struct KeysVisitor;
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Values<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValuesVisitor(PhantomData))
+    }
+}
 
-impl<'de> Visitor<'de> for KeysVisitor {
-    type Value = Keys;
+struct ValuesVisitor<V>(PhantomData<V>);
+
+impl<'de, V: Deserialize<'de>> Visitor<'de> for ValuesVisitor<V> {
+    type Value = Values<V>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a map of values")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
-        let mut keys = Vec::new();
-        while let Some(key) = map.next_key()? {
-            map.next_value::<IgnoredAny>()?;
-            keys.push(key);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Values<V>, A::Error> {
+        let mut values = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            values.push(entry);
         }
-        Ok(Keys(keys))
+        Ok(Values(values))
     }
 
-    fn visit_unit<E>(self) -> Result<Keys, E> {
-        Ok(Keys::default())
+    fn visit_unit<E>(self) -> Result<Values<V>, E> {
+        Ok(Values::default())
     }
 }
 
@@ -80,7 +110,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::super::KeyedObject;
-    use super::Keyed;
+    use super::{KeyedMap, KeyedSecret};
 
     #[test]
     fn keys_and_times_are_kept_and_values_are_not() {
@@ -91,20 +121,31 @@ mod tests {
             "data": {"password": "aHVudGVyMg==", "nested": {"odd": [1]}},
             "binaryData": {"blob": "AA=="},
         });
-        let keyed = KeyedObject::from(serde_json::from_value::<Keyed>(secret).unwrap());
+        let keyed = KeyedObject::from(serde_json::from_value::<KeyedSecret>(secret).unwrap());
         let expected = KeyedObject {
             namespace: "shop".to_owned(),
             name: "db".to_owned(),
             keys: ["blob", "nested", "password"].map(str::to_owned).to_vec(),
             created_at: Some("2026-01-01T00:00:00Z".parse().unwrap()),
             changed_at: Some("2026-01-02T00:00:00Z".parse().unwrap()),
+            addresses: Vec::new(),
         };
         assert_eq!(keyed, expected);
     }
 
     #[test]
     fn null_data_is_no_keys() {
-        let keyed: Keyed = serde_json::from_value(json!({"metadata": {"name": "x"}, "data": null})).unwrap();
+        let keyed: KeyedSecret = serde_json::from_value(json!({"metadata": {"name": "x"}, "data": null})).unwrap();
         assert!(KeyedObject::from(keyed).keys.is_empty());
+    }
+
+    #[test]
+    fn of_the_values_of_a_configmap_only_addresses_are_kept() {
+        let map = json!({"metadata": {"name": "settings"},
+            "data": {"URL": "http://user:hunter2@cart:80/", "GREETING": "hello", "odd": {"nested": [1]}, "none": null}});
+        let keyed = KeyedObject::from(serde_json::from_value::<KeyedMap>(map).unwrap());
+        let told: Vec<_> = keyed.addresses.iter().map(|told| (told.host.as_deref(), told.port)).collect();
+        assert_eq!(told, [(Some("cart"), Some(80))]);
+        assert!(!format!("{keyed:?}").contains("hunter2"), "{keyed:?}");
     }
 }

@@ -16,7 +16,7 @@ mod prune;
 pub(super) use connect::connect;
 pub(super) use fetch::{Asked, fetch};
 pub(super) use focus::resolve;
-pub(super) use keyed::Keyed;
+pub(super) use keyed::{KeyedMap, KeyedSecret};
 pub(super) use list::{Limits, Listing, list};
 pub(super) use names::{is_label, is_subdomain};
 pub(super) use objects::{Kept, Part, Reader, Served, append};

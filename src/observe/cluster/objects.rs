@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 
 use super::super::{KeyedObject, Objects, ReadError};
 use super::fetch::Asked;
-use super::keyed::Keyed;
+use super::keyed::{KeyedMap, KeyedSecret};
 use super::list::{Limits, list};
 use super::prune::prune;
 use crate::telemetry::metrics::collector_finished;
@@ -135,8 +135,8 @@ impl<'a> Reader<'a> {
             self.kind::<PersistentVolumeClaim>(namespace),
             self.kind::<NetworkPolicy>(namespace),
             self.kind::<Event>(namespace),
-            self.keyed::<ConfigMap>(namespace, |objects| &mut objects.config_maps),
-            self.keyed::<Secret>(namespace, |objects| &mut objects.secrets),
+            self.keyed::<ConfigMap, KeyedMap>(namespace, |objects| &mut objects.config_maps),
+            self.keyed::<Secret, KeyedSecret>(namespace, |objects| &mut objects.secrets),
         ]
     }
 
@@ -195,22 +195,23 @@ impl<'a> Reader<'a> {
         .boxed()
     }
 
-    fn keyed<K>(
+    fn keyed<K, T>(
         self,
         namespace: &'a str,
         place: fn(&mut Objects) -> &mut Vec<KeyedObject>,
     ) -> BoxFuture<'a, Part>
     where
         K: Served,
+        T: DeserializeOwned + Into<KeyedObject> + Send,
     {
         async move {
             let asked = asked::<K>(Some(namespace));
             let path = K::url_path(&(), Some(namespace));
             let began = Instant::now();
-            let listing = list::<Keyed>(self.client, &path, ListParams::default(), &asked, self.limits).await;
+            let listing = list::<T>(self.client, &path, ListParams::default(), &asked, self.limits).await;
             collector_finished(K::URL_PATH_SEGMENT, listing.error.is_none(), began.elapsed());
             let mut part = Part::default();
-            *place(&mut part.objects) = listing.items.into_iter().map(KeyedObject::from).collect();
+            *place(&mut part.objects) = listing.items.into_iter().map(Into::into).collect();
             part.asked.extend(Some(K::URL_PATH_SEGMENT).filter(|_| listing.error.is_none()));
             part.failures.extend(listing.error.map(|error| (K::URL_PATH_SEGMENT, error)));
             part

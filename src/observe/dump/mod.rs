@@ -2,10 +2,11 @@
 //! a must-gather style tree, or a tar of these.
 //!
 //! `write` goes the other way. `files` hands over what lies in the folder, `place` says what a file is by its path, `documents` cuts text into objects,
-//! `objects` puts them where they belong, `recorded` and `alerts` read the parts beside them, `reading` makes a Snapshot of it
+//! `objects` puts them where they belong, `recorded` and `alerts` read the parts beside them, `reading` takes them in and `assembling` makes a Snapshot of it
 //! all. Whatever cannot be read is a gap; only a folder that cannot be opened at all is an error.
 
 mod alerts;
+mod assembling;
 mod documents;
 mod events;
 mod files;

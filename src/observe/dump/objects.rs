@@ -8,7 +8,7 @@ use kube::ResourceExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::super::cluster::{Keyed, prune};
+use super::super::cluster::{KeyedMap, KeyedSecret, prune};
 use super::super::{KeyedObject, Objects};
 use super::documents::{Body, Item};
 use super::{events, mend};
@@ -176,11 +176,11 @@ impl Taken {
             "" => Err("it does not say its kind".to_owned()),
             "ConfigMap" => {
                 self.seen.insert("configmaps");
-                keyed(&mut self.objects.config_maps, body)
+                keyed::<KeyedMap>(&mut self.objects.config_maps, body)
             }
             "Secret" => {
                 self.seen.insert("secrets");
-                keyed(&mut self.objects.secrets, body)
+                keyed::<KeyedSecret>(&mut self.objects.secrets, body)
             }
             "Event" => {
                 self.seen.insert("events");
@@ -274,10 +274,13 @@ fn push<K: DeserializeOwned + kube::Resource>(place: &mut Vec<K>, body: Body<'_>
     Ok(dropped)
 }
 
-/// Values are skipped while reading.
-fn keyed(place: &mut Vec<KeyedObject>, body: Body<'_>) -> Result<usize, String> {
-    let (object, dropped) = mend::read::<Keyed>(body)?;
-    place.push(KeyedObject::from(object));
+/// Values are skipped while reading, but for the addresses in a ConfigMap.
+fn keyed<T: DeserializeOwned + Into<KeyedObject>>(
+    place: &mut Vec<KeyedObject>,
+    body: Body<'_>,
+) -> Result<usize, String> {
+    let (object, dropped) = mend::read::<T>(body)?;
+    place.push(object.into());
     Ok(dropped)
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::super::config_address;
 use super::super::{KeyedObject, LogExcerpt, Recorded, Snapshot};
 use super::notes::{self, Notes};
 use super::objects::each_list;
@@ -17,7 +18,7 @@ const REDACTED: &str = "REDACTED";
 
 /// Writes a Snapshot as a dump: objects as kubectl lists them, `logs/`, `dump-info.json` and what else is known. A resource
 /// that was asked for and has no objects gets an empty list; one that was not asked for gets no file. ConfigMaps and Secrets
-/// have their keys only. Blocks: it writes files.
+/// have their keys only, a ConfigMap also the addresses in its values. Blocks: it writes files.
 ///
 /// # Errors
 /// When the folder cannot be written, or holds something already.
@@ -68,7 +69,7 @@ fn list(
     write(folder, &format!("{plural}.json"), &json!({"apiVersion": "v1", "kind": "List", "items": items}))
 }
 
-/// The keys, each with a word in place of its value.
+/// The keys, each with a word in place of its value, or with the addresses that are known of it.
 fn keyed(
     folder: &Path,
     kind: &str,
@@ -87,10 +88,15 @@ fn keyed(
             metadata.insert("managedFields".to_owned(), json!([{"time": changed.to_string()}]));
         }
         let data: Map<String, Value> =
-            object.keys.iter().map(|key| (key.clone(), Value::from(REDACTED))).collect();
+            object.keys.iter().map(|key| (key.clone(), Value::from(value(object, key)))).collect();
         Ok(json!({"apiVersion": "v1", "kind": kind, "metadata": metadata, "data": data}))
     };
     list(folder, plural, objects.iter().map(item).collect(), recorded)
+}
+
+fn value(object: &KeyedObject, key: &str) -> String {
+    let told: Vec<_> = object.addresses.iter().filter(|told| told.key == key).collect();
+    if told.is_empty() { REDACTED.to_owned() } else { config_address::written(&told) }
 }
 
 fn parts(folder: &Path, snapshot: &Snapshot) -> io::Result<()> {

@@ -1,4 +1,5 @@
-//! Logs: who the callers complain about, which settings a program cannot use, what it says before it ends.
+//! Logs: who the callers complain about, which settings a program cannot use, what its surroundings keep from it, what it says
+//! before it ends.
 //!
 //! Log text is untrusted: it is matched line by line, bounded, and quoted only through `mask`. A complaint by itself is
 //! weak Evidence; that its writer or the one it names is in trouble is for rules to see.
@@ -6,6 +7,7 @@
 mod complaint;
 mod config_value;
 mod last_words;
+mod own;
 mod resolve;
 
 use std::collections::BTreeMap;
@@ -33,7 +35,17 @@ struct Seen {
     line: String,
     count: u64,
     container: Option<String>,
+    /// How many lines the writer has said since, where that is known.
+    since: Option<usize>,
     /// What the onset of the trouble changed; of several, what speaks most for the complaint.
+    trend: Option<LogTrend>,
+}
+
+/// Where and how often a line was read.
+struct Place<'a> {
+    count: u64,
+    container: Option<&'a str>,
+    since: Option<usize>,
     trend: Option<LogTrend>,
 }
 
@@ -42,15 +54,18 @@ pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for excerpt in index.snapshot.logs.iter().filter(|excerpt| still_matters(index, excerpt)) {
         let source = ObjectRef::new("Pod", excerpt.namespace.as_str(), excerpt.pod.as_str());
-        for line in lines(&excerpt.text) {
-            collect(index, &mut complaints, &source, line, (1, Some(&excerpt.container), None));
+        for (since, line) in lines(&excerpt.text).enumerate() {
+            let place = Place { count: 1, container: Some(&excerpt.container), since: Some(since), trend: None };
+            collect(index, &mut complaints, &source, line, place);
         }
+        found.extend(own::findings(index, excerpt, &source));
         found.extend(config_value::findings(index, excerpt, &source));
         found.extend(last_words::finding(index, excerpt, &source));
     }
     for pattern in &index.snapshot.log_patterns {
         let line = pattern.sample.get(..MAX_LINE).unwrap_or(&pattern.sample);
-        collect(index, &mut complaints, &pattern.source, line, (pattern.count, None, pattern.trend));
+        let place = Place { count: pattern.count, container: None, since: None, trend: pattern.trend };
+        collect(index, &mut complaints, &pattern.source, line, place);
         found.extend(stack_trace(pattern));
     }
     found.extend(complaints.into_iter().map(|((source, ..), seen)| finding(index, &source, seen)));
@@ -86,21 +101,23 @@ fn collect(
     complaints: &mut Complaints,
     source: &ObjectRef,
     line: &str,
-    (count, container, trend): (u64, Option<&str>, Option<LogTrend>),
+    place: Place<'_>,
 ) {
     let Some(complaint) = Complaint::read(line) else { return };
     let Some(about) = resolve::about(index, source, &complaint) else { return };
     let Complaint { code, line, .. } = complaint;
     let key = (source.clone(), code.name, about.dependency.clone());
+    let Place { count, container, since, trend } = place;
     let container = container.map(str::to_owned);
-    let seen = complaints.entry(key).or_insert(Seen { code, about, line, count: 0, container, trend });
+    let seen = complaints.entry(key).or_insert(Seen { code, about, line, count: 0, container, since, trend });
     seen.count += count;
+    seen.since = seen.since.into_iter().chain(since).min();
     // The variants are in the order of how much they say.
     seen.trend = seen.trend.into_iter().chain(trend).min();
 }
 
 fn finding(index: &Index<'_>, source: &ObjectRef, seen: Seen) -> Finding {
-    let Seen { code, about: About { dependency, host, port }, line, count: times, container, trend } = seen;
+    let Seen { code, about: About { dependency, host, port, client }, line, count: times, container, since: after, trend } = seen;
     let about = dependency.as_ref().map(|dependency| format!(" about {dependency}")).unwrap_or_default();
     let since = trend.map(since).unwrap_or_default();
     let statement = format!("{source} complains{about} ({times} lines{since}): {line}");
@@ -108,7 +125,14 @@ fn finding(index: &Index<'_>, source: &ObjectRef, seen: Seen) -> Finding {
     let finding = Finding::new(code, source.clone(), statement).strength(strength * weight(trend));
     let finding = finding.field("lines", times).field_if("container", container);
     let finding = finding.field_if("dependency", host).field_if("dependency_port", port);
-    let finding = finding.field_if("since_onset", trend.map(word));
+    let finding = match client {
+        Some(client) => finding
+            .field("client_kind", &client.kind)
+            .field("client_namespace", &client.namespace)
+            .field("client", &client.name),
+        None => finding,
+    };
+    let finding = finding.field_if("since_onset", trend.map(word)).field_if("lines_since", after);
     let finding = if source.kind == "Pod" { finding.field("pod", &source.name) } else { finding };
     match dependency {
         Some(dependency) => with_dependency(index, finding, &dependency),

@@ -1,6 +1,7 @@
 //! Which object of the cluster a complaint is about.
 
 use super::complaint::{Complaint, Place, usual_ports};
+use crate::diagnose::codes::{self, Code};
 use crate::diagnose::index::Index;
 use crate::incident::ObjectRef;
 
@@ -12,15 +13,24 @@ pub(super) struct About {
     /// The host as the line spells it, or the Service that its words point to.
     pub(super) host: Option<String>,
     pub(super) port: Option<u16>,
+    /// The workload whose connection it is about, where a database speaks of its own clients.
+    pub(super) client: Option<ObjectRef>,
 }
 
-/// Resolves what a complaint of `source` names. `None` where it is about the source itself: a database that logs a refused
-/// login complains about its callers, not about a dependency.
+/// What a database server says of itself or its clients.
+const OF_SERVERS: [Code; 4] =
+    [codes::LOG_READ_ONLY, codes::LOG_TOO_MANY, codes::LOG_UNKNOWN_DATABASE, codes::LOG_AUTHENTICATION];
+
+/// Resolves what a complaint of `source` names. A database that logs a refused login or a refused write tells of itself and
+/// of its clients. `None` where anything else complains about itself.
 pub(super) fn about(index: &Index<'_>, source: &ObjectRef, complaint: &Complaint) -> Option<About> {
     if let Some(account) = &complaint.account {
         return Some(About { dependency: Some(account.clone()), ..About::default() });
     }
     let workload = index.workload_of(source);
+    if OF_SERVERS.iter().any(|code| code.name == complaint.code.name) && index.is_database(&workload) {
+        return Some(of_server(index, workload, complaint));
+    }
     for Place { host, port } in &complaint.places {
         if let Some(service) = resolve(index, host, &source.namespace) {
             let own = service == workload || index.behind(&service).contains(&workload);
@@ -28,23 +38,28 @@ pub(super) fn about(index: &Index<'_>, source: &ObjectRef, complaint: &Complaint
                 dependency: Some(service),
                 host: Some(host.clone()),
                 port: *port,
+                client: None,
             });
         }
     }
     let guessed = by_words(index, &workload, &complaint.line)
         .or_else(|| by_software(index, &workload, &complaint.line));
     if let Some(service) = guessed {
-        return Some(About { host: Some(service.name.clone()), dependency: Some(service), port: None });
+        let host = Some(service.name.clone());
+        return Some(About { host, dependency: Some(service), ..About::default() });
     }
-    let outside = complaint.places.iter().find(|place| is_external(&place.host));
+    let inside = |host: &str| of_pod(index, &source.namespace, host).or_else(|| of_namespace(index, host)).is_some();
+    let outside = complaint.places.iter().find(|place| is_external(&place.host) && !inside(&place.host));
     Some(match (outside, complaint.places.first()) {
         (Some(Place { host, port }), _) => {
             let dependency = Some(ObjectRef::cluster_wide("ExternalHost", host));
-            About { dependency, host: Some(host.clone()), port: *port }
+            About { dependency, host: Some(host.clone()), port: *port, client: None }
         }
         // A name that no Service has, an address that nothing has.
         (None, Some(Place { host, port })) => {
-            About { dependency: missing(host), host: Some(host.clone()), port: *port }
+            let about_names = complaint.code.name == codes::LOG_DNS.name;
+            let dependency = missing(index, &source.namespace, host, about_names);
+            About { dependency, host: Some(host.clone()), port: *port, client: None }
         }
         (None, None) => About::default(),
     })
@@ -55,11 +70,47 @@ fn resolve(index: &Index<'_>, host: &str, namespace: &str) -> Option<ObjectRef> 
     index.service_named(host, namespace).or_else(pod)
 }
 
-/// The Service that a name with `.svc` in it means, though it does not exist.
-fn missing(host: &str) -> Option<ObjectRef> {
+/// The server that speaks, with the client whose address it names.
+fn of_server(index: &Index<'_>, server: ObjectRef, complaint: &Complaint) -> About {
+    let clients = complaint.places.iter().filter_map(|place| index.pod_at(&place.host));
+    let client = clients.map(|pod| index.workload_of(pod)).find(|client| *client != server);
+    About { host: Some(server.name.clone()), dependency: Some(server), port: None, client }
+}
+
+/// The Service that a name means, though it does not exist: one with `.svc` in it; where the complaint is about a name, also
+/// a single label, if all Services of the namespace are known.
+fn missing(index: &Index<'_>, namespace: &str, host: &str, about_names: bool) -> Option<ObjectRef> {
+    if about_names && is_label(host) && index.knows_services(namespace) {
+        return Some(ObjectRef::new("Service", namespace, host));
+    }
+    of_pod(index, namespace, host).or_else(|| of_namespace(index, host)).or_else(|| in_cluster(host))
+}
+
+/// `queue-0.queue`: a pod by the headless Service of its StatefulSet.
+fn of_pod(index: &Index<'_>, namespace: &str, host: &str) -> Option<ObjectRef> {
+    let mut labels = host.split('.');
+    let (pod, service) = (labels.next()?, labels.next()?);
+    index.pod(&ObjectRef::new("Pod", namespace, pod))?;
+    Some(ObjectRef::new("Service", namespace, service))
+}
+
+/// `db.data`, where Services of that namespace are known.
+fn of_namespace(index: &Index<'_>, host: &str) -> Option<ObjectRef> {
+    let (name, namespace) = host.split_once('.')?;
+    index.has_services(namespace).then(|| ObjectRef::new("Service", namespace, name))
+}
+
+fn in_cluster(host: &str) -> Option<ObjectRef> {
     let mut labels = host.split('.');
     let (name, namespace, mark) = (labels.next()?, labels.next()?, labels.next()?);
     (mark == "svc").then(|| ObjectRef::new("Service", namespace, name))
+}
+
+/// A name as Services have them: lower case, a letter first, no dot, and not what every machine calls itself.
+fn is_label(host: &str) -> bool {
+    let letters = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    let begins = host.starts_with(|letter: char| letter.is_ascii_lowercase());
+    begins && host.len() > 2 && host.chars().all(letters) && host != "localhost"
 }
 
 /// A name outside the cluster: it has a dot, and is neither an address nor loopback.
@@ -70,7 +121,7 @@ fn is_external(host: &str) -> bool {
     host.contains('.')
         && letters
         && !named(&file)
-        && missing(host).is_none()
+        && in_cluster(host).is_none()
         && !host.starts_with("127.")
         && host != "localhost"
 }
@@ -84,7 +135,8 @@ fn by_words(index: &Index<'_>, workload: &ObjectRef, line: &str) -> Option<Objec
         .find_map(|word| called.iter().find(|service| service.name == word).cloned())
 }
 
-/// The one Service called by configuration that has the port of the software whose words these are.
+/// The one Service called by configuration that has the port of the software whose words these are; else the only one of the
+/// namespace: programs often read their addresses from where nobody else can.
 fn by_software(index: &Index<'_>, workload: &ObjectRef, line: &str) -> Option<ObjectRef> {
     let ports = usual_ports(line);
     if ports.is_empty() {
@@ -98,7 +150,17 @@ fn by_software(index: &Index<'_>, workload: &ObjectRef, line: &str) -> Option<Ob
     let called = index.called_by(workload);
     let mut fitting = called.iter().filter(has_port);
     let only = fitting.next().filter(|_| fitting.next().is_none());
-    only.or_else(|| called.iter().next().filter(|_| called.len() == 1)).cloned()
+    let called = only.or_else(|| called.iter().next().filter(|_| called.len() == 1)).cloned();
+    called.or_else(|| only_server(index, workload, &ports))
+}
+
+/// The only Service of the namespace, not its own, that has one of the ports.
+fn only_server(index: &Index<'_>, workload: &ObjectRef, ports: &[u16]) -> Option<ObjectRef> {
+    let mut servers = index.services_with(&workload.namespace, ports);
+    servers.retain(|service| !index.behind(service).contains(workload));
+    let first = servers.first()?;
+    let same = |service: &ObjectRef| index.behind(service) == index.behind(first);
+    servers.iter().all(same).then(|| first.clone())
 }
 
 #[cfg(test)]

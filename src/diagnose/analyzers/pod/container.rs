@@ -145,7 +145,7 @@ impl<'a> Container<'a> {
         let subject = self.subject;
         match Missing::read(message) {
             Some(missing) => missing.finding(&subject.name).at(created(subject)),
-            None => self.create_failed(codes::CREATE_FAILED, "CreateContainerConfigError", message),
+            None => self.create_failed(start_code(message), "CreateContainerConfigError", message),
         }
     }
 
@@ -174,18 +174,54 @@ impl<'a> Container<'a> {
     }
 }
 
-/// Container runtimes answer a missing or unusable command when the container is created, before any exit code.
+/// What the kubelet and container runtimes answer where a container cannot be created, before any exit code: the first that
+/// fits. A mount or a working directory may be missing as well as a command, so they come before it.
+const START: [(Code, &[&str]); 6] = [
+    (codes::RUNS_AS_ROOT, &["runAsNonRoot", "run as root", "breaks non-root policy"]),
+    (codes::EXEC_FORMAT, &["exec format error"]),
+    (codes::WORKING_DIRECTORY, &["chdir to cwd", "mkdir cwd", "working directory"]),
+    (
+        codes::MOUNT_INTO_CONTAINER,
+        &["error mounting", "failed to prepare subPath", "not a directory: unknown", "failed to create subPath", "hostPath type check failed"],
+    ),
+    (codes::COMMAND_NOT_FOUND, &["no such file or directory", "executable file not found", "not found in $PATH", "no command specified"]),
+    (codes::NOT_EXECUTABLE, &["permission denied", "is a directory"]),
+];
+
 fn start_code(message: &str) -> Code {
-    let missing = ["no such file or directory", "executable file not found", "not found in $PATH"];
-    if missing.iter().any(|text| message.contains(text)) {
-        codes::COMMAND_NOT_FOUND
-    } else if message.contains("permission denied") || message.contains("exec format error") {
-        codes::NOT_EXECUTABLE
-    } else {
-        codes::CREATE_FAILED
-    }
+    let fits = |(_, words): &&(Code, &[&str])| words.iter().any(|word| message.contains(word));
+    START.iter().find(fits).map_or(codes::CREATE_FAILED, |(code, _)| *code)
 }
 
 fn created(subject: &Subject<'_>) -> Option<Timestamp> {
     subject.pod.metadata.creation_timestamp.as_ref().map(|time| time.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::start_code;
+
+    #[test]
+    fn the_runtimes_sentence_tells_what_keeps_a_container_from_starting() {
+        let cases = [
+            ("container has runAsNonRoot and image will run as root (pod: \"web\")", "pod.security.runs_as_root"),
+            (
+                "container has runAsNonRoot and image has non-numeric user (app), cannot verify user is non-root",
+                "pod.security.runs_as_root",
+            ),
+            ("exec: \"/app/web\": exec format error: unknown", "pod.container.exec_format"),
+            ("chdir to cwd (\"/srv\") set in config.json failed: no such file or directory", "pod.container.working_directory"),
+            (
+                "error mounting \"/var/lib/kubelet/pods/x\" to rootfs at \"/etc/web.conf\": not a directory: unknown",
+                "pod.volume.mount_into_container",
+            ),
+            ("failed to prepare subPath for volumeMount \"data\" of container \"app\"", "pod.volume.mount_into_container"),
+            ("exec: \"web\": executable file not found in $PATH: unknown", "pod.container.command_not_found"),
+            ("exec: \"/app/web\": permission denied: unknown", "pod.container.not_executable"),
+            ("context deadline exceeded", "pod.container.create_failed"),
+        ];
+        for (message, code) in cases {
+            assert_eq!(start_code(message).name, code, "{message}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Image pulls that fail, and which of the three usual reasons it is.
+//! Image pulls that fail, and which of the usual reasons it is.
 
 use k8s_openapi::api::core::v1::ContainerStatus;
 
@@ -30,7 +30,11 @@ pub(super) fn finding(
         |text: &str| text.contains("pull") && (status.image.is_empty() || text.contains(&status.image));
     let event = subject.warning(&["Failed", "InspectFailed", "ErrImageNeverPull"], pull);
     let told = event.map(|(message, _)| message).unwrap_or_default();
-    let code = if reason == "InvalidImageName" { codes::IMAGE_INVALID_NAME } else { classify(message, told) };
+    let code = match reason {
+        "InvalidImageName" => codes::IMAGE_INVALID_NAME,
+        "ErrImageNeverPull" => codes::IMAGE_NEVER_PULLED,
+        _ => classify(message, told),
+    };
     let text = if told.len() > message.len() { told } else { message };
     let statement = format!(
         "Image {} of container {} of {} cannot be pulled: {text}",
@@ -51,12 +55,19 @@ fn classify(message: &str, event: &str) -> Code {
     let says = |words: &[&str]| texts.iter().any(|text| words.iter().any(|word| text.contains(word)));
     if says(&["no such host", "server misbehaving", "name resolution"]) {
         codes::IMAGE_REGISTRY_NAME
+    } else if says(&["toomanyrequests", "429 too many", "rate limit", "pull qps exceeded"]) {
+        codes::IMAGE_RATE_LIMITED
+    } else if says(&["no match for platform", "no matching manifest for", "does not match the specified platform"]) {
+        codes::IMAGE_PLATFORM
+    } else if says(&["x509", "http response to https client", "tls: ", "certificate signed by unknown"]) {
+        codes::IMAGE_REGISTRY_TLS
+    } else if says(&["invalid reference format", "couldn't parse image", "failed to parse image"]) {
+        codes::IMAGE_INVALID_NAME
     } else if says(&[
         "i/o timeout",
         "connection refused",
         "deadline exceeded",
         "tls handshake",
-        "x509",
         "no route to host",
         "connection reset",
         "503 service",
@@ -77,7 +88,7 @@ fn classify(message: &str, event: &str) -> Code {
             return codes::IMAGE_NOT_FOUND;
         }
         codes::IMAGE_UNAUTHORIZED
-    } else if says(&["not found", "manifest unknown", "404", "no match for platform", "does not exist"]) {
+    } else if says(&["not found", "manifest unknown", "404", "does not exist"]) {
         codes::IMAGE_NOT_FOUND
     } else {
         codes::IMAGE_PULL_FAILED
@@ -100,6 +111,13 @@ mod tests {
             ),
             ("dial tcp: lookup r.example: no such host", "pod.image.registry_name_unknown"),
             ("dial tcp 10.0.0.1:443: i/o timeout", "pod.image.registry_unreachable"),
+            ("toomanyrequests: You have reached your pull rate limit", "pod.image.rate_limited"),
+            ("429 Too Many Requests - Server message: toomanyrequests", "pod.image.rate_limited"),
+            ("no match for platform in manifest: not found", "pod.image.wrong_platform"),
+            ("no matching manifest for linux/arm64 in the manifest list entries", "pod.image.wrong_platform"),
+            ("tls: failed to verify certificate: x509: certificate signed by unknown authority", "pod.image.registry_tls"),
+            ("http: server gave HTTP response to HTTPS client", "pod.image.registry_tls"),
+            ("couldn't parse image name: invalid reference format", "pod.image.invalid_name"),
             ("rpc error: code = Unknown", "pod.image.pull_failed"),
         ];
         for (message, code) in cases {

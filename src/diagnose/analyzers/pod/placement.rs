@@ -9,6 +9,10 @@ use crate::diagnose::finding::Finding;
 /// Evicted pods stay until somebody deletes them; an old one is history.
 const RECENT: SignedDuration = SignedDuration::from_hours(1);
 
+/// What the kubelet says where a pod used more than it may itself, while its node is well.
+const OWN_LIMITS: [&str; 3] =
+    ["exceeds the total limit of containers", "exceeded its local ephemeral storage limit", "Usage of EmptyDir volume"];
+
 /// Beyond its grace period a pod may take this long to go.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(2);
 
@@ -90,6 +94,8 @@ pub(super) fn evicted(subject: &Subject<'_>) -> Option<Finding> {
     let message = status.message.as_deref().unwrap_or_default();
     let finding =
         subject.finding(codes::EVICTED, format!("{} was evicted: {message}", subject.name)).at(since);
+    let own = OWN_LIMITS.iter().any(|words| message.contains(words));
+    let finding = if own { finding.field("own_limit", true) } else { finding };
     (!old && phase(subject.pod) == "Failed").then(|| finding.field_if("node", subject.node()))
 }
 

@@ -11,8 +11,10 @@ use regex::bytes::{RegexSet, RegexSetBuilder};
 use crate::diagnose::codes::{self, Code};
 
 /// From the most to the least telling: the first that matches names the complaint.
-pub(super) const KINDS: [(Code, &[&str]); 12] = [
+pub(super) const KINDS: [(Code, &[&str]); 14] = [
     (codes::LOG_FORBIDDEN, &[r#"User "system:serviceaccount:[^"]+" cannot \w+ resource"#]),
+    (codes::LOG_READ_ONLY, READ_ONLY),
+    (codes::LOG_UNKNOWN_DATABASE, UNKNOWN_DATABASE),
     (codes::LOG_AUTHENTICATION, AUTHENTICATION),
     (codes::LOG_TOO_MANY, TOO_MANY),
     (codes::LOG_DNS, DNS),
@@ -26,9 +28,23 @@ pub(super) const KINDS: [(Code, &[&str]); 12] = [
     (codes::LOG_QUERY, QUERY),
 ];
 
+/// Databases that answer and refuse to write.
+const READ_ONLY: &[&str] = &[
+    r"running with the --(?:super[_-])?(?:read[_-]only|transaction-read-only)|ER_OPTION_PREVENTS_STATEMENT|ER_CANT_EXECUTE_IN_READ_ONLY|cannot execute statement in a READ ONLY transaction",
+    r"cannot execute [\w ()]{2,40} (?:in a read-only transaction|during recovery)|SQLSTATE:?[ \[(]{0,2}25006|ReadOnlySqlTransaction|database is (?:in )?read[- ]only|ORA-16000",
+    r#"NotWritablePrimary|NotPrimaryNoSecondaryOk|(?:error|exception|errmsg)[^a-z]{1,6}not (?:primary|master)\b|not master and slaveOk|NotMasterError|node is not in primary"#,
+    r"READONLY You can't write|MISCONF Redis is configured|index read-only / allow delete|FORBIDDEN/(?:5|8|12)/index|mvcc: database space exceeded|etcdserver: no space",
+];
+
+/// Database servers that answer and do not know the database or table.
+const UNKNOWN_DATABASE: &[&str] = &[
+    r#"unknown database '|ER_BAD_DB_ERROR|database "[^"]+" does not exist|ER_NO_SUCH_TABLE|table '[^']+' doesn't exist|relation "[^"]+" does not exist|no such table: |cannot open database "[^"]+" requested|ORA-12514|ORA-00942|keyspace '?[\w]+'? does not exist"#,
+];
+
 const AUTHENTICATION: &[&str] = &[
     "authentication failed|auth(?:entication)? error|authentication failure",
     "access denied for user|ER_ACCESS_DENIED|no pg_hba\\.conf entry|role \"[^\"]+\" does not exist",
+    r"authentication plugin .{0,40}(?:cannot|not )|\[28P01\]|SQLSTATE:?[ \[(]{0,2}28P01|SQLSTATE:?[ \[(]{0,2}28000|using password: (?:YES|NO)|is not allowed to connect to this (?:MySQL|MariaDB)",
     "WRONGPASS|NOAUTH|NOPERM|invalid (?:username|user name|credentials|password)|login failed for|ORA-01017",
     "SASL.{0,40}(?:fail|error)|SaslAuthenticationException|(?:topic|group|cluster)_?authorization_?(?:exception|failed)|not authorized to access (?:topics|group)",
     "ACCESS[_-]REFUSED|command \\w+ requires authentication|not authorized on \\w+ to execute|unable to authenticate user|security_exception",
@@ -39,6 +55,7 @@ const AUTHENTICATION: &[&str] = &[
 
 const TOO_MANY: &[&str] = &[
     "too many (?:connections|clients)|remaining connection slots|max_connections|max number of clients reached",
+    r"connection is not available, request timed out after.{0,40}\(total=[1-9]|SQLSTATE:?[ \[(]{0,2}53300|ER_TOO_MANY_USER_CONNECTIONS|max_user_connections|connection refused because too many open connections|pool (?:is )?exhausted|could not get a resource from the pool|max(?:imum)? pool size (?:was )?reached",
     "connection pool (?:is )?(?:exhausted|timeout)|QueuePool limit of size|timeout acquiring a connection|ER_CON_COUNT|ORA-00020|connection limit exceeded",
 ];
 
@@ -92,14 +109,14 @@ const UNAVAILABLE: &[&str] = &[
     r"code = Unavailable|StatusCode\.UNAVAILABLE|\bUNAVAILABLE: |failed to connect to all addresses|no healthy upstream|no live upstreams|no (?:servers|endpoints) available",
     "failed to establish a new connection|could ?n[o']t connect to (?:server|mysql|redis|the server)|can't connect to (?:mysql|server|local)|failed to connect to|unable to connect to|cannot connect to",
     "NoBrokersAvailable|no brokers available|brokers? (?:transport failure|not available|are down)|BrokerUnreachableException|Disconnected from (?:broker|node)|could not be established\\. Broker|LEADER_NOT_AVAILABLE|NOT_LEADER",
-    "Mongo(?:Network|ServerSelection)Error|ServerSelectionTimeoutError|no primary|NotWritablePrimary|not master and slaveOk|NoNodeAvailable|NoHostAvailable|None of the configured nodes",
-    "communications link failure|connection is not available|unable to obtain (?:jdbc )?connection|RedisConnectionException|AmqpConnectException|connection to the (?:broker|database) (?:failed|lost)",
-    "database system is (?:starting up|shutting down|in recovery mode)|read[- ]?only (?:transaction|replica|file system.{0,20}database)|MASTERDOWN|CLUSTERDOWN|LOADING Redis|MISCONF Redis|OOM command not allowed|cluster_block_exception",
+    "Mongo(?:Network|ServerSelection)Error|ServerSelectionTimeoutError|NoNodeAvailable|NoHostAvailable|None of the configured nodes",
+    "communications link failure|unable to obtain (?:jdbc )?connection|RedisConnectionException|AmqpConnectException|connection to the (?:broker|database) (?:failed|lost)",
+    "database system is (?:starting up|shutting down|in recovery mode)|MASTERDOWN|CLUSTERDOWN|LOADING Redis|OOM command not allowed|cluster_block_exception",
 ];
 
 const QUERY: &[&str] = &[
-    r#"relation "[^"]+" does not exist|column "?[\w.]+"? (?:of relation \S+ )?does not exist|unknown column|table '[^']+' doesn't exist|no such (?:table|column)"#,
-    r#"database "[^"]+" does not exist|unknown database|schema "[^"]+" does not exist|deadlock (?:detected|found)|could not serialize access|syntax error at or near|error in your SQL syntax"#,
+    r#"column "?[\w.]+"? (?:of relation \S+ )?does not exist|unknown column|no such column"#,
+    r#"schema "[^"]+" does not exist|deadlock (?:detected|found)|could not serialize access|syntax error at or near|error in your SQL syntax"#,
     "UNKNOWN_TOPIC_OR_PART|Unknown topic or partition|NOT_FOUND - no (?:queue|exchange|vhost)|index_not_found_exception|ORA-00942|Invalid object name '",
 ];
 
@@ -129,8 +146,8 @@ pub(super) fn kind(line: &str) -> Option<Code> {
 mod tests {
     use super::{Code, KINDS, NONE, RegexSet, SET, kind};
     use crate::diagnose::codes::{
-        LOG_AUTHENTICATION, LOG_DNS, LOG_FORBIDDEN, LOG_QUERY, LOG_REFUSED, LOG_RESET, LOG_TIMEOUT, LOG_TLS,
-        LOG_TOO_MANY, LOG_UNAVAILABLE, LOG_UNREACHABLE, LOG_UPSTREAM,
+        LOG_AUTHENTICATION, LOG_DNS, LOG_FORBIDDEN, LOG_QUERY, LOG_READ_ONLY, LOG_REFUSED, LOG_RESET, LOG_TIMEOUT, LOG_TLS,
+        LOG_TOO_MANY, LOG_UNAVAILABLE, LOG_UNKNOWN_DATABASE, LOG_UNREACHABLE, LOG_UPSTREAM,
     };
 
     #[test]
@@ -222,9 +239,28 @@ mod tests {
         (LOG_UNAVAILABLE, "FATAL: the database system is starting up"),
         (LOG_UNAVAILABLE, "LOADING Redis is loading the dataset in memory"),
         (LOG_UNAVAILABLE, "no healthy upstream"),
-        (LOG_QUERY, "ERROR: relation \"orders\" does not exist at character 15"),
+        (LOG_UNKNOWN_DATABASE, "ERROR: relation \"orders\" does not exist at character 15"),
         (LOG_QUERY, "Error 1054: Unknown column 'total' in 'field list'"),
-        (LOG_QUERY, "FATAL: database \"shop\" does not exist"),
+        (LOG_UNKNOWN_DATABASE, "FATAL: database \"shop\" does not exist"),
+        (LOG_UNKNOWN_DATABASE, "Error 1049 (42000): Unknown database 'shop'"),
+        (
+            LOG_READ_ONLY,
+            "Error 1290 (HY000): The MySQL server is running with the --read-only option so it cannot execute this statement",
+        ),
+        (LOG_READ_ONLY, "The MySQL server is running with the --super-read-only option"),
+        (LOG_READ_ONLY, "ERROR: cannot execute INSERT in a read-only transaction (SQLSTATE 25006)"),
+        (LOG_READ_ONLY, "cannot execute nextval() during recovery"),
+        (LOG_READ_ONLY, "MongoServerError: not primary"),
+        (LOG_READ_ONLY, "READONLY You can't write against a read only replica."),
+        (LOG_READ_ONLY, "MISCONF Redis is configured to save RDB snapshots, but it is currently unable to persist on disk"),
+        (LOG_TOO_MANY, "Error 1040: Too many connections"),
+        (LOG_TOO_MANY, "FATAL: sorry, too many clients already"),
+        (
+            LOG_TOO_MANY,
+            "HikariPool-1 - Connection is not available, request timed out after 30000ms (total=10, active=10, idle=0, waiting=5)",
+        ),
+        (LOG_AUTHENTICATION, "Error 1045 (28000): Access denied for user 'shop'@'10.0.0.7' (using password: YES)"),
+        (LOG_AUTHENTICATION, "FATAL: password authentication failed for user \"shop\" (SQLSTATE 28P01)"),
     ];
 
     #[test]

@@ -3,6 +3,7 @@
 //! Programs parse more than settings. A value that cannot be parsed and belongs to no setting by its words counts only where
 //! an environment variable of the container has it, or the container ended over it.
 
+mod file;
 mod wordings;
 
 use std::collections::BTreeMap;
@@ -25,8 +26,12 @@ pub(super) fn findings(index: &Index<'_>, excerpt: &LogExcerpt, source: &ObjectR
     let Some(pod) = index.pod(source) else { return Vec::new() };
     let failed = has_failed(index, pod, &excerpt.container);
     let mut found = BTreeMap::new();
+    let mut in_file = None;
     for line in lines(&excerpt.text) {
         let line = line.replace("\\\"", "\"");
+        if failed && in_file.is_none() {
+            in_file = file::named(&line).map(|path| of_file(excerpt, source, path, line.trim()));
+        }
         let Some(setting) = read(&line) else { continue };
         let own = setting.value.and_then(|value| variable_with(pod, &excerpt.container, value));
         let name = setting.name.map(str::to_owned).or(own);
@@ -35,7 +40,13 @@ pub(super) fn findings(index: &Index<'_>, excerpt: &LogExcerpt, source: &ObjectR
             found.entry(key).or_insert_with(|| finding(excerpt, source, &setting, name, line.trim()));
         }
     }
-    found.into_values().collect()
+    found.into_values().chain(in_file).collect()
+}
+
+fn of_file(excerpt: &LogExcerpt, source: &ObjectRef, path: &str, line: &str) -> Finding {
+    let statement = format!("Container {} of {source} cannot read {path}: {line}", excerpt.container);
+    let finding = Finding::new(codes::LOG_CONFIG_INVALID, source.clone(), statement).field("pod", &source.name);
+    finding.field("container", &excerpt.container).field("config_file", path)
 }
 
 fn finding(

@@ -1,0 +1,138 @@
+//! CronJobs that start no Jobs: blocked by one that does not end, with a schedule that cannot be used, suspended.
+//!
+//! That a CronJob is suspended, or has just one Job running, is how people want it; what counts is that it was not so before,
+//! or that the Job runs for many times as long as the schedule waits.
+
+use jiff::SignedDuration;
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+
+use crate::diagnose::codes;
+use crate::diagnose::finding::Finding;
+use crate::diagnose::index::{Index, object_ref};
+use crate::incident::ObjectRef;
+
+/// A Job that was in the way so many times does not end by itself.
+const MANY: i32 = 5;
+
+/// A Job that runs for so long while others wait hangs.
+const LONG: SignedDuration = SignedDuration::from_hours(3);
+
+/// What the controller says of schedules that it cannot use, and of starts that it missed.
+const UNUSABLE: [&str; 4] = ["UnParseableCronJobSchedule", "UnparseableSchedule", "InvalidSchedule", "UnknownTimeZone"];
+const MISSED: [&str; 3] = ["TooManyMissedTimes", "FailedNeedsStart", "MissSchedule"];
+
+pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
+    let jobs = index.snapshot.objects.cron_jobs.iter();
+    jobs.flat_map(|job| [blocked(index, job), unusable(index, job), suspended(job)]).flatten().collect()
+}
+
+fn blocked(index: &Index<'_>, cron_job: &CronJob) -> Option<Finding> {
+    let spec = &cron_job.spec;
+    if spec.concurrency_policy.as_deref() != Some("Forbid") {
+        return None;
+    }
+    let name = object_ref(cron_job);
+    let events = index.events(&name).filter(|event| event.reason.as_deref() == Some("JobAlreadyActive"));
+    let times: i32 = events.map(|event| event.count.unwrap_or(1)).sum();
+    let running = index.snapshot.objects.jobs.iter().find(|job| is_active(job) && index.owner(&job.metadata).as_ref() == Some(&name))?;
+    let started = running.status.as_ref()?.start_time.as_ref()?.0;
+    let age = index.snapshot.taken_at.duration_since(started);
+    if times < MANY || age < LONG {
+        return None;
+    }
+    let job = object_ref(running);
+    let statement = format!(
+        "{job} of {name} runs for {} minutes and kept {times} others from starting (concurrencyPolicy Forbid)",
+        age.as_mins()
+    );
+    let finding = Finding::new(codes::CRON_JOB_BLOCKED, job, statement).at(Some(started));
+    Some(finding.field("cron_job", &name.name).field("schedule", &spec.schedule).field("times", times))
+}
+
+fn is_active(job: &Job) -> bool {
+    job.status.as_ref().is_some_and(|status| status.active.unwrap_or(0) > 0)
+}
+
+fn unusable(index: &Index<'_>, cron_job: &CronJob) -> Option<Finding> {
+    let name = object_ref(cron_job);
+    let spec = Some(&cron_job.spec).filter(|spec| spec.suspend != Some(true))?;
+    let mut told = index.events(&name).filter_map(|event| {
+        let reason = event.reason.as_deref()?;
+        let code = if UNUSABLE.contains(&reason) {
+            codes::CRON_JOB_SCHEDULE
+        } else if MISSED.contains(&reason) {
+            codes::CRON_JOB_MISSED
+        } else {
+            return None;
+        };
+        Some((code, event))
+    });
+    let (code, event) = told.next()?;
+    let message = event.message.as_deref().unwrap_or_default();
+    let statement = format!("{name} starts no Jobs: {message}");
+    let since = event.first_timestamp.as_ref().map(|time| time.0);
+    let finding = Finding::new(code, name, statement).at(since).field("schedule", &spec.schedule);
+    Some(finding.field_if("time_zone", spec.time_zone.as_ref()))
+}
+
+fn suspended(cron_job: &CronJob) -> Option<Finding> {
+    if cron_job.spec.suspend != Some(true) {
+        return None;
+    }
+    let last = cron_job.status.as_ref()?.last_schedule_time.as_ref()?.0;
+    let name = object_ref(cron_job);
+    let statement = format!("{name} is suspended; it ran last at {last}");
+    // People suspend CronJobs for good reasons.
+    Some(Finding::new(codes::CRON_JOB_SUSPENDED, name, statement).strength(0.3).field("spec.suspend", true))
+}
+
+/// The CronJob that made a Job, else the Job.
+pub(in crate::diagnose) fn origin(index: &Index<'_>, job: &ObjectRef) -> ObjectRef {
+    let found = index.snapshot.objects.jobs.iter().find(|found| object_ref(*found) == *job);
+    let owner = found.and_then(|job| index.owner(&job.metadata));
+    owner.filter(|owner| owner.kind == "CronJob").unwrap_or_else(|| job.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::diagnose::world::{World, ago, object};
+
+    fn world(spec: &Value, hours: i64, times: i32, reason: &str) -> World {
+        let mut world = World::new();
+        let owner = json!([{"apiVersion": "batch/v1", "kind": "CronJob", "name": "sync", "uid": "u", "controller": true}]);
+        let mut whole = json!({"schedule": "*/10 * * * *", "jobTemplate": {"spec": {"template": {"spec": {"containers": []}}}}});
+        json_patch::merge(&mut whole, spec);
+        let objects = &mut world.snapshot.objects;
+        objects.cron_jobs.push(object(json!({"metadata": {"namespace": "shop", "name": "sync"}, "spec": whole,
+            "status": {"lastScheduleTime": ago(hours * 60).to_string()}})));
+        objects.jobs.push(object(json!({"metadata": {"namespace": "shop", "name": "sync-1", "ownerReferences": owner},
+            "status": {"active": 1, "startTime": ago(hours * 60).to_string()}})));
+        objects.events.push(object(json!({"metadata": {}, "involvedObject": {"kind": "CronJob", "namespace": "shop", "name": "sync"},
+            "type": "Warning", "reason": reason, "message": "told by a test", "count": times,
+            "lastTimestamp": ago(1).to_string()})));
+        world
+    }
+
+    #[test]
+    fn a_job_that_hangs_and_keeps_others_from_starting_is_the_cause() {
+        let forbid = json!({"concurrencyPolicy": "Forbid"});
+        let causes = world(&forbid, 26, 6, "JobAlreadyActive").causes();
+        assert_eq!((causes[0].0.as_str(), causes[0].1.as_str()), ("cronjob.not_starting", "Job shop/sync-1"));
+        assert_eq!(world(&forbid, 1, 6, "JobAlreadyActive").causes(), [], "it may just be slow");
+        assert_eq!(world(&forbid, 26, 1, "JobAlreadyActive").causes(), []);
+        assert_eq!(world(&json!({}), 26, 6, "JobAlreadyActive").causes(), []);
+    }
+
+    #[test]
+    fn a_schedule_that_cannot_be_used_is_the_cause_and_a_suspended_one_is_left_alone() {
+        let none = json!({});
+        for reason in ["UnparseableSchedule", "UnknownTimeZone", "TooManyMissedTimes"] {
+            let causes = world(&none, 1, 1, reason).causes();
+            assert_eq!(causes[0].1, "CronJob shop/sync", "{reason}");
+        }
+        assert_eq!(world(&none, 1, 1, "SuccessfulCreate").causes(), []);
+        assert_eq!(world(&json!({"suspend": true}), 1, 1, "UnknownTimeZone").causes(), []);
+    }
+}

@@ -1,0 +1,173 @@
+//! Databases that answer and refuse: writes, further connections, logins, databases that they do not have.
+//!
+//! Who is at fault is the question. A server that refuses everybody is; of a login that is refused, or a database that is not
+//! there, it is the client's word against the server's: the client that asks for something else than all others is at fault.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::candidate::Candidate;
+use super::settings;
+use crate::diagnose::codes::{self, Code};
+use crate::diagnose::confidence::{self, Cause};
+use crate::diagnose::facts::Facts;
+use crate::diagnose::graph::EdgeKind;
+use crate::incident::{Evidence, ObjectRef};
+
+/// At this strength a complaint was made several times, and not only before the trouble.
+const INSISTENT: f64 = 0.6;
+
+/// A program that has said so many lines since has got over it.
+const OVER: usize = 50;
+
+/// Factor where nothing but the log shows trouble.
+const ONLY_SAID: f64 = 0.85;
+
+/// What a server does to all of its clients, the cause that it is, what shows the setting behind it, and how it is told.
+const REFUSALS: [(Code, Cause, Code, &str); 2] = [
+    (codes::LOG_READ_ONLY, confidence::DATABASE_READ_ONLY, codes::STARTED_READ_ONLY, "refuses writes"),
+    (
+        codes::LOG_TOO_MANY,
+        confidence::DATABASE_CONNECTIONS,
+        codes::FEW_CONNECTIONS,
+        "accepts no more connections",
+    ),
+];
+
+/// `database.read_only` and `database.connections_exhausted` about the server, `database.unknown_schema` about the client.
+pub(super) fn refuses(facts: &Facts<'_>) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    for (said, cause, setting, what) in REFUSALS {
+        let servers = by_server(facts, said).into_iter();
+        found.extend(servers.filter_map(|(server, told)| refusing(facts, &server, &told, (cause, setting, what))));
+    }
+    let unknown = by_server(facts, codes::LOG_UNKNOWN_DATABASE).into_iter();
+    found.extend(unknown.flat_map(|(server, told)| unknown_schema(facts, &server, &told)));
+    found
+}
+
+/// Complaints by the server that they are about: the one workload behind the dependency, else the dependency.
+fn by_server<'a>(facts: &Facts<'a>, code: Code) -> BTreeMap<ObjectRef, Vec<&'a Evidence>> {
+    let mut servers: BTreeMap<ObjectRef, Vec<&Evidence>> = BTreeMap::new();
+    for piece in facts.with(&[code]) {
+        if let Some(dependency) = super::dependency::named(piece) {
+            servers.entry(server(facts, dependency)).or_default().push(piece);
+        }
+    }
+    servers
+}
+
+fn server(facts: &Facts<'_>, dependency: ObjectRef) -> ObjectRef {
+    let mut behind = facts.index.behind(&dependency).into_iter();
+    let only = behind.next().filter(|_| behind.next().is_none());
+    only.unwrap_or(dependency)
+}
+
+/// The workloads that suffer: who says it, or the client that a server speaks of; the server itself left out.
+fn clients(facts: &Facts<'_>, server: &ObjectRef, told: &[&Evidence]) -> BTreeSet<ObjectRef> {
+    let named = told.iter().filter_map(|piece| client(piece));
+    let say = told.iter().map(|piece| facts.index.workload_of(&piece.object));
+    named.chain(say).filter(|client| client != server).collect()
+}
+
+/// The client that a database names in its own log.
+pub(super) fn client(piece: &Evidence) -> Option<ObjectRef> {
+    let field = |name: &str| piece.fields.get(name).map(String::as_str);
+    Some(ObjectRef::new(field("client_kind")?, field("client_namespace")?, field("client")?))
+}
+
+/// Programs get over a refusal now and then: it counts where one of them is in trouble or asked about, or insists.
+fn counts(facts: &Facts<'_>, clients: &BTreeSet<ObjectRef>, told: &[&Evidence]) -> Option<f64> {
+    let suffers = |client: &ObjectRef| facts.in_trouble(client) || facts.is_asked_about(client);
+    if clients.iter().any(suffers) {
+        return Some(1.0);
+    }
+    told.iter().any(|piece| insists(piece)).then_some(ONLY_SAID)
+}
+
+/// Whether a complaint was made several times and was not followed by work.
+pub(super) fn insists(piece: &Evidence) -> bool {
+    let since = piece.fields.get("lines_since").and_then(|lines| lines.parse::<usize>().ok());
+    piece.strength.value() >= INSISTENT && since.is_some_and(|since| since <= OVER)
+}
+
+fn refusing(
+    facts: &Facts<'_>,
+    server: &ObjectRef,
+    told: &[&Evidence],
+    (cause, setting, what): (Cause, Code, &str),
+) -> Option<Candidate> {
+    let clients = clients(facts, server, told);
+    let sure = counts(facts, &clients, told)?;
+    let set = facts.about(server, &[setting]);
+    let because = set.first().map(|piece| format!(" {}.", piece.statement)).unwrap_or_default();
+    let said = told.first().map(|piece| piece.statement.as_str()).unwrap_or_default();
+    let statement = format!("{server} {what}.{because} {said}");
+    let sure = if set.is_empty() { sure } else { sure * 1.06 };
+    let candidate = Candidate::new(cause, server.clone(), statement).times(sure);
+    Some(candidate.because(told.iter().copied()).because(set).explaining(clients))
+}
+
+/// A server without the database that one client asks for: the client asks for the wrong one.
+fn unknown_schema(facts: &Facts<'_>, server: &ObjectRef, told: &[&Evidence]) -> Vec<Candidate> {
+    let clients = clients(facts, server, told);
+    let Some(sure) = counts(facts, &clients, told) else { return Vec::new() };
+    let candidate = |client: &ObjectRef| {
+        let own: Vec<_> = told.iter().copied().filter(|piece| is_of(facts, piece, client)).collect();
+        let differs = differs(facts, client, "database");
+        let at_fault = settings::holder(facts, client, &settings::DATABASE_NAMES);
+        let where_set = at_fault.describe();
+        let statement = format!(
+            "{client} asks {server} for a database or table that is not there{where_set}: {}",
+            own.first().or(told.first()).map(|piece| piece.statement.as_str()).unwrap_or_default()
+        );
+        let sure = if differs.is_empty() { sure } else { sure * 1.1 };
+        Candidate::new(confidence::DATABASE_UNKNOWN, at_fault.object, statement)
+            .times(sure)
+            .because(own)
+            .because(differs)
+            .explaining([client.clone()])
+    };
+    clients.iter().map(candidate).collect()
+}
+
+fn is_of(facts: &Facts<'_>, piece: &Evidence, client: &ObjectRef) -> bool {
+    facts.index.workload_of(&piece.object) == *client || self::client(piece).as_ref() == Some(client)
+}
+
+fn differs<'a>(facts: &Facts<'a>, client: &ObjectRef, role: &str) -> Vec<&'a Evidence> {
+    let mut found = facts.about(client, &[codes::CREDENTIALS_DIFFER]);
+    found.retain(|piece| piece.fields.get("role").is_none_or(|known| known == role));
+    found
+}
+
+/// Whose fault a refused login is where nothing was changed: the callers', unless the server is in trouble itself, or refuses
+/// several who do not share their credentials.
+pub(super) fn refused_logins(
+    facts: &Facts<'_>,
+    dependency: &ObjectRef,
+    callers: &BTreeSet<ObjectRef>,
+) -> Option<Candidate> {
+    let server = server(facts, dependency.clone());
+    let all: BTreeSet<_> = facts.graph.sources(dependency, EdgeKind::Calls);
+    let content = all.difference(callers).filter(|caller| **caller != server && works(facts, caller)).count();
+    let caller = callers.iter().find(|caller| **caller != server)?;
+    if facts.in_trouble(&server) || facts.recent_rollout(&server).is_some() {
+        return None;
+    }
+    if callers.len() > 1 && content == 0 {
+        return None;
+    }
+    let holder = settings::holder(facts, caller, &settings::CREDENTIALS);
+    let differs: Vec<_> = ["password", "user"].iter().flat_map(|role| differs(facts, caller, role)).collect();
+    let others = if content > 0 { format!(" {content} others get in.") } else { String::new() };
+    let where_set = holder.describe();
+    let statement = format!("{caller} logs in to {server} with credentials that it refuses{where_set}.{others}");
+    let sure = if content > 0 || !differs.is_empty() { 1.14 } else { 1.0 };
+    let candidate = Candidate::new(confidence::DEPENDENCY_AUTHENTICATION, holder.object, statement);
+    Some(candidate.times(sure).because(differs).explaining(callers.clone()))
+}
+
+/// Whether a workload has a Ready pod and nothing says that it is in trouble.
+fn works(facts: &Facts<'_>, workload: &ObjectRef) -> bool {
+    !facts.in_trouble(workload) && !facts.index.pods_of(workload).is_empty()
+}
