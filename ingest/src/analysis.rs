@@ -4,8 +4,8 @@
 //! `kube_pod_status_phase`, `--previous` and `exit-code` likewise. Parts are stemmed as English, stop words are dropped.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
+use rustc_hash::FxHashMap;
 use tantivy::tokenizer::{
     Language, RawTokenizer, RemoveLongFilter, Stemmer, StopWordFilter, TextAnalyzer, Token, TokenStream,
     Tokenizer,
@@ -74,7 +74,10 @@ pub(crate) fn spoken(title: &str) -> String {
 /// Cuts names at underscores, hyphens, dots, slashes and colons, and where the case changes; drops stop words and stems.
 #[derive(Clone, Default)]
 pub(crate) struct CodeTokenizer {
+    /// Those of the text at hand, then what is left of longer texts before it: their memory is used again.
     tokens: Vec<Token>,
+    /// How many belong to the text at hand.
+    used: usize,
     terms: Terms,
 }
 
@@ -82,12 +85,12 @@ impl Tokenizer for CodeTokenizer {
     type TokenStream<'a> = Tokens<'a>;
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> Tokens<'a> {
-        self.tokens.clear();
+        self.used = 0;
         let mut position = 0;
         for (from, to) in names(text) {
             position = self.push_name(text, from, to, position);
         }
-        Tokens { tokens: &mut self.tokens, next: 0 }
+        Tokens { tokens: self.tokens.get_mut(..self.used).unwrap_or_default(), next: 0 }
     }
 }
 
@@ -113,9 +116,15 @@ impl CodeTokenizer {
     }
 
     fn push(&mut self, text: &str, from: usize, to: usize, position: usize) {
-        if let Some(term) = self.terms.of(text.get(from..to).unwrap_or_default()) {
-            let text = term.to_owned();
-            self.tokens.push(Token { offset_from: from, offset_to: to, position, text, position_length: 1 });
+        let Some(term) = self.terms.of(text.get(from..to).unwrap_or_default()) else { return };
+        if self.used == self.tokens.len() {
+            self.tokens.push(Token::default());
+        }
+        if let Some(token) = self.tokens.get_mut(self.used) {
+            (token.offset_from, token.offset_to, token.position) = (from, to, position);
+            token.text.clear();
+            token.text.push_str(term);
+            self.used += 1;
         }
     }
 }
@@ -132,13 +141,13 @@ fn plain(name: &str) -> bool {
 struct Terms {
     english: TextAnalyzer,
     /// By the word in lower case; `None`: a stop word, or too long.
-    known: HashMap<String, Option<String>>,
+    known: FxHashMap<String, Option<String>>,
     lower: String,
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { english: english(), known: HashMap::new(), lower: String::new() }
+        Self { english: english(), known: FxHashMap::default(), lower: String::new() }
     }
 }
 
@@ -167,7 +176,7 @@ impl Terms {
 
 /// The tokens of one text.
 pub(crate) struct Tokens<'a> {
-    tokens: &'a mut Vec<Token>,
+    tokens: &'a mut [Token],
     next: usize,
 }
 

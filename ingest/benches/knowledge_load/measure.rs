@@ -11,8 +11,8 @@ use kubewright_ingest::{DEFAULT_MODEL, IngestOptions, KnowledgeBase, KnowledgeSe
 
 use crate::{Args, corpus};
 
-/// Questions that are asked before the clock runs.
-const WARM: u32 = 20;
+/// Questions that are asked before the clock runs: models are loaded and every part of an index is read once.
+const WARM: u32 = 200;
 
 /// Passages a second through fastembed as the pipeline calls it.
 pub(crate) async fn embedding(models: &Path, folder: &Path) -> anyhow::Result<()> {
@@ -140,7 +140,7 @@ async fn ask(base: &KnowledgeBase, mode: Mode, sections: &[String], args: &Args)
 fn question(number: u32, mode: Mode, sections: &[String]) -> SearchRequest {
     let section = sections.get(number as usize * 37 % sections.len().max(1)).map_or("", String::as_str);
     let words: Vec<&str> = section.split_whitespace().skip(5).take(12).collect();
-    let mut request = SearchRequest::new(format!("{} {number}", words.join(" ")));
+    let mut request = SearchRequest::new(format!("{} {number} {}", words.join(" "), mode.name()));
     request.mode = mode;
     request
 }

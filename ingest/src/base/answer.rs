@@ -1,7 +1,8 @@
 //! From what both searches have found to what is shown.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
+use rustc_hash::{FxHashMap, FxHashSet};
 use tantivy::DocAddress;
 
 use super::View;
@@ -59,7 +60,7 @@ pub(super) fn answer(
     let facets = facets(view, &fused);
     let mut results = fold(results);
     results.truncate(request.k);
-    let terms: HashSet<&str> = question.terms.iter().map(|weighted| weighted.term.as_str()).collect();
+    let terms: FxHashSet<&str> = question.terms.iter().map(|weighted| weighted.term.as_str()).collect();
     for result in &mut results {
         result.snippet = snippet(&result.text, &terms);
     }
@@ -73,8 +74,8 @@ pub(super) fn answer(
     })
 }
 
-fn candidates(hits: &[DocumentHit], near: &[Near]) -> HashMap<DocumentNumber, Candidate> {
-    let mut candidates = HashMap::<DocumentNumber, Candidate>::new();
+fn candidates(hits: &[DocumentHit], near: &[Near]) -> FxHashMap<DocumentNumber, Candidate> {
+    let mut candidates = FxHashMap::<DocumentNumber, Candidate>::default();
     for (rank, near) in near.iter().enumerate() {
         let candidate = candidates.entry(near.document).or_default();
         candidate.vector = Some((rank + 1, near.similarity));
@@ -95,7 +96,7 @@ fn candidates(hits: &[DocumentHit], near: &[Near]) -> HashMap<DocumentNumber, Ca
 }
 
 /// With two lists of equal weight equal sums are common: then the scores themselves decide, each scaled to its list.
-fn break_ties(fused: &mut [(DocumentNumber, f32)], candidates: &HashMap<DocumentNumber, Candidate>) {
+fn break_ties(fused: &mut [(DocumentNumber, f32)], candidates: &FxHashMap<DocumentNumber, Candidate>) {
     let most = |score: fn(&Candidate) -> Option<f32>| {
         candidates.values().filter_map(score).fold(f32::EPSILON, f32::max)
     };
@@ -131,7 +132,7 @@ fn read(
     view: &View,
     request: &SearchRequest,
     fused: &[(DocumentNumber, f32)],
-    candidates: &HashMap<DocumentNumber, Candidate>,
+    candidates: &FxHashMap<DocumentNumber, Candidate>,
     reranked: &Reranked,
 ) -> anyhow::Result<Vec<SearchResult>> {
     let mut results = Vec::new();
@@ -160,7 +161,7 @@ fn read(
 fn picks<'a>(
     request: &SearchRequest,
     fused: &[(DocumentNumber, f32)],
-    candidates: &'a HashMap<DocumentNumber, Candidate>,
+    candidates: &'a FxHashMap<DocumentNumber, Candidate>,
 ) -> Vec<Pick<'a>> {
     let mut picks = Vec::new();
     for (place, (document, score)) in fused.iter().take(request.k + FURTHER).enumerate() {
@@ -200,7 +201,7 @@ fn passage(
 fn best_text(
     view: &View,
     document: DocumentNumber,
-    candidates: &HashMap<DocumentNumber, Candidate>,
+    candidates: &FxHashMap<DocumentNumber, Candidate>,
 ) -> anyhow::Result<String> {
     let Some(candidate) = candidates.get(&document) else { return Ok(String::new()) };
     let best = passage(view, document, candidate.passages.first().map(|(address, _)| *address))?;
@@ -253,15 +254,19 @@ fn fold(results: Vec<SearchResult>) -> Vec<SearchResult> {
 }
 
 fn facets(view: &View, fused: &[(DocumentNumber, f32)]) -> BTreeMap<String, BTreeMap<String, usize>> {
-    let mut counts = BTreeMap::<String, BTreeMap<String, usize>>::new();
+    let mut counts = BTreeMap::<&str, BTreeMap<&str, usize>>::new();
     let cards = fused.iter().take(DOCUMENTS).filter_map(|(document, _)| view.roster.card(*document));
     for facet in cards.flat_map(|card| &card.facets) {
         match facet.split_once('=') {
             Some(("path" | "k8s_version", _)) | None => {}
             Some((key, value)) => {
-                *counts.entry(key.to_owned()).or_default().entry(value.to_owned()).or_default() += 1;
+                *counts.entry(key).or_default().entry(value).or_default() += 1;
             }
         }
     }
+    let owned = |(value, count): (&str, usize)| (value.to_owned(), count);
     counts
+        .into_iter()
+        .map(|(key, values)| (key.to_owned(), values.into_iter().map(owned).collect()))
+        .collect()
 }

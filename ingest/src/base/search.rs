@@ -1,17 +1,18 @@
 //! Asking both indexes, at the same time and of the same state of the knowledge base.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
+use rustc_hash::FxHashMap;
 use tantivy::DocAddress;
 
 use super::answer::answer;
 use super::backing::BackingView;
 use super::{KnowledgeBase, KnowledgeError, View};
 use crate::lexical::{DocumentHit, DocumentNumber, LexicalView, Places};
-use crate::search::{MOST_RESULTS, Mode, Platforms, Question, SearchRequest, SearchResponse};
+use crate::search::{Filter, MOST_RESULTS, Mode, Platforms, Question, SearchRequest, SearchResponse};
 use crate::truth::Neighbour;
 
 /// Passages that each search looks at.
@@ -48,25 +49,32 @@ impl KnowledgeBase {
         check(request)?;
         let view = self.view().await?;
         let (question, expansions) = self.understand(request);
-        let by_words = async {
-            match request.mode {
-                Mode::Vector => Ok(Vec::new()),
-                Mode::Lexical | Mode::Hybrid => self.by_words(&view, request, &question).await,
+        let ((mode, degraded, near), hits) = match request.mode {
+            Mode::Lexical => ((Mode::Lexical, None, Vec::new()), None),
+            Mode::Vector => (self.by_meaning(&view, request, &question).await, None),
+            Mode::Hybrid => {
+                let by_words = {
+                    let (view, question, filter) = (view.clone(), question.clone(), request.filter.clone());
+                    super::blocking(move || by_words(&view, &question, &filter))
+                };
+                let (near, hits) = futures::join!(self.by_meaning(&view, request, &question), by_words);
+                (near, Some(hits?))
             }
-        };
-        let ((mode, degraded, near), hits) =
-            futures::join!(self.by_meaning(&view, request, &question), by_words);
-        let hits = match mode {
-            // Who asked by meaning and cannot be answered so is answered by words.
-            Mode::Lexical if request.mode == Mode::Vector => self.by_words(&view, request, &question).await?,
-            _ => hits?,
         };
         let reranking = self.reranking(request).await;
         let response = {
             let (request, view) = (request.clone(), view.clone());
             let platforms = Platforms::of(&request.query).or(self.inner.settings.platform);
-            super::blocking(move || answer(&view, &request, &question, platforms, hits, near, &reranking))
-                .await?
+            super::blocking(move || {
+                let hits = match hits {
+                    Some(hits) => hits,
+                    // Who asked by meaning and cannot be answered so is answered by words.
+                    None if mode == Mode::Lexical => by_words(&view, &question, &request.filter)?,
+                    None => Vec::new(),
+                };
+                answer(&view, &request, &question, platforms, hits, near, &reranking)
+            })
+            .await?
         };
         let reasons: Vec<String> = degraded.into_iter().chain(response.degraded).collect();
         let degraded = (!reasons.is_empty()).then(|| reasons.join("; "));
@@ -104,34 +112,6 @@ impl KnowledgeBase {
         (question, because)
     }
 
-    async fn by_words(
-        &self,
-        view: &Arc<View>,
-        request: &SearchRequest,
-        question: &Question,
-    ) -> anyhow::Result<Vec<DocumentHit>> {
-        if question.terms.is_empty() && question.phrases.is_empty() {
-            return Ok(Vec::new());
-        }
-        let asked = || (view.clone(), question.clone(), request.filter.clone());
-        let passages = {
-            let (view, question, filter) = asked();
-            super::blocking(move || {
-                view.lexical.best_passages(&question.terms, &question.phrases, &filter, DEPTH)
-            })
-        };
-        let documents = {
-            let (view, question, filter) = asked();
-            super::blocking(move || match question.phrases.is_empty() {
-                true => view.lexical.best_documents(&question.terms, &filter, DEPTH / 2),
-                // Quoted phrases are matched where positions are kept: in passages.
-                false => Ok(Vec::new()),
-            })
-        };
-        let (passages, documents) = futures::try_join!(passages, documents)?;
-        Ok(LexicalView::hits(&view.roster, passages, documents, DOCUMENTS))
-    }
-
     /// The nearest documents, or why there are none and how it is searched instead.
     async fn by_meaning(
         &self,
@@ -155,6 +135,20 @@ impl KnowledgeBase {
             Err(error) => (Mode::Lexical, Some(format!("searched by words only: {error:#}")), Vec::new()),
         }
     }
+}
+
+/// The documents that match best. One thread does all of it: waking a second one costs more than it saves.
+fn by_words(view: &View, question: &Question, filter: &Filter) -> anyhow::Result<Vec<DocumentHit>> {
+    if question.terms.is_empty() && question.phrases.is_empty() {
+        return Ok(Vec::new());
+    }
+    let passages = view.lexical.best_passages(&question.terms, &question.phrases, filter, DEPTH)?;
+    let documents = match question.phrases.is_empty() {
+        true => view.lexical.best_documents(&question.terms, filter, DEPTH / 2)?,
+        // Quoted phrases are matched where positions are kept: in passages.
+        false => Vec::new(),
+    };
+    Ok(LexicalView::hits(&view.roster, passages, documents, DOCUMENTS))
 }
 
 fn check(request: &SearchRequest) -> Result<(), KnowledgeError> {
@@ -183,7 +177,7 @@ async fn places(view: &Arc<View>, backing: &BackingView) -> anyhow::Result<Place
 /// Neighbours by document, the nearest first.
 fn near(view: &View, places: &Places, neighbours: Vec<Neighbour>) -> Vec<Near> {
     let mut order = Vec::<Near>::new();
-    let mut known = HashMap::<DocumentNumber, usize>::new();
+    let mut known = FxHashMap::<DocumentNumber, usize>::default();
     for Neighbour { row, similarity } in neighbours {
         let Some(address) = places.of(row) else { continue };
         let Some(document) = view.roster.of(address) else { continue };

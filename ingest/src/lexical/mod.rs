@@ -18,7 +18,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tantivy::directory::MmapDirectory;
-use tantivy::{Directory, Index, IndexReader, ReloadPolicy};
+use tantivy::{Directory, Index, IndexReader, IndexSettings, ReloadPolicy};
 
 pub(crate) use places::Places;
 pub(crate) use read::{DocumentHit, LexicalView, Weighted};
@@ -65,6 +65,9 @@ pub(crate) struct Lexical {
 /// The file that tantivy keeps its list of segments in, replaced by every commit.
 const META: &str = "meta.json";
 
+/// Bytes of passages that are compressed together: to read one, all of them are taken apart.
+const PASSAGES_TOGETHER: usize = 4 << 10;
+
 /// What of that list is ours.
 #[derive(Deserialize)]
 struct Meta {
@@ -77,7 +80,9 @@ impl Lexical {
         std::fs::create_dir_all(folder).with_context(|| format!("could not make {}", folder.display()))?;
         let (schema, fields) = schema::schema();
         let directory = MmapDirectory::open(folder)?;
-        let index = match Index::open_or_create(directory, schema) {
+        // An index that is there keeps the settings that it was made with.
+        let settings = IndexSettings { docstore_blocksize: PASSAGES_TOGETHER, ..IndexSettings::default() };
+        let index = match Index::builder().schema(schema).settings(settings).open_or_create(directory) {
             Ok(index) => index,
             Err(error) => {
                 tracing::warn!(folder = %folder.display(), %error, "the index of words cannot be opened");

@@ -1,8 +1,9 @@
 //! Searching one commit of the index.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use anyhow::Context;
+use rustc_hash::FxHashMap;
 use tantivy::collector::{DocSetCollector, TopDocs};
 use tantivy::query::{
     Bm25StatisticsProvider, BooleanQuery, BoostQuery, Occur, PhraseQuery, Query, TermQuery,
@@ -120,7 +121,7 @@ impl LexicalView {
         documents: Vec<(f32, DocAddress)>,
         most: usize,
     ) -> Vec<DocumentHit> {
-        let mut hits = HashMap::<DocumentNumber, DocumentHit>::new();
+        let mut hits = FxHashMap::<DocumentNumber, DocumentHit>::default();
         for (score, address) in documents {
             let Some(document) = roster.of(address) else { continue };
             hits.insert(document, DocumentHit { document, score, passages: Vec::new() });

@@ -4,8 +4,7 @@
 //! choosing the next entry among so many lists; here list after list is added up in one array, and the best are taken
 //! out of it at the end. The formula is tantivy's own, which is Lucene's.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::cmp::Ordering;
 
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::postings::{BlockSegmentPostings, TermInfo};
@@ -150,48 +149,54 @@ fn add_block(
     }
 }
 
-/// The bits of a score, then segment and entry: the lower address is the better one of equals.
-type Scored = Reverse<(u32, Reverse<(u32, u32)>)>;
+/// A score with segment and entry.
+type Scored = (f32, (u32, u32));
 
-/// The best entries so far. Scores are positive, so their bits are in their order.
+/// The best entries so far, and some that were among the best for a while.
 struct Best {
     most: usize,
-    entries: BinaryHeap<Scored>,
+    /// What an entry must have more than.
+    least: f32,
+    entries: Vec<Scored>,
 }
 
 impl Best {
     fn new(most: usize) -> Self {
-        Self { most: most.max(1), entries: BinaryHeap::with_capacity(most + 1) }
+        let most = most.max(1);
+        Self { most, least: 0.0, entries: Vec::with_capacity(2 * most) }
     }
 
     fn of_segment(&mut self, segment: u32, sums: &[f32], counts: impl Fn(u32) -> bool) {
-        let mut least = self.least();
         for (entry, sum) in (0_u32..).zip(sums) {
-            if *sum > least && counts(entry) {
-                self.entries.push(Reverse((sum.to_bits(), Reverse((segment, entry)))));
-                if self.entries.len() > self.most {
-                    self.entries.pop();
+            if *sum > self.least && counts(entry) {
+                self.entries.push((*sum, (segment, entry)));
+                if self.entries.len() == 2 * self.most {
+                    self.drop_the_rest();
                 }
-                least = self.least();
             }
         }
     }
 
-    /// What an entry must have more than.
-    fn least(&self) -> f32 {
-        let full = self.entries.len() >= self.most;
-        let worst = self.entries.peek().filter(|_| full);
-        worst.map_or(0.0, |Reverse((bits, _))| f32::from_bits(*bits))
+    /// Keeps the best. Later entries of an equal score are worse, so they need more than the worst that is kept.
+    fn drop_the_rest(&mut self) {
+        if let Some(last) = self.most.checked_sub(1).filter(|last| *last < self.entries.len()) {
+            let (_, worst, _) = self.entries.select_nth_unstable_by(last, better);
+            self.least = worst.0;
+            self.entries.truncate(self.most);
+        }
     }
 
-    fn sorted(self) -> Vec<(f32, DocAddress)> {
-        let sorted = self.entries.into_sorted_vec().into_iter();
-        sorted
-            .map(|Reverse((bits, Reverse((segment, entry))))| {
-                (f32::from_bits(bits), DocAddress::new(segment, entry))
-            })
-            .collect()
+    fn sorted(mut self) -> Vec<(f32, DocAddress)> {
+        self.drop_the_rest();
+        self.entries.sort_unstable_by(better);
+        let sorted = self.entries.into_iter();
+        sorted.map(|(score, (segment, entry))| (score, DocAddress::new(segment, entry))).collect()
     }
+}
+
+/// The higher score first; the lower address is the better one of equals.
+fn better(a: &Scored, b: &Scored) -> Ordering {
+    b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
 }
 
 /// The entries that pass a filter, by segment.

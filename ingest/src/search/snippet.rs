@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use rustc_hash::FxHashSet;
+
 use super::Snippet;
 use super::question::clip;
 use crate::analysis;
@@ -10,7 +12,7 @@ use crate::analysis;
 const LENGTH: usize = 280;
 
 /// The window of the text with the most distinct terms of the question.
-pub(crate) fn snippet(text: &str, terms: &HashSet<&str>) -> Snippet {
+pub(crate) fn snippet(text: &str, terms: &FxHashSet<&str>) -> Snippet {
     let matches = matches(text, terms);
     let (from, to) = window(text, &matches);
     let shown = text.get(from..to).unwrap_or_default();
@@ -31,7 +33,7 @@ pub(crate) fn snippet(text: &str, terms: &HashSet<&str>) -> Snippet {
 }
 
 /// Where terms of the question stand, in order.
-fn matches(text: &str, terms: &HashSet<&str>) -> Vec<(usize, usize, String)> {
+fn matches(text: &str, terms: &FxHashSet<&str>) -> Vec<(usize, usize, String)> {
     let mut found = Vec::new();
     analysis::each_token(text, |token| {
         if terms.contains(token.text.as_str()) {
@@ -64,7 +66,7 @@ fn window(text: &str, matches: &[(usize, usize, String)]) -> (usize, usize) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use rustc_hash::FxHashSet;
 
     use super::snippet;
 
@@ -72,7 +74,7 @@ mod tests {
     fn the_window_holds_the_most_words_of_the_question_and_marks_them() {
         let text =
             format!("{}\nThe container was killed for memory.\nDone.", "filler words here. ".repeat(40));
-        let shown = snippet(&text, &HashSet::from(["kill", "memori"]));
+        let shown = snippet(&text, &FxHashSet::from_iter(["kill", "memori"]));
         assert!(shown.text.starts_with("The container was killed"), "{shown:?}");
         let marked: Vec<&str> = shown.highlights.iter().map(|(from, to)| &shown.text[*from..*to]).collect();
         assert_eq!(marked, ["killed", "memory"]);
@@ -80,7 +82,7 @@ mod tests {
 
     #[test]
     fn without_a_match_the_beginning_is_shown() {
-        assert_eq!(snippet("Ünïcödé text", &HashSet::new()).text, "Ünïcödé text");
-        assert!(snippet(&"ü".repeat(1000), &HashSet::new()).text.len() <= 280);
+        assert_eq!(snippet("Ünïcödé text", &FxHashSet::default()).text, "Ünïcödé text");
+        assert!(snippet(&"ü".repeat(1000), &FxHashSet::default()).text.len() <= 280);
     }
 }
