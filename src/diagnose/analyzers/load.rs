@@ -10,8 +10,15 @@ use crate::incident::{ObjectRef, Signal, SignalState};
 const SLOW: [&str; 5] = ["latency", "slow", "response time", "duration", "deadline"];
 const THROTTLED: [&str; 2] = ["throttl", "cfs"];
 const BUSY: [&str; 6] = ["saturat", "overload", "high", "usage", "utilization", "utilisation"];
-const LOSS: [&str; 7] =
-    ["packet loss", "packetloss", "lost packet", "packets lost", "packet drop", "dropped packet", "packets dropped"];
+const LOSS: [&str; 7] = [
+    "packet loss",
+    "packetloss",
+    "lost packet",
+    "packets lost",
+    "packet drop",
+    "dropped packet",
+    "packets dropped",
+];
 const NETWORK: [&str; 5] = ["retransmi", "rtt", "network quality", "networkquality", "network delay"];
 
 pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
@@ -35,11 +42,28 @@ fn finding(index: &Index<'_>, signal: &Signal) -> Option<Finding> {
     let values = index.snapshot.recorded.alert_values.get(&signal.fingerprint.0);
     let gained = values.into_iter().flatten().filter_map(|value| Some(value.current? - value.normal?));
     let gained = gained.fold(0.0_f64, f64::max);
+    let code = if is_resent(signal, gained) { lost(code) } else { code };
     Some(
         Finding::new(code, object, statement)
             .at(Some(signal.starts_at))
             .field("gained", format!("{gained:.1}")),
     )
+}
+
+/// Delay makes a sender repeat a segment now and then; that many a second are repeated because they were lost.
+const RESENT: f64 = 3.0;
+
+fn is_resent(signal: &Signal, gained: f64) -> bool {
+    let text = format!("{} {}", signal.name, signal.summary).to_lowercase();
+    gained >= RESENT && text.contains("retransmi")
+}
+
+fn lost(code: Code) -> Code {
+    match code {
+        code if code == codes::ALERT_NETWORK => codes::ALERT_PACKET_LOSS,
+        code if code == codes::ALERT_NODE_NETWORK => codes::ALERT_NODE_PACKET_LOSS,
+        code => code,
+    }
 }
 
 /// The one workload behind a Service, else the Service.

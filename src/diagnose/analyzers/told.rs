@@ -44,7 +44,13 @@ fn of_container(container: &Container) -> Vec<Told> {
         .filter_map(|(name, value)| {
             let (host, port) = address(value).or_else(|| host_only(name, value))?;
             let port = port.or_else(|| port_beside(name, |other| literals.get(other).copied()));
-            Some(Told { place: (*name).to_owned(), config_map: None, in_file: false, host: host.to_owned(), port })
+            Some(Told {
+                place: (*name).to_owned(),
+                config_map: None,
+                in_file: false,
+                host: host.to_owned(),
+                port,
+            })
         })
         .collect();
     let arguments = container.command.iter().flatten().chain(container.args.iter().flatten());

@@ -8,18 +8,54 @@ use crate::incident::ObjectRef;
 
 /// Words in the names of images of database servers.
 const DATABASES: [&str; 22] = [
-    "mysql", "mariadb", "percona", "postgres", "mongo", "redis", "valkey", "keydb", "cassandra", "scylla", "cockroach",
-    "couchdb", "mssql", "oracle", "elasticsearch", "opensearch", "clickhouse", "etcd", "timescale", "dragonfly", "influxdb",
+    "mysql",
+    "mariadb",
+    "percona",
+    "postgres",
+    "mongo",
+    "redis",
+    "valkey",
+    "keydb",
+    "cassandra",
+    "scylla",
+    "cockroach",
+    "couchdb",
+    "mssql",
+    "oracle",
+    "elasticsearch",
+    "opensearch",
+    "clickhouse",
+    "etcd",
+    "timescale",
+    "dragonfly",
+    "influxdb",
     "neo4j",
 ];
 
 /// Words in the names of images of tools that only talk to databases.
-const TOOLS: [&str; 8] = ["exporter", "client", "admin", "backup", "migrat", "commander", "operator", "proxy"];
+const TOOLS: [&str; 8] =
+    ["exporter", "client", "admin", "backup", "migrat", "commander", "operator", "proxy"];
 
 /// Words in the names of images or workloads that pass requests on.
 const GATEWAYS: [&str; 18] = [
-    "gateway", "nginx", "envoy", "haproxy", "traefik", "kong", "apisix", "httpd", "caddy", "krakend", "tyk", "zuul", "openresty",
-    "ambassador", "emissary", "ingress", "reverse-proxy", "api-proxy",
+    "gateway",
+    "nginx",
+    "envoy",
+    "haproxy",
+    "traefik",
+    "kong",
+    "apisix",
+    "httpd",
+    "caddy",
+    "krakend",
+    "tyk",
+    "zuul",
+    "openresty",
+    "ambassador",
+    "emissary",
+    "ingress",
+    "reverse-proxy",
+    "api-proxy",
 ];
 
 /// The Services that are the cluster's DNS by convention.
@@ -35,7 +71,8 @@ impl<'a> Index<'a> {
         let Some(spec) = self.spec_of(workload) else { return false };
         spec.containers.iter().any(|container| {
             let image = image_name(container);
-            DATABASES.iter().any(|word| image.contains(word)) && !TOOLS.iter().any(|word| image.contains(word))
+            DATABASES.iter().any(|word| image.contains(word))
+                && !TOOLS.iter().any(|word| image.contains(word))
         })
     }
 
@@ -75,7 +112,8 @@ impl<'a> Index<'a> {
                 [Some(port.port), target]
             });
             let wanted = |port: i32| u16::try_from(port).is_ok_and(|port| ports.contains(&port));
-            service.metadata.namespace.as_deref() == Some(namespace) && own.any(|port| port.is_some_and(wanted))
+            service.metadata.namespace.as_deref() == Some(namespace)
+                && own.any(|port| port.is_some_and(wanted))
         };
         self.snapshot.objects.services.iter().filter(has).map(object_ref).collect()
     }
@@ -103,7 +141,8 @@ mod tests {
 
     fn world(image: &str) -> World {
         let mut world = World::new().deployment("store", 1);
-        let spec = world.snapshot.objects.deployments[0].spec.as_mut().unwrap().template.spec.as_mut().unwrap();
+        let spec =
+            world.snapshot.objects.deployments[0].spec.as_mut().unwrap().template.spec.as_mut().unwrap();
         spec.containers[0].image = Some(image.to_owned());
         world
     }

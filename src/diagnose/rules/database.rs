@@ -38,7 +38,9 @@ pub(super) fn refuses(facts: &Facts<'_>) -> Vec<Candidate> {
     let mut found = Vec::new();
     for (said, cause, setting, what) in REFUSALS {
         let servers = by_server(facts, said).into_iter();
-        found.extend(servers.filter_map(|(server, told)| refusing(facts, &server, &told, (cause, setting, what))));
+        found.extend(
+            servers.filter_map(|(server, told)| refusing(facts, &server, &told, (cause, setting, what))),
+        );
     }
     let unknown = by_server(facts, codes::LOG_UNKNOWN_DATABASE).into_iter();
     found.extend(unknown.flat_map(|(server, told)| unknown_schema(facts, &server, &told)));
@@ -161,7 +163,8 @@ pub(super) fn refused_logins(
     let differs: Vec<_> = ["password", "user"].iter().flat_map(|role| differs(facts, caller, role)).collect();
     let others = if content > 0 { format!(" {content} others get in.") } else { String::new() };
     let where_set = holder.describe();
-    let statement = format!("{caller} logs in to {server} with credentials that it refuses{where_set}.{others}");
+    let statement =
+        format!("{caller} logs in to {server} with credentials that it refuses{where_set}.{others}");
     let sure = if content > 0 || !differs.is_empty() { 1.14 } else { 1.0 };
     let candidate = Candidate::new(confidence::DEPENDENCY_AUTHENTICATION, holder.object, statement);
     Some(candidate.times(sure).because(differs).explaining(callers.clone()))

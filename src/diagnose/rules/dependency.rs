@@ -42,7 +42,26 @@ pub(super) fn fails(facts: &Facts<'_>) -> Vec<Candidate> {
         collect(facts).iter().filter_map(|complaints| candidate(facts, complaints)).collect();
     found.extend(forbidden(facts));
     found.extend(switched_off(facts));
+    found.extend(waited_for(facts));
     found
+}
+
+/// Services that init containers wait for: where one works, the name of it in the command is no cause.
+fn waited_for(facts: &Facts<'_>) -> Vec<Candidate> {
+    let found = facts.with(&[codes::INIT_WAITS]).filter_map(|piece| {
+        let (namespace, name) = (piece.fields.get("service_namespace")?, piece.fields.get("service")?);
+        let service = ObjectRef::new("Service", namespace, name);
+        if !is_broken(facts, &service) {
+            return None;
+        }
+        let mut behind = facts.index.behind(&service).into_iter();
+        let object = behind.next().filter(|_| behind.next().is_none()).unwrap_or_else(|| service.clone());
+        let statement = format!("{object} does not work, and {} waits for it.", piece.object);
+        let mut candidate = Candidate::new(confidence::DEPENDENCY_UNAVAILABLE, object, statement);
+        candidate.hearsay = true;
+        Some(candidate.because([piece]).explaining([service, facts.index.workload_of(&piece.object)]))
+    });
+    found.collect()
 }
 
 /// Workloads without replicas whose Service was seen not to answer, whether or not a caller complains.
@@ -51,10 +70,18 @@ fn switched_off(facts: &Facts<'_>) -> Vec<Candidate> {
     let found = facts.with(&[codes::SCALED_TO_ZERO]).filter_map(|piece| {
         let service =
             ObjectRef::new("Service", piece.object.namespace.as_str(), piece.fields.get("service")?);
-        let failed = unreachable.iter().find(|failed| failed.object == service)?;
-        let statement = format!("{} wants 0 replicas, and connections to {service} fail.", piece.object);
-        let candidate = Candidate::new(confidence::SCALED_TO_ZERO, piece.object.clone(), statement);
-        Some(candidate.because([piece, failed]).explaining(facts.graph.sources(&service, EdgeKind::Calls)))
+        let callers = facts.graph.sources(&service, EdgeKind::Calls);
+        let new =
+            |statement: String| Candidate::new(confidence::SCALED_TO_ZERO, piece.object.clone(), statement);
+        if let Some(failed) = unreachable.iter().find(|failed| failed.object == service) {
+            let statement = format!("{} wants 0 replicas, and connections to {service} fail.", piece.object);
+            return Some(new(statement).because([piece, failed]).explaining(callers));
+        }
+        // Whoever calls it and is in trouble, or what the alerts ask about: somebody misses it.
+        let misses = |caller: &&ObjectRef| facts.in_trouble(caller) || facts.is_asked_about(caller);
+        let caller = callers.iter().find(misses).or(Some(&piece.object).filter(misses))?;
+        let statement = format!("{} wants 0 replicas, and {caller} misses it.", piece.object);
+        Some(new(statement).times(0.85).because([piece]).explaining([caller.clone()]))
     });
     found.collect()
 }

@@ -17,7 +17,8 @@ pub(super) fn unresolved(facts: &Facts<'_>) -> Vec<Candidate> {
     let down: Vec<_> = facts.with(&[codes::DNS_SERVICE_DOWN]).collect();
     if let Some(first) = down.first() {
         let told = complaints.values().flatten().copied();
-        let candidate = Candidate::new(confidence::DNS_FAILING, first.object.clone(), first.statement.as_str());
+        let candidate =
+            Candidate::new(confidence::DNS_FAILING, first.object.clone(), first.statement.as_str());
         let candidate = candidate.times(if complaints.is_empty() { 1.0 } else { 1.12 });
         return vec![candidate.because(down.clone()).because(told).explaining(complaints.keys().cloned())];
     }
@@ -71,8 +72,10 @@ fn of_cluster(facts: &Facts<'_>, told: &[(&ObjectRef, &Vec<&Evidence>)]) -> Cand
     let service = service.unwrap_or_else(|| ObjectRef::new("Service", SYSTEM, DNS_SERVICES[0]));
     let object = facts.index.behind(&service).into_iter().next().unwrap_or(service);
     let workloads: BTreeSet<_> = told.iter().map(|(workload, _)| (*workload).clone()).collect();
-    let statement =
-        format!("{} programs cannot resolve names that exist: {object} does not answer them.", workloads.len());
+    let statement = format!(
+        "{} programs cannot resolve names that exist: {object} does not answer them.",
+        workloads.len()
+    );
     let candidate = Candidate::new(confidence::DNS_FAILING, object, statement);
     candidate.because(told.iter().flat_map(|(_, told)| told.iter().copied())).explaining(workloads)
 }

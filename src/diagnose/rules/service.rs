@@ -103,7 +103,11 @@ fn addressed(facts: &Facts<'_>, service: &ObjectRef, pieces: &[&Evidence]) -> Ve
         let sure = if suffers(&piece.object) || !shown.is_empty() { 1.03 } else { 0.8 };
         let gateway = facts.index.is_gateway(&piece.object);
         let database = facts.index.behind(service).iter().any(|behind| facts.index.is_database(behind));
-        let what = if database { format!("{}; a wrong port of its database", piece.statement) } else { piece.statement.clone() };
+        let what = if database {
+            format!("{}; a wrong port of its database", piece.statement)
+        } else {
+            piece.statement.clone()
+        };
         Candidate::new(address::cause(gateway), object, what)
             .times(sure)
             .because([*piece])

@@ -29,7 +29,10 @@ const DENIED: &str = "Error 1045: Access denied for user 'app'@'10.1.0.7' (using
 #[test]
 fn a_database_that_refuses_writes_or_connections_is_at_fault_though_nothing_else_shows_it() {
     let world = shop(&["orders"]);
-    assert_eq!(causes(&world.clone().log("orders-1-0", &READ_ONLY.repeat(4))), ["database.read_only Deployment shop/db"]);
+    assert_eq!(
+        causes(&world.clone().log("orders-1-0", &READ_ONLY.repeat(4))),
+        ["database.read_only Deployment shop/db"]
+    );
     assert_eq!(
         causes(&world.clone().log("orders-1-0", &FULL.repeat(4))),
         ["database.connections_exhausted Deployment shop/db"]
@@ -128,13 +131,16 @@ fn names_that_exist_and_do_not_resolve_for_one_program_are_its_own_fault_and_for
 
 /// A program that ends over a setting that comes from here.
 fn setting(spec: &Value, log: &str) -> Vec<String> {
-    let mut world = World::new().deployment("web", 0).pod("web", 1, "web-1-x", crash(1, "Error", 5)).log("web-1-x", log);
+    let mut world =
+        World::new().deployment("web", 0).pod("web", 1, "web-1-x", crash(1, "Error", 5)).log("web-1-x", log);
     let mut whole = json!({"containers": [{"name": "app", "image": "i"}]});
     json_patch::merge(&mut whole, spec);
     let objects = &mut world.snapshot.objects;
     objects.deployments[0].spec.as_mut().unwrap().template.spec = Some(object(whole.clone()));
     objects.pods[0].spec = Some(object(whole));
-    objects.config_maps.push(object(json!({"namespace": "shop", "name": "settings", "keys": ["CACHE_TTL", "app.yml"],
+    objects
+        .config_maps
+        .push(object(json!({"namespace": "shop", "name": "settings", "keys": ["CACHE_TTL", "app.yml"],
         "created_at": null, "changed_at": null})));
     causes(&world)
 }

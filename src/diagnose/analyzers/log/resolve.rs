@@ -48,7 +48,8 @@ pub(super) fn about(index: &Index<'_>, source: &ObjectRef, complaint: &Complaint
         let host = Some(service.name.clone());
         return Some(About { host, dependency: Some(service), ..About::default() });
     }
-    let inside = |host: &str| of_pod(index, &source.namespace, host).or_else(|| of_namespace(index, host)).is_some();
+    let inside =
+        |host: &str| of_pod(index, &source.namespace, host).or_else(|| of_namespace(index, host)).is_some();
     let outside = complaint.places.iter().find(|place| is_external(&place.host) && !inside(&place.host));
     Some(match (outside, complaint.places.first()) {
         (Some(Place { host, port }), _) => {

@@ -182,9 +182,23 @@ const START: [(Code, &[&str]); 6] = [
     (codes::WORKING_DIRECTORY, &["chdir to cwd", "mkdir cwd", "working directory"]),
     (
         codes::MOUNT_INTO_CONTAINER,
-        &["error mounting", "failed to prepare subPath", "not a directory: unknown", "failed to create subPath", "hostPath type check failed"],
+        &[
+            "error mounting",
+            "failed to prepare subPath",
+            "not a directory: unknown",
+            "failed to create subPath",
+            "hostPath type check failed",
+        ],
     ),
-    (codes::COMMAND_NOT_FOUND, &["no such file or directory", "executable file not found", "not found in $PATH", "no command specified"]),
+    (
+        codes::COMMAND_NOT_FOUND,
+        &[
+            "no such file or directory",
+            "executable file not found",
+            "not found in $PATH",
+            "no command specified",
+        ],
+    ),
     (codes::NOT_EXECUTABLE, &["permission denied", "is a directory"]),
 ];
 
@@ -204,18 +218,27 @@ mod tests {
     #[test]
     fn the_runtimes_sentence_tells_what_keeps_a_container_from_starting() {
         let cases = [
-            ("container has runAsNonRoot and image will run as root (pod: \"web\")", "pod.security.runs_as_root"),
+            (
+                "container has runAsNonRoot and image will run as root (pod: \"web\")",
+                "pod.security.runs_as_root",
+            ),
             (
                 "container has runAsNonRoot and image has non-numeric user (app), cannot verify user is non-root",
                 "pod.security.runs_as_root",
             ),
             ("exec: \"/app/web\": exec format error: unknown", "pod.container.exec_format"),
-            ("chdir to cwd (\"/srv\") set in config.json failed: no such file or directory", "pod.container.working_directory"),
+            (
+                "chdir to cwd (\"/srv\") set in config.json failed: no such file or directory",
+                "pod.container.working_directory",
+            ),
             (
                 "error mounting \"/var/lib/kubelet/pods/x\" to rootfs at \"/etc/web.conf\": not a directory: unknown",
                 "pod.volume.mount_into_container",
             ),
-            ("failed to prepare subPath for volumeMount \"data\" of container \"app\"", "pod.volume.mount_into_container"),
+            (
+                "failed to prepare subPath for volumeMount \"data\" of container \"app\"",
+                "pod.volume.mount_into_container",
+            ),
             ("exec: \"web\": executable file not found in $PATH: unknown", "pod.container.command_not_found"),
             ("exec: \"/app/web\": permission denied: unknown", "pod.container.not_executable"),
             ("context deadline exceeded", "pod.container.create_failed"),

@@ -146,8 +146,9 @@ pub(super) fn kind(line: &str) -> Option<Code> {
 mod tests {
     use super::{Code, KINDS, NONE, RegexSet, SET, kind};
     use crate::diagnose::codes::{
-        LOG_AUTHENTICATION, LOG_DNS, LOG_FORBIDDEN, LOG_QUERY, LOG_READ_ONLY, LOG_REFUSED, LOG_RESET, LOG_TIMEOUT, LOG_TLS,
-        LOG_TOO_MANY, LOG_UNAVAILABLE, LOG_UNKNOWN_DATABASE, LOG_UNREACHABLE, LOG_UPSTREAM,
+        LOG_AUTHENTICATION, LOG_DNS, LOG_FORBIDDEN, LOG_QUERY, LOG_READ_ONLY, LOG_REFUSED, LOG_RESET,
+        LOG_TIMEOUT, LOG_TLS, LOG_TOO_MANY, LOG_UNAVAILABLE, LOG_UNKNOWN_DATABASE, LOG_UNREACHABLE,
+        LOG_UPSTREAM,
     };
 
     #[test]
@@ -252,14 +253,20 @@ mod tests {
         (LOG_READ_ONLY, "cannot execute nextval() during recovery"),
         (LOG_READ_ONLY, "MongoServerError: not primary"),
         (LOG_READ_ONLY, "READONLY You can't write against a read only replica."),
-        (LOG_READ_ONLY, "MISCONF Redis is configured to save RDB snapshots, but it is currently unable to persist on disk"),
+        (
+            LOG_READ_ONLY,
+            "MISCONF Redis is configured to save RDB snapshots, but it is currently unable to persist on disk",
+        ),
         (LOG_TOO_MANY, "Error 1040: Too many connections"),
         (LOG_TOO_MANY, "FATAL: sorry, too many clients already"),
         (
             LOG_TOO_MANY,
             "HikariPool-1 - Connection is not available, request timed out after 30000ms (total=10, active=10, idle=0, waiting=5)",
         ),
-        (LOG_AUTHENTICATION, "Error 1045 (28000): Access denied for user 'shop'@'10.0.0.7' (using password: YES)"),
+        (
+            LOG_AUTHENTICATION,
+            "Error 1045 (28000): Access denied for user 'shop'@'10.0.0.7' (using password: YES)",
+        ),
         (LOG_AUTHENTICATION, "FATAL: password authentication failed for user \"shop\" (SQLSTATE 28P01)"),
     ];
 

@@ -45,7 +45,8 @@ pub(super) fn findings(index: &Index<'_>, excerpt: &LogExcerpt, source: &ObjectR
 
 fn of_file(excerpt: &LogExcerpt, source: &ObjectRef, path: &str, line: &str) -> Finding {
     let statement = format!("Container {} of {source} cannot read {path}: {line}", excerpt.container);
-    let finding = Finding::new(codes::LOG_CONFIG_INVALID, source.clone(), statement).field("pod", &source.name);
+    let finding =
+        Finding::new(codes::LOG_CONFIG_INVALID, source.clone(), statement).field("pod", &source.name);
     finding.field("container", &excerpt.container).field("config_file", path)
 }
 
