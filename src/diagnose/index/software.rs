@@ -99,9 +99,19 @@ impl<'a> Index<'a> {
         !self.blind_to("service") && (known || self.has_services(namespace))
     }
 
-    /// The Services of a namespace that have one of the ports.
+    /// The Services of a namespace.
     #[must_use]
-    pub fn services_with(&self, namespace: &str, ports: &[u16]) -> Vec<ObjectRef> {
+    pub fn services_of(&self, namespace: &str) -> Vec<ObjectRef> {
+        let services = self.snapshot.objects.services.iter();
+        services
+            .filter(|service| service.metadata.namespace.as_deref() == Some(namespace))
+            .map(object_ref)
+            .collect()
+    }
+
+    /// The Services of a namespace, or of all, that have one of the ports.
+    #[must_use]
+    pub fn services_with(&self, namespace: Option<&str>, ports: &[u16]) -> Vec<ObjectRef> {
         let has = |service: &&Service| {
             let own = service.spec.iter().flat_map(|spec| spec.ports.iter().flatten());
             let mut own = own.flat_map(|port| {
@@ -112,7 +122,7 @@ impl<'a> Index<'a> {
                 [Some(port.port), target]
             });
             let wanted = |port: i32| u16::try_from(port).is_ok_and(|port| ports.contains(&port));
-            service.metadata.namespace.as_deref() == Some(namespace)
+            (namespace.is_none() || service.metadata.namespace.as_deref() == namespace)
                 && own.any(|port| port.is_some_and(wanted))
         };
         self.snapshot.objects.services.iter().filter(has).map(object_ref).collect()
@@ -168,8 +178,8 @@ mod tests {
     fn services_are_found_by_their_ports() {
         let world = world("mysql");
         let index = Index::new(&world.snapshot);
-        assert_eq!(index.services_with("shop", &[80]), [ObjectRef::new("Service", "shop", "store")]);
-        assert_eq!(index.services_with("shop", &[3306]), []);
+        assert_eq!(index.services_with(Some("shop"), &[80]), [ObjectRef::new("Service", "shop", "store")]);
+        assert_eq!(index.services_with(None, &[3306]), []);
         assert!(index.knows_services("shop") && !index.knows_services("elsewhere"));
     }
 }

@@ -128,7 +128,7 @@ fn struggling_rollout(facts: &Facts<'_>, workload: &ObjectRef) -> Option<Candida
 }
 
 /// Complaints of the workload about something that is itself in trouble.
-fn broken_dependencies<'a>(facts: &Facts<'a>, workload: &ObjectRef) -> Vec<&'a Evidence> {
+pub(super) fn broken_dependencies<'a>(facts: &Facts<'a>, workload: &ObjectRef) -> Vec<&'a Evidence> {
     let complaints = facts.about(workload, super::dependency::COMPLAINTS);
     let broken = |piece: &&Evidence| {
         super::dependency::named(piece)

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidate::Candidate;
-use super::{address, database, names, network};
+use super::{address, certificate, database, names, network};
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::confidence;
 use crate::diagnose::facts::{Facts, is_trouble};
@@ -27,6 +27,13 @@ pub(super) const COMPLAINTS: &[Code] = &[
     codes::LOG_RESET,
     codes::LOG_UNAVAILABLE,
 ];
+
+/// Programs that work complain now and then; one that complains so often, and among its last words, does not.
+const OFTEN: u64 = 12;
+const AT_THE_END: usize = 20;
+
+/// Factor where nothing but the log shows trouble.
+const ONLY_SAID: f64 = 0.85;
 
 /// What callers complain about, with everything that a candidate needs.
 struct Complaints<'a> {
@@ -110,7 +117,8 @@ pub(super) fn is_broken(facts: &Facts<'_>, dependency: &ObjectRef) -> bool {
 /// Complaints that say so much that another rule reads them: full or misnamed dependencies, wrong addresses.
 fn has_rule_of_its_own(facts: &Facts<'_>, piece: &Evidence) -> bool {
     let unresolved = piece.code == codes::LOG_DNS.name && names::is_about_a_service(facts, piece);
-    piece.code == codes::LOG_TOO_MANY.name || unresolved || address::explains(facts, piece)
+    let expired = piece.code == codes::LOG_TLS.name && certificate::says_expired(piece);
+    piece.code == codes::LOG_TOO_MANY.name || unresolved || expired || address::explains(facts, piece)
 }
 
 fn collect<'a>(facts: &Facts<'a>) -> Vec<Complaints<'a>> {
@@ -147,11 +155,12 @@ fn candidate(facts: &Facts<'_>, complaints: &Complaints<'_>) -> Option<Candidate
     let broken = is_broken(facts, &complaints.dependency);
     let suffering =
         complaints.callers.iter().any(|caller| facts.in_trouble(caller) || facts.is_asked_about(caller));
-    let said = [codes::LOG_AUTHENTICATION.name, codes::LOG_REFUSED.name];
-    let insists = |piece: &&Evidence| said.contains(&piece.code.as_str()) && database::insists(piece);
+    let lately = |piece: &&Evidence| database::said_lately(piece, OFTEN, AT_THE_END);
+    let refused =
+        |piece: &&Evidence| piece.code == codes::LOG_AUTHENTICATION.name && database::insists(piece);
     let database = complaints.behind.iter().any(|behind| facts.index.is_database(behind));
-    let refused = database && complaints.evidence.iter().any(insists);
-    if !(broken || suffering || refused) {
+    let insistent = complaints.evidence.iter().any(|piece| lately(piece) || (database && refused(piece)));
+    if !(broken || suffering || insistent) {
         return None;
     }
     let candidate = nearest_cause(facts, complaints);
@@ -159,6 +168,7 @@ fn candidate(facts: &Facts<'_>, complaints: &Complaints<'_>) -> Option<Candidate
     // One caller, which was itself just rolled out, and nothing wrong with the dependency: the caller has changed.
     let own_fault = !broken && complaints.callers.len() == 1 && complaints.callers.iter().all(rolled_out);
     let candidate = if own_fault && candidate.hearsay { candidate.times(0.7) } else { candidate };
+    let candidate = if broken || suffering { candidate } else { candidate.times(ONLY_SAID) };
     Some(candidate.because(complaints.evidence.iter().copied()).explaining(complaints.callers.clone()))
 }
 
@@ -172,7 +182,7 @@ fn nearest_cause(facts: &Facts<'_>, complaints: &Complaints<'_>) -> Candidate {
         refused_login.then(client).flatten()
     };
     let nearest = scaled.or_else(changed).or_else(denied).or_else(login);
-    nearest.unwrap_or_else(|| the_dependency(complaints, refused_login))
+    nearest.unwrap_or_else(|| the_dependency(facts, complaints, refused_login))
 }
 
 fn callers_text(complaints: &Complaints<'_>) -> String {
@@ -190,10 +200,11 @@ fn scaled_to_zero(facts: &Facts<'_>, complaints: &Complaints<'_>) -> Option<Cand
 }
 
 /// The dependency itself: the one workload behind the Service, else the Service or outside host.
-fn the_dependency(complaints: &Complaints<'_>, refused_login: bool) -> Candidate {
+fn the_dependency(facts: &Facts<'_>, complaints: &Complaints<'_>, refused_login: bool) -> Candidate {
     let mut behind = complaints.behind.iter();
     let only = behind.next().filter(|_| behind.next().is_none());
-    let object = only.unwrap_or(&complaints.dependency).clone();
+    let by_hand = || endpoints_by_hand(facts, &complaints.dependency);
+    let object = only.cloned().or_else(by_hand).unwrap_or_else(|| complaints.dependency.clone());
     let (cause, what) = if refused_login {
         (confidence::DEPENDENCY_AUTHENTICATION, "refuses the credentials of")
     } else {
@@ -204,6 +215,15 @@ fn the_dependency(complaints: &Complaints<'_>, refused_login: bool) -> Candidate
     let mut candidate = Candidate::new(cause, object, statement).explaining([complaints.dependency.clone()]);
     candidate.hearsay = true;
     candidate
+}
+
+/// The Endpoints of a Service that selects nothing: somebody wrote them.
+fn endpoints_by_hand(facts: &Facts<'_>, service: &ObjectRef) -> Option<ObjectRef> {
+    let spec = facts.index.service(service)?.spec.as_ref()?;
+    let selects = spec.selector.as_ref().is_some_and(|selector| !selector.is_empty());
+    let written = facts.index.ready_endpoints(service).is_some_and(|ready| ready > 0);
+    let by_hand = !selects && written && spec.type_.as_deref() != Some("ExternalName");
+    by_hand.then(|| ObjectRef::new("Endpoints", service.namespace.as_str(), service.name.as_str()))
 }
 
 /// A login that is refused since credentials changed: the Secret or ConfigMap that either side reads, or a rollout that

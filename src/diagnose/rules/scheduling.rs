@@ -106,6 +106,14 @@ fn holds_the_volume(facts: &Facts<'_>, workload: &ObjectRef) -> Option<ObjectRef
 }
 
 fn claims_wait(facts: &Facts<'_>, workload: &ObjectRef) -> bool {
-    let claims = facts.graph.targets(workload, EdgeKind::Mounts);
+    let mut claims = facts.graph.targets(workload, EdgeKind::Mounts);
+    // The claims of a StatefulSet stand in its pods, not in its template.
+    for pod in facts.index.pods_of(workload) {
+        let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
+        let own = volumes.filter_map(|volume| volume.persistent_volume_claim.as_ref());
+        claims.extend(own.map(|claim| {
+            ObjectRef::new("PersistentVolumeClaim", workload.namespace.as_str(), claim.claim_name.as_str())
+        }));
+    }
     claims.iter().any(|claim| !facts.about(claim, &[codes::CLAIM_PENDING, codes::CLAIM_LOST]).is_empty())
 }

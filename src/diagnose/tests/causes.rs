@@ -111,7 +111,7 @@ fn callers_errors_lead_to_the_dependency_at_the_end_of_the_chain() {
     let world = world.crashing("orders", 1, 1, "Error").endpoints("orders", false);
     let world = world.log("web-1-0", &refused).log("orders-1-x", &logins);
     let causes = world.alert("HighErrorRate", "web").causes();
-    assert_eq!(causes, [cause("dependency.authentication", "Deployment shop/db", 0.77)]);
+    assert_eq!(causes, [cause("dependency.authentication", "Deployment shop/orders", 0.76)]);
 }
 
 #[test]

@@ -12,6 +12,9 @@ use crate::diagnose::finding::Finding;
 /// A container that runs again for longer than this has recovered. The kubelet forgets its back-off after the same time.
 const RECOVERED: SignedDuration = SignedDuration::from_mins(10);
 
+/// A program that was killed for its memory this lately, and not for the first time, is still the matter.
+const FILLS_UP: SignedDuration = SignedDuration::from_mins(60);
+
 /// From this many restarts on, a container that ended a moment ago is in a loop even while it happens to run.
 const LOOP: i32 = 3;
 
@@ -78,7 +81,10 @@ impl<'a> Container<'a> {
 
     fn is_recent(&self, end: &ContainerStateTerminated) -> bool {
         let at = end.finished_at.as_ref().map(|time| time.0);
-        at.is_none_or(|at| self.subject.taken_at.duration_since(at) <= RECOVERED)
+        // A program that ran out of memory again and again has not recovered: it will again.
+        let leaks = end.reason.as_deref() == Some("OOMKilled") && self.status.restart_count >= LOOP;
+        let recovered = if leaks { FILLS_UP } else { RECOVERED };
+        at.is_none_or(|at| self.subject.taken_at.duration_since(at) <= recovered)
     }
 
     fn waiting(&self, waiting: &ContainerStateWaiting) -> Option<Finding> {

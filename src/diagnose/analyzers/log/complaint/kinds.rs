@@ -64,6 +64,7 @@ const DNS: &[&str] = &[
     "nodename nor servname|UnknownHostException|UnresolvedAddressException|could not translate host name|server misbehaving|no address associated with hostname",
     "could ?n[o']t resolve (?:host|server|proxy)|failed to resolve '|failed to lookup address|getaddrinfo (?:failed|for )|php_network_getaddresses|dns error",
     "host not found in (?:upstream|resolver)|could not be resolved \\(\\d|unknown mysql server host|no resolvable bootstrap|dns resolution failed|produced zero addresses",
+    r"unable to find instance for|no servers available for service|no instances available for|does not contain an instance for the service",
     r"lookup \S+(?: on \S+)?: (?:i/o timeout|read udp)|\b(?:NXDOMAIN|SERVFAIL)\b",
 ];
 

@@ -19,7 +19,7 @@ const KINDS: [(Code, &[&str]); 7] = [
     (
         codes::LOG_PORT_TAKEN,
         &[
-            r"address already in use|EADDRINUSE|address in use\b|\[Errno (?:98|48)\]|Only one usage of each socket address",
+            r"address already in use|EADDRINUSE|address in use\b|connection in use: \('|\[Errno (?:98|48)\]|Only one usage of each socket address",
             r"port \d{1,5} (?:is |was )?already (?:in use|being used|allocated|bound)|port is already allocated|port already in use|bind.{0,40}\(98: ",
         ],
     ),
@@ -64,7 +64,7 @@ static NONE: LazyLock<Option<RegexSet>> = LazyLock::new(|| set([ELSEWHERE.join("
 static PATH: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?:^|[^A-Za-z0-9_./-])(/[A-Za-z0-9._@+-]+(?:/[A-Za-z0-9._@+-]+)*)").ok());
 static PORT: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?i)(?:port:? |:|\]:|', )([0-9]{2,5})(?:[^0-9.:]|$)").ok());
+    LazyLock::new(|| Regex::new(r"(?i)(?:port:? |:|\]:|', )([0-9]{2,5})(?:[^0-9.:]|:[^0-9]|:?$)").ok());
 
 fn set(patterns: impl IntoIterator<Item = String>) -> Option<RegexSet> {
     RegexSetBuilder::new(patterns).case_insensitive(true).unicode(false).build().ok()
