@@ -154,7 +154,7 @@ codes! {
     CRON_JOB_SCHEDULE = "cron_job.schedule_invalid", Object, 0.85, "The schedule or time zone of a CronJob cannot be used.";
     CRON_JOB_MISSED = "cron_job.missed", Object, 0.75, "A CronJob has missed its starts.";
     CRON_JOB_SUSPENDED = "cron_job.suspended", Object, 0.4, "A CronJob that ran before is suspended.";
-    PREEMPTED_BY = "pod.preempted", Event, 0.7, "A pod had to make room for one of higher priority.";
+    PREEMPTED_BY = "pod.preempted", Event, 0.45, "A pod had to make room for one of higher priority.";
     HEADLESS_SERVICE_MISSING = "stateful_set.service_missing", Object, 0.6, "A StatefulSet names a Service that does not exist, so its pods have no names.";
     HPA_METRICS_UNAVAILABLE = "autoscaler.metrics_unavailable", Object, 0.6, "An autoscaler cannot read its metrics.";
     NODE_NOT_READY = "node.not_ready", Object, 0.9, "A node is not Ready, or its kubelet has stopped reporting.";

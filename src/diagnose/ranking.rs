@@ -144,11 +144,10 @@ fn weigh(mut candidate: Candidate, facts: &Facts<'_>, reach: Option<&BTreeSet<Ob
         let explained = candidate.explains.iter().any(|object| reach.contains(object));
         explained || candidate.explains.iter().any(|object| facts.is_asked_about(object))
     };
-    if is_stated(&candidate, facts) {
-        candidate.confidence = 1.0 - (1.0 - candidate.confidence.min(1.0)) * STATED;
-    }
     if !reach.is_none_or(related) {
         candidate.confidence *= ELSEWHERE;
+    } else if is_stated(&candidate, facts) {
+        candidate.confidence = 1.0 - (1.0 - candidate.confidence.min(1.0)) * STATED;
     }
     let failed: Vec<_> =
         facts.with(&[codes::REPAIR_FAILED]).filter(|piece| was_tried_for(piece, &candidate)).collect();

@@ -32,7 +32,7 @@ const HOST: &str = r"[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*";
 
 static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&format!(
-        r#"(?:[a-z][a-z0-9+.-]*://(?:[^\s@/"']*@)?(?P<url>{HOST})(?::(?P<url_port>[0-9]{{2,5}}))?|(?:^|[\s"'=,(\[])(?P<host>{HOST}):(?P<port>[0-9]{{2,5}})(?:[\s"',;)\]/]|$))"#
+        r#"(?:[a-z][a-z0-9+.-]*://(?:[^\s@/"']*@)?(?P<url>{HOST})(?::(?P<url_port>[0-9]{{2,5}}))?|(?:^|[\s"'=,(\[])(?P<host>{HOST}):(?P<port>[0-9]{{2,5}})\b)"#
     ))
     .ok()
 });

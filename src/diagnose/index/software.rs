@@ -99,6 +99,11 @@ impl<'a> Index<'a> {
         !self.blind_to("service") && (known || self.has_services(namespace))
     }
 
+    /// Whether any Service is the one.
+    pub fn any_service(&self, is_it: impl Fn(&ObjectRef) -> bool) -> bool {
+        self.snapshot.objects.services.iter().any(|service| is_it(&object_ref(service)))
+    }
+
     /// The Services of a namespace.
     #[must_use]
     pub fn services_of(&self, namespace: &str) -> Vec<ObjectRef> {

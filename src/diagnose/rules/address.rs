@@ -66,7 +66,8 @@ fn nameless(facts: &Facts<'_>, piece: &Evidence) -> Option<Candidate> {
 fn wrong(facts: &Facts<'_>, caller: &ObjectRef, piece: &Evidence) -> Option<Wrong> {
     let service = dependency::named(piece).filter(|named| named.kind == "Service")?;
     let Some(found) = facts.index.service(&service) else {
-        let of_that_name = |workload: &ObjectRef| workload.name == service.name;
+        let of_that_name =
+            |workload: &ObjectRef| workload.name == service.name && workload.namespace == service.namespace;
         let exists = facts.index.templates().any(|(workload, _)| of_that_name(workload));
         return (piece.code == codes::LOG_DNS.name && !exists).then_some(Wrong::Name);
     };

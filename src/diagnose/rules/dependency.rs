@@ -86,7 +86,8 @@ fn switched_off(facts: &Facts<'_>) -> Vec<Candidate> {
         }
         // Whoever calls it and is in trouble, or what the alerts ask about: somebody misses it.
         let misses = |caller: &&ObjectRef| facts.in_trouble(caller) || facts.is_asked_about(caller);
-        let caller = callers.iter().find(misses).or(Some(&piece.object).filter(misses))?;
+        let itself = Some(&piece.object).filter(|object| facts.is_asked_about(object));
+        let caller = callers.iter().find(misses).or(itself)?;
         let statement = format!("{} wants 0 replicas, and {caller} misses it.", piece.object);
         Some(new(statement).times(0.85).because([piece]).explaining([caller.clone()]))
     });
@@ -155,7 +156,10 @@ fn candidate(facts: &Facts<'_>, complaints: &Complaints<'_>) -> Option<Candidate
     let broken = is_broken(facts, &complaints.dependency);
     let suffering =
         complaints.callers.iter().any(|caller| facts.in_trouble(caller) || facts.is_asked_about(caller));
-    let lately = |piece: &&Evidence| database::said_lately(piece, OFTEN, AT_THE_END);
+    // Users who mistype their passwords fill logs too.
+    let lately = |piece: &&Evidence| {
+        piece.code != codes::LOG_AUTHENTICATION.name && database::said_lately(piece, OFTEN, AT_THE_END)
+    };
     let refused =
         |piece: &&Evidence| piece.code == codes::LOG_AUTHENTICATION.name && database::insists(piece);
     let database = complaints.behind.iter().any(|behind| facts.index.is_database(behind));

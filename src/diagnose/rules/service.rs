@@ -97,9 +97,14 @@ fn addressed(facts: &Facts<'_>, service: &ObjectRef, pieces: &[&Evidence]) -> Ve
     let serious = |piece: &&&Evidence| {
         !piece.fields.contains_key("in_file") || !shown.is_empty() || suffers(&piece.object)
     };
+    // What one program alone is told, and nothing runs under that name, was never there.
+    let of_that_name =
+        |workload: &ObjectRef| workload.name == service.name && workload.namespace == service.namespace;
+    let runs = facts.index.templates().any(|(workload, _)| of_that_name(workload));
+    let alone = wrong.len() == 1 && !runs;
     let candidates = of_caller.filter(serious).map(|piece| {
         let holder = config_map(piece).unwrap_or_else(|| piece.object.clone());
-        let object = if misspelt(piece) { holder } else { service.clone() };
+        let object = if misspelt(piece) || alone { holder } else { service.clone() };
         let sure = if suffers(&piece.object) || !shown.is_empty() { 1.03 } else { 0.8 };
         let gateway = facts.index.is_gateway(&piece.object);
         let database = facts.index.behind(service).iter().any(|behind| facts.index.is_database(behind));

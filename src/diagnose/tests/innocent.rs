@@ -118,3 +118,13 @@ fn a_program_that_fills_its_memory_again_and_again_is_no_innocent() {
     assert_eq!(causes(1, 14), []);
     assert_eq!(causes(9, 180), []);
 }
+
+#[test]
+fn users_who_mistype_their_passwords_are_no_fault_of_a_dependency() {
+    let refused = "Request failed with status code 401 http://web/login\n".repeat(40);
+    let world = World::new().deployment("web", 1).deployment("front", 1).log("front-1-0", &refused);
+    assert_eq!(world.causes(), []);
+    let down = "connect ECONNREFUSED http://web:80\n".repeat(40);
+    let world = World::new().deployment("web", 1).deployment("front", 1).log("front-1-0", &down);
+    assert_eq!(world.causes()[0].0, "dependency.unavailable", "nobody meets with forty refusals by accident");
+}

@@ -110,11 +110,18 @@ fn of_pod(index: &Index<'_>, namespace: &str, host: &str) -> Option<ObjectRef> {
     Some(ObjectRef::new("Service", namespace, service))
 }
 
-/// `db.data`, where Services of that namespace are known.
+/// `db.data`, where Services of that namespace are known; or where one of nearly that name has such a Service.
 fn of_namespace(index: &Index<'_>, host: &str) -> Option<ObjectRef> {
     let (name, namespace) = host.split_once('.')?;
-    index.has_services(namespace).then(|| ObjectRef::new("Service", namespace, name))
+    let meant = |service: &ObjectRef| {
+        service.name == name && strsim::osa_distance(&service.namespace, namespace) <= MISSPELT
+    };
+    let known = index.has_services(namespace) || (is_label(namespace) && index.any_service(meant));
+    known.then(|| ObjectRef::new("Service", namespace, name))
 }
+
+/// Names that differ in at most so many letters are taken for misspellings of each other.
+const MISSPELT: usize = 2;
 
 fn in_cluster(host: &str) -> Option<ObjectRef> {
     let mut labels = host.split('.');

@@ -33,7 +33,7 @@ const READ_ONLY: &[&str] = &[
     r"running with the --(?:super[_-])?(?:read[_-]only|transaction-read-only)|ER_OPTION_PREVENTS_STATEMENT|ER_CANT_EXECUTE_IN_READ_ONLY|cannot execute statement in a READ ONLY transaction",
     r"cannot execute [\w ()]{2,40} (?:in a read-only transaction|during recovery)|SQLSTATE:?[ \[(]{0,2}25006|ReadOnlySqlTransaction|database is (?:in )?read[- ]only|ORA-16000",
     r#"NotWritablePrimary|NotPrimaryNoSecondaryOk|(?:error|exception|errmsg)[^a-z]{1,6}not (?:primary|master)\b|not master and slaveOk|NotMasterError|node is not in primary"#,
-    r"READONLY You can't write|MISCONF Redis is configured|index read-only / allow delete|FORBIDDEN/(?:5|8|12)/index|mvcc: database space exceeded|etcdserver: no space",
+    r"READONLY You can't write|OOM command not allowed|MISCONF Redis is configured|index read-only / allow delete|FORBIDDEN/(?:5|8|12)/index|mvcc: database space exceeded|etcdserver: no space",
 ];
 
 /// Database servers that answer and do not know the database or table.
@@ -112,7 +112,7 @@ const UNAVAILABLE: &[&str] = &[
     "NoBrokersAvailable|no brokers available|brokers? (?:transport failure|not available|are down)|BrokerUnreachableException|Disconnected from (?:broker|node)|could not be established\\. Broker|LEADER_NOT_AVAILABLE|NOT_LEADER",
     "Mongo(?:Network|ServerSelection)Error|ServerSelectionTimeoutError|NoNodeAvailable|NoHostAvailable|None of the configured nodes",
     "communications link failure|unable to obtain (?:jdbc )?connection|RedisConnectionException|AmqpConnectException|connection to the (?:broker|database) (?:failed|lost)",
-    "database system is (?:starting up|shutting down|in recovery mode)|MASTERDOWN|CLUSTERDOWN|LOADING Redis|OOM command not allowed|cluster_block_exception",
+    "database system is (?:starting up|shutting down|in recovery mode)|MASTERDOWN|CLUSTERDOWN|LOADING Redis|cluster_block_exception",
 ];
 
 const QUERY: &[&str] = &[

@@ -26,6 +26,8 @@ const SPELLINGS: &[&str] = &[
     // SQL Server: `to the host db, port 1433`; curl: `connect to shop port 80`.
     r"(?i)(?:to the host|connect to) (H),? port (P)",
     r"(?i)could not resolve host: (H)",
+    // IBM MQ: `Host name 'shop(1414)'`.
+    r"(?i)host name '(H)\((P)\)'",
     // Spring Cloud: `Unable to find instance for shop`, `No servers available for service: shop`.
     r"(?i)(?:unable to find instance for|(?:servers|instances) available for(?: service:?)?|an instance for the service) (H)",
     r"\b(H) could not be resolved",
@@ -107,7 +109,10 @@ const SOFTWARE: &[(&str, &[u16])] = &[
         &[3306],
     ),
     (r"mongo", &[27017]),
-    (r"wrongpass|noauth|READONLY You can|redis|jedis|lettuce|MISCONF|MASTERDOWN|CLUSTERDOWN", &[6379]),
+    (
+        r"wrongpass|noauth|READONLY You can|OOM command not allowed|redis|jedis|lettuce|MISCONF|MASTERDOWN|CLUSTERDOWN",
+        &[6379],
+    ),
     (
         r"kafka|bootstrap\.servers|NoBrokersAvailable|brokers? (?:transport|not available|are down)",
         &[9092, 9093],
@@ -202,6 +207,7 @@ mod tests {
         ("Failed to resolve 'cart' [A(1)]", "cart", None),
         ("503 SERVICE_UNAVAILABLE \"Unable to find instance for cart\"", "cart", None),
         ("No servers available for service: cart", "cart", None),
+        ("Host name 'queue(1414)': java.net.ConnectException: No route to host", "queue", Some(1414)),
     ];
 
     #[test]

@@ -10,8 +10,7 @@ const CANNOT: &str = "(?:error|fail|cannot|could not|couldn't|unable|invalid|une
 static FILE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let path = r#"(?P<path>/[A-Za-z0-9._/@-]+\.?[A-Za-z0-9_-]+)"#;
     let after = format!(r"(?i){CANNOT}.{{0,160}}?{path}(?::[0-9]+)?");
-    let before =
-        format!(r"(?i){}:[0-9]+(?::[0-9]+)? ?[-:]? .{{0,20}}{CANNOT}", path.replace("path", "first"));
+    let before = format!(r"(?i){}(?::[0-9]+){{0,2}} ?[-:]? .{{0,20}}{CANNOT}", path.replace("path", "first"));
     Regex::new(&format!("{before}|{after}")).ok()
 });
 
@@ -77,6 +76,10 @@ mod tests {
                 "/etc/app/app.yml",
             ),
             ("Failed to parse /etc/app/settings.json: unexpected token", "/etc/app/settings.json"),
+            (
+                "load routes: /etc/app/routes.json: invalid character ']' looking for beginning of value",
+                "/etc/app/routes.json",
+            ),
         ];
         for (line, path) in cases {
             assert_eq!(named(line), Some(path), "{line}");

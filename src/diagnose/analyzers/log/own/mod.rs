@@ -37,6 +37,8 @@ pub(super) fn findings(index: &Index<'_>, excerpt: &LogExcerpt, source: &ObjectR
             continue;
         }
         let mount = own.paths.iter().find_map(|path| mount::of(pod, &excerpt.container, path));
+        let unnamed = own.is_about_files() && own.paths.is_empty();
+        let mount = mount.or_else(|| mount::only_data(pod, &excerpt.container).filter(|_| unnamed));
         let about =
             mount.as_ref().map(|mount| mount.path.to_owned()).or(own.port.map(|port| port.to_string()));
         found
@@ -135,6 +137,13 @@ mod tests {
             [],
             "only the end is told by that"
         );
+    }
+
+    #[test]
+    fn a_file_without_its_path_lies_on_the_only_volume_with_data() {
+        let log = "Can't open or create append-only dir appendonlydir: Permission denied";
+        let claim = Some("web-data".to_owned());
+        assert_eq!(told(&world(&crash(1, "Error", 5), log)), [("log.own.permission_denied", 0.65, claim)]);
     }
 
     #[test]

@@ -88,6 +88,14 @@ impl Own<'_> {
     }
 }
 
+impl Own<'_> {
+    /// Whether it is about files.
+    pub(super) fn is_about_files(&self) -> bool {
+        let files = [codes::LOG_PERMISSION, codes::LOG_READ_ONLY_FILES, codes::LOG_DISK_FULL];
+        files.iter().any(|code| code.name == self.code.name)
+    }
+}
+
 /// Reads a line; `None` for lines that say nothing of the kind.
 pub(super) fn read(line: &str) -> Option<Own<'_>> {
     let first = SET.as_ref()?.matches(line.as_bytes()).into_iter().next()?;
