@@ -42,7 +42,7 @@ fn finding(index: &Index<'_>, signal: &Signal) -> Option<Finding> {
     let values = index.snapshot.recorded.alert_values.get(&signal.fingerprint.0);
     let gained = values.into_iter().flatten().filter_map(|value| Some(value.current? - value.normal?));
     let gained = gained.fold(0.0_f64, f64::max);
-    let code = if is_resent(signal, gained) { lost(code) } else { code };
+    let code = if is_resent(index, signal, gained) { lost(code) } else { code };
     Some(
         Finding::new(code, object, statement)
             .at(Some(signal.starts_at))
@@ -50,12 +50,17 @@ fn finding(index: &Index<'_>, signal: &Signal) -> Option<Finding> {
     )
 }
 
-/// Delay makes a sender repeat a segment now and then; that many a second are repeated because they were lost.
+/// Delay makes senders repeat a segment now and then, and answers slow; so many a second without one slow answer, or very many,
+/// are repeated because they were lost.
 const RESENT: f64 = 3.0;
+const VERY_MANY: f64 = 30.0;
 
-fn is_resent(signal: &Signal, gained: f64) -> bool {
-    let text = format!("{} {}", signal.name, signal.summary).to_lowercase();
-    gained >= RESENT && text.contains("retransmi")
+fn is_resent(index: &Index<'_>, signal: &Signal, gained: f64) -> bool {
+    let says = |signal: &Signal, word: &str| {
+        format!("{} {}", signal.name, signal.summary).to_lowercase().contains(word)
+    };
+    let slow = || index.snapshot.signals.iter().any(|other| SLOW.iter().any(|word| says(other, word)));
+    says(signal, "retransmi") && (gained >= VERY_MANY || (gained >= RESENT && !slow()))
 }
 
 fn lost(code: Code) -> Code {

@@ -75,6 +75,11 @@ fn wrong(facts: &Facts<'_>, caller: &ObjectRef, piece: &Evidence) -> Option<Wron
     if piece.code == codes::LOG_DNS.name || spec.type_.as_deref() == Some("ExternalName") {
         return None;
     }
+    // What everybody is known to call is not the caller's invention.
+    let called = facts.with(&[codes::SERVICE_UNREACHABLE]).filter(|failed| failed.object == service);
+    if called.into_iter().any(|failed| failed.fields.get("port") == piece.fields.get("dependency_port")) {
+        return None;
+    }
     let ports: Vec<i32> = spec.ports.iter().flatten().map(|port| port.port).collect();
     let port = piece.fields.get("dependency_port").and_then(|port| port.parse::<i32>().ok());
     let by_address = piece.fields.get("dependency").is_some_and(|host| facts.index.pod_at(host).is_some());
@@ -108,7 +113,7 @@ fn candidate(
 ) -> Option<Candidate> {
     let (first, wrong) = told.iter().min_by_key(|(_, wrong)| *wrong as u8)?;
     let suffers = facts.in_trouble(caller) || facts.is_asked_about(caller);
-    if !suffers && !super::database::insists(first) {
+    if !suffers && !told.iter().any(|(piece, _)| super::database::insists(piece)) {
         return None;
     }
     if refused_by_quota(facts, service) {

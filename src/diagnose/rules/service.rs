@@ -43,12 +43,40 @@ pub(super) fn misrouted(facts: &Facts<'_>) -> Vec<Candidate> {
             (false, true) => 0.85,
             (_, false) => 1.04,
         };
+        // Pods that do not run serve no port at all.
+        let behind = facts.index.behind(&piece.object);
+        let crashes = |workload: &ObjectRef| !facts.about(workload, &[codes::CRASH_LOOP]).is_empty();
+        let crashing = piece.code == codes::TARGET_PORT_UNSERVED.name && behind.iter().any(crashes);
+        let sure = if crashing { sure * 0.8 } else { sure };
         Some(
             Candidate::new(confidence::PORT_MISMATCH, piece.object.clone(), piece.statement.as_str())
                 .times(sure)
                 .because([piece])
                 .because(shown)
                 .explaining(facts.graph.sources(&piece.object, EdgeKind::FailsToCall)),
+        )
+    });
+    found.chain(moved(facts)).collect()
+}
+
+/// Services that do not have the port any more that their callers are known to use.
+fn moved(facts: &Facts<'_>) -> Vec<Candidate> {
+    let found = facts.with(&[codes::SERVICE_UNREACHABLE]).filter_map(|piece| {
+        let called: i32 = piece.fields.get("port")?.parse().ok()?;
+        let spec = facts.index.service(&piece.object)?.spec.as_ref()?;
+        let ports: Vec<_> = spec.ports.iter().flatten().map(|port| port.port).collect();
+        if ports.is_empty() || ports.contains(&called) || spec.cluster_ip.as_deref() == Some("None") {
+            return None;
+        }
+        let has = ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let statement = format!("{} is called on port {called}, which fails; it has {has}", piece.object);
+        let candidate = Candidate::new(confidence::PORT_MISMATCH, piece.object.clone(), statement);
+        let shown = shown(facts, &piece.object);
+        Some(
+            candidate
+                .because([piece])
+                .because(shown)
+                .explaining(facts.graph.sources(&piece.object, EdgeKind::Calls)),
         )
     });
     found.collect()

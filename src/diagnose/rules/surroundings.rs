@@ -67,7 +67,31 @@ pub(super) fn keep_from_running(facts: &Facts<'_>) -> Vec<Candidate> {
         .filter_map(|((_, workload), (cause, told))| candidate(facts, &workload, cause, &told))
         .collect();
     candidates.extend(full_disks(facts));
+    candidates.extend(silent_conflicts(facts));
     candidates
+}
+
+/// Containers that declare each other's port, one of which keeps ending and says nothing.
+fn silent_conflicts(facts: &Facts<'_>) -> Vec<Candidate> {
+    let declared = facts.with(&[codes::PORT_OF_MESH, codes::PORT_DECLARED_TWICE]);
+    let found = declared.filter_map(|piece| {
+        let workload = &piece.object;
+        let ends = facts.about(workload, &[codes::CRASH_LOOP, codes::EXITED]);
+        let names = piece.fields.get("containers")?;
+        let concerned = |end: &&&Evidence| {
+            let container = end.fields.get("container").map(String::as_str).unwrap_or_default();
+            names.split(", ").any(|name| name == container)
+                || piece.statement.ends_with(&format!("{container} listens"))
+        };
+        let ends: Vec<_> = ends.iter().filter(concerned).copied().collect();
+        let said = !facts.about(workload, &[codes::LOG_PORT_TAKEN]).is_empty();
+        if ends.is_empty() || said || !facts.about(workload, &[codes::OOM_KILLED]).is_empty() {
+            return None;
+        }
+        let candidate = Candidate::new(confidence::PORT_CONFLICT, workload.clone(), piece.statement.as_str());
+        Some(candidate.times(0.96).because([piece]).because(ends))
+    });
+    found.collect()
 }
 
 /// Whether the program that says so has ended by itself or does not come up. One that the kernel killed for its memory has

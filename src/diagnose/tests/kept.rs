@@ -153,3 +153,17 @@ fn an_init_container_that_waits_points_at_what_it_waits_for() {
     assert!(world(10).codes().contains(&"pod.init.waits".to_owned()));
     assert!(!world(1).codes().contains(&"pod.init.waits".to_owned()));
 }
+
+#[test]
+fn two_containers_that_declare_one_port_conflict_where_one_of_them_ends() {
+    let world = |status: &Value| {
+        let mut world = World::new().deployment("web", 0).pod("web", 1, "web-1-x", status.clone());
+        let twice = json!([{"name": "app", "image": "i", "ports": [{"containerPort": 8080}]},
+            {"name": "side", "image": "i", "ports": [{"containerPort": 8080}]}]);
+        world.snapshot.objects.pods[0].spec.as_mut().unwrap().containers = object(twice);
+        causes(&world)
+    };
+    assert_eq!(world(&crash(1, "Error", 5)), ["container.port_conflict Deployment shop/web"]);
+    assert_eq!(world(&json!({})), Vec::<String>::new());
+    assert_eq!(world(&crash(137, "OOMKilled", 5)), ["memory.exhausted Deployment shop/web"]);
+}

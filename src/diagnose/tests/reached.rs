@@ -165,3 +165,20 @@ fn a_node_from_which_nothing_is_reached_is_told_from_a_service_that_is_down() {
     world.snapshot.recorded.connectivity = vec![check("cart", false, true), check("web", true, false)];
     assert_eq!(world.causes(), []);
 }
+
+#[test]
+fn a_service_that_has_not_the_port_on_which_it_is_called_is_blamed() {
+    let world = |port: u16| {
+        let mut world = World::new().deployment("web", 1);
+        world.snapshot.recorded.connectivity.push(Connectivity {
+            namespace: "shop".to_owned(),
+            service: "web".to_owned(),
+            port: Some(port),
+            result: ConnectivityResult::Failed,
+            checks: Vec::new(),
+        });
+        world.causes().into_iter().map(|(code, object, _)| format!("{code} {object}")).collect::<Vec<_>>()
+    };
+    assert_eq!(world(8080), ["service.port_mismatch Service shop/web"]);
+    assert_eq!(world(80), Vec::<String>::new());
+}

@@ -30,7 +30,7 @@ pub(super) const KINDS: [(Code, &[&str]); 14] = [
 
 /// Databases that answer and refuse to write.
 const READ_ONLY: &[&str] = &[
-    r"running with the --(?:super[_-])?(?:read[_-]only|transaction-read-only)|ER_OPTION_PREVENTS_STATEMENT|ER_CANT_EXECUTE_IN_READ_ONLY|cannot execute statement in a READ ONLY transaction",
+    r"running with the --(?:super[_-])?(?:read[_-]only|transaction-read-only)|ER_OPTION_PREVENTS_STATEMENT|ER_CANT_EXECUTE_IN_READ_ONLY|cannot execute statement in a READ ONLY transaction|running in read-only mode|ER_READ_ONLY_MODE",
     r"cannot execute [\w ()]{2,40} (?:in a read-only transaction|during recovery)|SQLSTATE:?[ \[(]{0,2}25006|ReadOnlySqlTransaction|database is (?:in )?read[- ]only|ORA-16000",
     r#"NotWritablePrimary|NotPrimaryNoSecondaryOk|(?:error|exception|errmsg)[^a-z]{1,6}not (?:primary|master)\b|not master and slaveOk|NotMasterError|node is not in primary"#,
     r"READONLY You can't write|OOM command not allowed|MISCONF Redis is configured|index read-only / allow delete|FORBIDDEN/(?:5|8|12)/index|mvcc: database space exceeded|etcdserver: no space",
