@@ -25,8 +25,10 @@ pub(super) fn expired(facts: &Facts<'_>) -> Vec<Candidate> {
     let mut told: BTreeMap<ObjectRef, Vec<&Evidence>> = BTreeMap::new();
     for piece in facts.with(&[codes::LOG_TLS]).filter(|piece| says_expired(piece)) {
         let caller = facts.index.workload_of(&piece.object);
-        let counts = facts.in_trouble(&caller) || facts.is_asked_about(&caller) || database::insists(piece);
-        if let Some(dependency) = dependency::named(piece).filter(|_| counts) {
+        let suffers = facts.in_trouble(&caller) || facts.is_asked_about(&caller);
+        // Programs that look at what others serve outside find much that expired.
+        let counts = |named: &ObjectRef| suffers || (named.kind == "Service" && database::insists(piece));
+        if let Some(dependency) = dependency::named(piece).filter(counts) {
             told.entry(dependency).or_default().push(piece);
         }
     }

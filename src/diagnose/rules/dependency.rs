@@ -156,9 +156,12 @@ fn candidate(facts: &Facts<'_>, complaints: &Complaints<'_>) -> Option<Candidate
     let broken = is_broken(facts, &complaints.dependency);
     let suffering =
         complaints.callers.iter().any(|caller| facts.in_trouble(caller) || facts.is_asked_about(caller));
-    // Users who mistype their passwords fill logs too.
+    // Users who mistype their passwords fill logs too, and hosts outside are not everybody's to reach.
+    let inside = complaints.dependency.kind != "ExternalHost";
     let lately = |piece: &&Evidence| {
-        piece.code != codes::LOG_AUTHENTICATION.name && database::said_lately(piece, OFTEN, AT_THE_END)
+        inside
+            && piece.code != codes::LOG_AUTHENTICATION.name
+            && database::said_lately(piece, OFTEN, AT_THE_END)
     };
     let refused =
         |piece: &&Evidence| piece.code == codes::LOG_AUTHENTICATION.name && database::insists(piece);

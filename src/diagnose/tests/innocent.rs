@@ -124,6 +124,18 @@ fn users_who_mistype_their_passwords_are_no_fault_of_a_dependency() {
     let refused = "Request failed with status code 401 http://web/login\n".repeat(40);
     let world = World::new().deployment("web", 1).deployment("front", 1).log("front-1-0", &refused);
     assert_eq!(world.causes(), []);
+    let mut world = World::new().deployment("db", 1).deployment("front", 1);
+    let spec = world.snapshot.objects.deployments[0].spec.as_mut().unwrap().template.spec.as_mut().unwrap();
+    spec.containers[0].image = Some("mysql:8.4".to_owned());
+    let env = json!([{"name": "DB_HOST", "value": "db"}]);
+    let users =
+        "login failed for user anna: wrong password\naccess denied for user anna (role viewer)\n".repeat(40);
+    let scanners =
+        "[Warning] Access denied for user 'admin'@'203.0.113.4' (using password: YES)\n".repeat(40);
+    let world = world.environment("front", &env).log("front-1-0", &users).log("db-1-0", &scanners);
+    assert_eq!(world.causes(), []);
+    let outside = "Get \"https://old.example.com/\": x509: certificate has expired\n".repeat(40);
+    assert_eq!(World::new().deployment("front", 1).log("front-1-0", &outside).causes(), []);
     let down = "connect ECONNREFUSED http://web:80\n".repeat(40);
     let world = World::new().deployment("web", 1).deployment("front", 1).log("front-1-0", &down);
     assert_eq!(world.causes()[0].0, "dependency.unavailable", "nobody meets with forty refusals by accident");

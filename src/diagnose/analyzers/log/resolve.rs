@@ -37,10 +37,15 @@ pub(super) fn about(index: &Index<'_>, source: &ObjectRef, complaint: &Complaint
         return Some(About { dependency: Some(account.clone()), ..About::default() });
     }
     let workload = index.workload_of(source);
+    // Programs refuse the logins of their users, too.
+    let of_users = complaint.code.name == codes::LOG_AUTHENTICATION.name;
     let of_database = DATABASE.as_ref().is_some_and(|words| words.is_match(&complaint.line));
     let of_servers = OF_SERVERS.iter().any(|code| code.name == complaint.code.name);
     if of_servers && index.is_database(&workload) {
-        return Some(of_server(index, workload, complaint));
+        let about = of_server(index, workload, complaint);
+        // Anybody may try to log in; who is refused matters where it is a program of the cluster.
+        let anybody = complaint.code.name == codes::LOG_AUTHENTICATION.name && about.client.is_none();
+        return (!anybody).then_some(about);
     }
     for Place { host, port } in &complaint.places {
         if let Some(service) = resolve(index, host, &source.namespace) {
@@ -55,7 +60,9 @@ pub(super) fn about(index: &Index<'_>, source: &ObjectRef, complaint: &Complaint
     }
     let guessed = by_words(index, &workload, &complaint.line)
         .or_else(|| by_software(index, &workload, &complaint.line))
-        .or_else(|| (of_servers || of_database).then(|| only_database(index, &workload)).flatten());
+        .or_else(|| {
+            (of_database || (of_servers && !of_users)).then(|| only_database(index, &workload)).flatten()
+        });
     if let Some(service) = guessed {
         let host = Some(service.name.clone());
         return Some(About { host, dependency: Some(service), ..About::default() });
