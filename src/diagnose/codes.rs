@@ -90,6 +90,11 @@ codes! {
     STARTUP_WRONG_PORT = "probe.startup.wrong_port", Object, 0.85, "The startup probe asks a port on which nothing listens.";
     STARTUP_WRONG_PATH = "probe.startup.wrong_path", Object, 0.85, "The startup probe asks a path that the program does not serve.";
     STARTUP_IMPATIENT = "probe.startup.impatient", Object, 0.85, "The startup probe gives up before the program can be ready.";
+    LIVENESS_WRONG_COMMAND = "probe.liveness.wrong_command", Object, 0.85, "The liveness probe runs a command that the image does not have.";
+    READINESS_WRONG_COMMAND = "probe.readiness.wrong_command", Object, 0.85, "The readiness probe runs a command that the image does not have.";
+    STARTUP_WRONG_COMMAND = "probe.startup.wrong_command", Object, 0.85, "The startup probe runs a command that the image does not have.";
+    INIT_WAITS = "pod.init.waits", Object, 0.6, "An init container runs for minutes and keeps its pod from starting.";
+    PROVISIONER_UNKNOWN = "claim.provisioner_unknown", Object, 0.85, "The storage class of a claim names a provisioner that has never made a volume, and one of nearly that name has.";
     TARGET_PORT_UNSERVED = "service.port.target_unserved", Object, 0.4, "A Service forwards to a port that no container of its pods declares.";
     TARGET_PORT_UNKNOWN = "service.port.name_unknown", Object, 0.9, "A Service forwards to a named port that its pods do not have.";
     SERVICE_PROTOCOL = "service.port.protocol_mismatch", Object, 0.75, "A Service forwards another protocol than its pods speak on that port.";
@@ -108,6 +113,7 @@ codes! {
     ALERT_LATENCY = "alert.latency", Alert, 0.6, "An alert says that answers are slow.";
     ALERT_CPU = "alert.cpu", Alert, 0.6, "An alert says that CPU runs out.";
     ALERT_NETWORK = "alert.network", Alert, 0.6, "An alert says that a network loses or delays.";
+    NODE_CUT_OFF = "node.connections_fail", Object, 0.75, "From one node connections to several Services fail, and from others they do not.";
     ALERT_PACKET_LOSS = "alert.packet_loss", Alert, 0.65, "An alert says that packets are lost.";
     ALERT_NODE_PACKET_LOSS = "alert.node_packet_loss", Alert, 0.75, "An alert says that a node loses packets.";
     ALERT_NODE_NETWORK = "alert.node_network", Alert, 0.7, "An alert says that the network of a node loses or delays.";
@@ -148,7 +154,7 @@ codes! {
     CRON_JOB_SCHEDULE = "cron_job.schedule_invalid", Object, 0.85, "The schedule or time zone of a CronJob cannot be used.";
     CRON_JOB_MISSED = "cron_job.missed", Object, 0.75, "A CronJob has missed its starts.";
     CRON_JOB_SUSPENDED = "cron_job.suspended", Object, 0.4, "A CronJob that ran before is suspended.";
-    PREEMPTED_BY = "pod.preempted", Event, 0.7, "A pod had to make room for one of higher priority.";
+    PREEMPTED_BY = "pod.preempted", Event, 0.45, "A pod had to make room for one of higher priority.";
     HEADLESS_SERVICE_MISSING = "stateful_set.service_missing", Object, 0.6, "A StatefulSet names a Service that does not exist, so its pods have no names.";
     HPA_METRICS_UNAVAILABLE = "autoscaler.metrics_unavailable", Object, 0.6, "An autoscaler cannot read its metrics.";
     NODE_NOT_READY = "node.not_ready", Object, 0.9, "A node is not Ready, or its kubelet has stopped reporting.";

@@ -49,6 +49,7 @@ causes! {
     DATABASE_CONNECTIONS = "database.connections_exhausted", 0.87, Mechanism, "A database accepts no more connections.";
     DATABASE_UNKNOWN = "database.unknown_schema", 0.78, Mechanism, "A program asks a database server for a database or table that it does not have.";
     DNS_FAILING = "dns.resolution_failed", 0.84, Mechanism, "Names that exist do not resolve, for one program or for all.";
+    CERTIFICATE_EXPIRED = "tls.certificate_expired", 0.86, Mechanism, "A certificate that a program serves is not valid any more, or not yet.";
     GATEWAY_MISROUTED = "gateway.misrouted", 0.87, Mechanism, "A gateway passes requests on to a service or port that does not exist.";
     BAD_ROLLOUT = "deploy.bad_rollout", 0.90, Trigger, "The newest revision of a workload does not run.";
     QUOTA_EXCEEDED = "quota.exceeded", 0.90, Mechanism, "A ResourceQuota refuses pods.";

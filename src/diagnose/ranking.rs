@@ -8,7 +8,7 @@ use super::codes;
 use super::confidence::{self, Cause, Specificity};
 use super::facts::Facts;
 use super::rules::Candidate;
-use crate::incident::{ActionKind, Evidence, Hypothesis, ObjectRef};
+use crate::incident::{ActionKind, Evidence, EvidenceSource, Hypothesis, ObjectRef};
 
 /// Most Hypotheses given.
 const MAX_HYPOTHESES: usize = 20;
@@ -21,6 +21,13 @@ const TRIED: f64 = 0.5;
 
 /// Factor for a cause that has nothing to do with what the alerts are about.
 const ELSEWHERE: f64 = 0.6;
+
+/// What a rule found without reserve, and an object, an event or the kubelet states in so many words, leaves this share of
+/// its doubt: in the recorded cases such causes were right nearly always, while logs and alerts may speak of symptoms.
+const STATED: f64 = 0.5;
+
+/// From this strength a piece of Evidence states something.
+const STATEMENT: f64 = 0.8;
 
 /// Each further object that a cause explains adds this much, up to four times.
 const EXPLAINS_MORE: f64 = 0.005;
@@ -139,12 +146,26 @@ fn weigh(mut candidate: Candidate, facts: &Facts<'_>, reach: Option<&BTreeSet<Ob
     };
     if !reach.is_none_or(related) {
         candidate.confidence *= ELSEWHERE;
+    } else if is_stated(&candidate, facts) {
+        candidate.confidence = 1.0 - (1.0 - candidate.confidence.min(1.0)) * STATED;
     }
     let failed: Vec<_> =
         facts.with(&[codes::REPAIR_FAILED]).filter(|piece| was_tried_for(piece, &candidate)).collect();
     let mut candidate = candidate.despite(failed, TRIED);
     candidate.confidence = candidate.confidence.clamp(0.01, CEILING);
     candidate
+}
+
+/// Whether a mechanism that no rule discounted is stated by the cluster, and nothing contradicts.
+fn is_stated(candidate: &Candidate, facts: &Facts<'_>) -> bool {
+    let stated = |piece: &&Evidence| {
+        let by_cluster = matches!(piece.source, EvidenceSource::Object | EvidenceSource::Event);
+        by_cluster && piece.strength.value() >= STATEMENT && candidate.supporting.contains(&piece.id)
+    };
+    candidate.cause.specificity == Specificity::Mechanism
+        && candidate.contradicting.is_empty()
+        && candidate.confidence >= candidate.cause.confidence
+        && facts.evidence.iter().any(|piece| stated(&piece))
 }
 
 /// Whether a repair that failed is one that this cause would lead to.

@@ -32,7 +32,7 @@ const HOST: &str = r"[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*";
 
 static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&format!(
-        r#"(?:[a-z][a-z0-9+.-]*://(?:[^\s@/"']*@)?(?P<url>{HOST})(?::(?P<url_port>[0-9]{{2,5}}))?|(?:^|[\s"'=,(\[])(?P<host>{HOST}):(?P<port>[0-9]{{2,5}})(?:[\s"',;)\]/]|$))"#
+        r#"(?:[a-z][a-z0-9+.-]*://(?:[^\s@/"']*@)?(?P<url>{HOST})(?::(?P<url_port>[0-9]{{2,5}}))?|(?:^|[\s"'=,(\[])(?P<host>{HOST}):(?P<port>[0-9]{{2,5}})\b)"#
     ))
     .ok()
 });
@@ -84,7 +84,9 @@ fn whole(key: &str, value: &str) -> Option<ConfigAddress> {
     }
     let is_host = value.len() <= 253
         && value.starts_with(|letter: char| letter.is_ascii_lowercase())
-        && value.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-.".contains(letter));
+        && value
+            .chars()
+            .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-.".contains(letter));
     let secret = told(&["PASS", "TOKEN", "SECRET", "KEY", "CRED"]);
     let named = !secret && told(&["HOST", "SERVER", "ADDR", "ENDPOINT", "_SERVICE", "SERVICE_NAME"]);
     (found && is_host && named).then(|| of(Some(value), None))
@@ -95,7 +97,8 @@ fn of_line(key: &str, line: &str) -> Vec<ConfigAddress> {
     if let Some(found) = named.captures(line) {
         let (Some(name), Some(value)) = (found.name("name"), found.name("value")) else { return Vec::new() };
         let port = value.as_str().parse().ok().filter(|port| *port > 0);
-        let host = (!value.as_str().starts_with(|letter: char| letter.is_ascii_digit())).then(|| value.as_str().to_owned());
+        let host = (!value.as_str().starts_with(|letter: char| letter.is_ascii_digit()))
+            .then(|| value.as_str().to_owned());
         return vec![ConfigAddress { key: key.to_owned(), setting: name.as_str().to_owned(), host, port }];
     }
     let found = address.captures_iter(line).filter_map(|found| {
@@ -197,14 +200,22 @@ mod tests {
         assert_eq!(told("DB_PORT", "5432"), [one("DB_PORT", None, Some(5432))]);
         assert_eq!(told("URL", "redis://user:secret@cache:6379/0"), [one("URL", Some("cache"), Some(6379))]);
         assert_eq!(told("BROKERS", "kafka-0:9092,kafka-1:9092").len(), 2);
-        let file = "upstream api {\n  # old-api:80\n  server api:8080;\n}\nlocation / { proxy_pass http://web; }";
+        let file =
+            "upstream api {\n  # old-api:80\n  server api:8080;\n}\nlocation / { proxy_pass http://web; }";
         assert_eq!(
             told("nginx.conf", file),
             [one("nginx.conf", Some("api"), Some(8080)), one("nginx.conf", Some("web"), None)]
         );
         let yaml = "database:\n  host: db\n  port: 5432\n  password: hunter2";
         assert_eq!(told("app.yaml", yaml), [one("host", Some("db"), None), one("port", None, Some(5432))]);
-        for (key, value) in [("GREETING", "hello"), ("PASSWORD", "hunter2"), ("LEVEL", "debug"), ("TTL", "300"), ("TIME", "12:30"), ("SERVER_TOKEN", "abc")] {
+        for (key, value) in [
+            ("GREETING", "hello"),
+            ("PASSWORD", "hunter2"),
+            ("LEVEL", "debug"),
+            ("TTL", "300"),
+            ("TIME", "12:30"),
+            ("SERVER_TOKEN", "abc"),
+        ] {
             assert_eq!(told(key, value), [], "{key}");
         }
     }

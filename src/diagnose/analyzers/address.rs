@@ -88,7 +88,8 @@ fn unknown(index: &Index<'_>, workload: &ObjectRef, told: &Told) -> Option<Findi
         .min_by_key(|known| strsim::osa_distance(known, name));
     let service = ObjectRef::new("Service", namespace, name);
     let hint = near.map(|near| format!("; there is a Service {near}")).unwrap_or_default();
-    let statement = format!("{workload} is told {} by {}, and {service} does not exist{hint}", told.host, place(told));
+    let statement =
+        format!("{workload} is told {} by {}, and {service} does not exist{hint}", told.host, place(told));
     let finding = Finding::new(codes::CALLED_NAME_UNKNOWN, workload.clone(), statement);
     let sure = near.is_some() && !told.in_file;
     let finding = if sure { finding.strength(0.85) } else { finding.strength(0.3) };
@@ -162,7 +163,8 @@ mod tests {
         let map = json!({"namespace": "shop", "name": "settings", "keys": [key], "created_at": null, "changed_at": null,
             "addresses": crate::observe::addresses(key, value)});
         world.snapshot.objects.config_maps.push(object(map));
-        let spec = world.snapshot.objects.deployments[1].spec.as_mut().unwrap().template.spec.as_mut().unwrap();
+        let spec =
+            world.snapshot.objects.deployments[1].spec.as_mut().unwrap().template.spec.as_mut().unwrap();
         spec.containers[0].env_from = Some(object(json!([{"configMapRef": {"name": "settings"}}])));
         world.codes()
     }

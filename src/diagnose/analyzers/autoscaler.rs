@@ -100,7 +100,11 @@ const WHY: [(Code, &[&str]); 2] = [
     (codes::HPA_NO_REQUESTS, &["missing request for"]),
     (
         codes::HPA_NO_METRICS_SERVER,
-        &["could not find the requested resource", "the server is currently unable to handle the request", "no metrics returned from resource metrics API"],
+        &[
+            "could not find the requested resource",
+            "the server is currently unable to handle the request",
+            "no metrics returned from resource metrics API",
+        ],
     ),
 ];
 
@@ -148,12 +152,19 @@ mod tests {
             let found = world(message, 30).causes();
             found.first().map(|(code, object, _)| format!("{code} {object}"))
         };
-        let requests = "failed to get cpu utilization: missing request for cpu in container app of Pod web-1-0";
+        let requests =
+            "failed to get cpu utilization: missing request for cpu in container app of Pod web-1-0";
         assert_eq!(cause(requests).as_deref(), Some("scaling.metrics_unavailable Deployment shop/web"));
         let server = "unable to fetch metrics from resource metrics API: the server could not find the requested resource";
-        assert_eq!(cause(server).as_deref(), Some("scaling.metrics_unavailable HorizontalPodAutoscaler shop/web"));
+        assert_eq!(
+            cause(server).as_deref(),
+            Some("scaling.metrics_unavailable HorizontalPodAutoscaler shop/web")
+        );
         let unknown = "unable to get metric queue_length: no metrics returned from custom metrics API";
-        assert_eq!(cause(unknown).as_deref(), Some("scaling.metrics_unavailable HorizontalPodAutoscaler shop/web"));
+        assert_eq!(
+            cause(unknown).as_deref(),
+            Some("scaling.metrics_unavailable HorizontalPodAutoscaler shop/web")
+        );
     }
 
     #[test]

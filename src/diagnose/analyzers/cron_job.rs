@@ -18,7 +18,8 @@ const MANY: i32 = 5;
 const LONG: SignedDuration = SignedDuration::from_hours(3);
 
 /// What the controller says of schedules that it cannot use, and of starts that it missed.
-const UNUSABLE: [&str; 4] = ["UnParseableCronJobSchedule", "UnparseableSchedule", "InvalidSchedule", "UnknownTimeZone"];
+const UNUSABLE: [&str; 4] =
+    ["UnParseableCronJobSchedule", "UnparseableSchedule", "InvalidSchedule", "UnknownTimeZone"];
 const MISSED: [&str; 3] = ["TooManyMissedTimes", "FailedNeedsStart", "MissSchedule"];
 
 pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
@@ -34,7 +35,12 @@ fn blocked(index: &Index<'_>, cron_job: &CronJob) -> Option<Finding> {
     let name = object_ref(cron_job);
     let events = index.events(&name).filter(|event| event.reason.as_deref() == Some("JobAlreadyActive"));
     let times: i32 = events.map(|event| event.count.unwrap_or(1)).sum();
-    let running = index.snapshot.objects.jobs.iter().find(|job| is_active(job) && index.owner(&job.metadata).as_ref() == Some(&name))?;
+    let running = index
+        .snapshot
+        .objects
+        .jobs
+        .iter()
+        .find(|job| is_active(job) && index.owner(&job.metadata).as_ref() == Some(&name))?;
     let started = running.status.as_ref()?.start_time.as_ref()?.0;
     let age = index.snapshot.taken_at.duration_since(started);
     if times < MANY || age < LONG {
@@ -105,13 +111,19 @@ mod tests {
         let mut whole = json!({"schedule": "*/10 * * * *", "jobTemplate": {"spec": {"template": {"spec": {"containers": []}}}}});
         json_patch::merge(&mut whole, spec);
         let objects = &mut world.snapshot.objects;
-        objects.cron_jobs.push(object(json!({"metadata": {"namespace": "shop", "name": "sync"}, "spec": whole,
+        objects
+            .cron_jobs
+            .push(object(json!({"metadata": {"namespace": "shop", "name": "sync"}, "spec": whole,
             "status": {"lastScheduleTime": ago(hours * 60).to_string()}})));
-        objects.jobs.push(object(json!({"metadata": {"namespace": "shop", "name": "sync-1", "ownerReferences": owner},
-            "status": {"active": 1, "startTime": ago(hours * 60).to_string()}})));
-        objects.events.push(object(json!({"metadata": {}, "involvedObject": {"kind": "CronJob", "namespace": "shop", "name": "sync"},
+        objects.jobs.push(object(
+            json!({"metadata": {"namespace": "shop", "name": "sync-1", "ownerReferences": owner},
+            "status": {"active": 1, "startTime": ago(hours * 60).to_string()}}),
+        ));
+        objects.events.push(object(
+            json!({"metadata": {}, "involvedObject": {"kind": "CronJob", "namespace": "shop", "name": "sync"},
             "type": "Warning", "reason": reason, "message": "told by a test", "count": times,
-            "lastTimestamp": ago(1).to_string()})));
+            "lastTimestamp": ago(1).to_string()}),
+        ));
         world
     }
 

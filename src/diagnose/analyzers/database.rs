@@ -27,21 +27,50 @@ static CONNECTIONS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// Names of variables by which servers are told who may log in, and to what.
 const SERVERS: [(&str, &[&str]); 3] = [
-    ("user", &["MYSQL_USER", "MARIADB_USER", "POSTGRES_USER", "POSTGRESQL_USERNAME", "MONGO_INITDB_ROOT_USERNAME", "MONGODB_USERNAME"]),
+    (
+        "user",
+        &[
+            "MYSQL_USER",
+            "MARIADB_USER",
+            "POSTGRES_USER",
+            "POSTGRESQL_USERNAME",
+            "MONGO_INITDB_ROOT_USERNAME",
+            "MONGODB_USERNAME",
+        ],
+    ),
     (
         "password",
         &[
-            "MYSQL_PASSWORD", "MYSQL_ROOT_PASSWORD", "MARIADB_PASSWORD", "MARIADB_ROOT_PASSWORD", "POSTGRES_PASSWORD",
-            "POSTGRESQL_PASSWORD", "MONGO_INITDB_ROOT_PASSWORD", "MONGODB_PASSWORD", "REDIS_PASSWORD",
+            "MYSQL_PASSWORD",
+            "MYSQL_ROOT_PASSWORD",
+            "MARIADB_PASSWORD",
+            "MARIADB_ROOT_PASSWORD",
+            "POSTGRES_PASSWORD",
+            "POSTGRESQL_PASSWORD",
+            "MONGO_INITDB_ROOT_PASSWORD",
+            "MONGODB_PASSWORD",
+            "REDIS_PASSWORD",
         ],
     ),
-    ("database", &["MYSQL_DATABASE", "MARIADB_DATABASE", "POSTGRES_DB", "POSTGRESQL_DATABASE", "MONGO_INITDB_DATABASE"]),
+    (
+        "database",
+        &[
+            "MYSQL_DATABASE",
+            "MARIADB_DATABASE",
+            "POSTGRES_DB",
+            "POSTGRESQL_DATABASE",
+            "MONGO_INITDB_DATABASE",
+        ],
+    ),
 ];
 
 /// Endings of the names of variables by which clients are told the same.
 const CLIENTS: [(&str, &[&str]); 3] = [
     ("user", &["DB_USER", "DB_USERNAME", "DATABASE_USER", "DATABASE_USERNAME", "DATASOURCE_USERNAME"]),
-    ("password", &["DB_PASSWORD", "DB_PASS", "DB_PASSWD", "DB_PWD", "DATABASE_PASSWORD", "DATASOURCE_PASSWORD"]),
+    (
+        "password",
+        &["DB_PASSWORD", "DB_PASS", "DB_PASSWD", "DB_PWD", "DATABASE_PASSWORD", "DATASOURCE_PASSWORD"],
+    ),
     ("database", &["DB_NAME", "DB_DATABASE", "DATABASE_NAME", "DBNAME"]),
 ];
 
@@ -51,7 +80,8 @@ pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     let started = servers.iter().flat_map(|(server, spec)| started(server, spec));
     let clients = specs.iter().filter(|(workload, _)| !index.is_database(workload));
     let told = clients.flat_map(|(client, spec)| {
-        let called = index.called_by(client).iter().flat_map(|service| index.behind(service)).collect::<BTreeSet<_>>();
+        let called =
+            index.called_by(client).iter().flat_map(|service| index.behind(service)).collect::<BTreeSet<_>>();
         let mut own = servers.iter().filter(|(server, _)| called.contains(server));
         // With two databases, which variable is about which is a guess.
         let only = own.next().filter(|_| own.next().is_none());
@@ -74,7 +104,8 @@ fn started(server: &ObjectRef, spec: &PodSpec) -> Vec<Finding> {
         Finding::new(codes::STARTED_READ_ONLY, server.clone(), statement).field("argument", flag)
     });
     let all = arguments.join(" ");
-    let limit = CONNECTIONS.as_ref().and_then(|limit| limit.captures(&all)?.get(1)?.as_str().parse::<u32>().ok());
+    let limit =
+        CONNECTIONS.as_ref().and_then(|limit| limit.captures(&all)?.get(1)?.as_str().parse::<u32>().ok());
     let few = limit.filter(|limit| *limit < FEW).map(|limit| {
         let statement = format!("{server} is started to accept {limit} connections");
         Finding::new(codes::FEW_CONNECTIONS, server.clone(), statement).field("max_connections", limit)
@@ -106,14 +137,20 @@ fn differing(client: &ObjectRef, spec: &PodSpec, server: &ObjectRef, theirs: &Po
     let found = roles.filter_map(|((role, endings), (_, names))| {
         let known = variables(theirs).filter(|(_, variable)| names.contains(&variable.name.as_str()));
         let known: Vec<_> = known.filter_map(|(_, variable)| setting(variable)).collect();
-        let is_own = |variable: &EnvVar| endings.iter().any(|ending| variable.name.to_ascii_uppercase().ends_with(ending));
+        let is_own = |variable: &EnvVar| {
+            endings.iter().any(|ending| variable.name.to_ascii_uppercase().ends_with(ending))
+        };
         let (container, variable) = variables(spec).find(|(_, variable)| is_own(variable))?;
         let own = setting(variable)?;
         // Two literals, or two references, can be compared; a reference may hold any value.
-        let same_kind = |other: &&Setting<'_>| matches!((&own, other), (Setting::Literal(_), Setting::Literal(_)));
+        let same_kind =
+            |other: &&Setting<'_>| matches!((&own, other), (Setting::Literal(_), Setting::Literal(_)));
         let comparable: Vec<_> = known.iter().filter(same_kind).collect();
-        let differs = !comparable.is_empty() && comparable.len() == known.len() && !comparable.contains(&&own);
-        differs.then(|| finding(client, server, role, &format!("containers[{}].env[{}]", container.name, variable.name)))
+        let differs =
+            !comparable.is_empty() && comparable.len() == known.len() && !comparable.contains(&&own);
+        differs.then(|| {
+            finding(client, server, role, &format!("containers[{}].env[{}]", container.name, variable.name))
+        })
     });
     found.collect()
 }
@@ -150,9 +187,14 @@ mod tests {
     fn a_server_that_is_started_read_only_or_small_is_context() {
         let none = json!([]);
         assert_eq!(world(&json!({"args": ["--super-read-only"]}), &none), ["database.started_read_only"]);
-        assert_eq!(world(&json!({"args": ["-c", "default_transaction_read_only=on"]}), &none), ["database.started_read_only"]);
+        assert_eq!(
+            world(&json!({"args": ["-c", "default_transaction_read_only=on"]}), &none),
+            ["database.started_read_only"]
+        );
         assert_eq!(world(&json!({"args": ["--max_connections=2"]}), &none), ["database.few_connections"]);
-        for args in [json!(["--max-connections=500"]), json!(["--read-only=0"]), json!(["--read-only-replicas=2"])] {
+        for args in
+            [json!(["--max-connections=500"]), json!(["--read-only=0"]), json!(["--read-only-replicas=2"])]
+        {
             assert_eq!(world(&json!({"args": args}), &none), Vec::<String>::new());
         }
     }
@@ -164,7 +206,8 @@ mod tests {
         assert_eq!(world(&server, &client("b")), ["database.credentials_differ"]);
         assert_eq!(world(&server, &client("a")), Vec::<String>::new());
         assert_eq!(world(&server, &client("r")), Vec::<String>::new());
-        let secret = json!([{"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "x", "key": "y"}}}]);
+        let secret =
+            json!([{"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "x", "key": "y"}}}]);
         assert_eq!(world(&server, &secret), Vec::<String>::new(), "what a Secret holds is not known");
     }
 }

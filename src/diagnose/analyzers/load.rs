@@ -10,8 +10,15 @@ use crate::incident::{ObjectRef, Signal, SignalState};
 const SLOW: [&str; 5] = ["latency", "slow", "response time", "duration", "deadline"];
 const THROTTLED: [&str; 2] = ["throttl", "cfs"];
 const BUSY: [&str; 6] = ["saturat", "overload", "high", "usage", "utilization", "utilisation"];
-const LOSS: [&str; 7] =
-    ["packet loss", "packetloss", "lost packet", "packets lost", "packet drop", "dropped packet", "packets dropped"];
+const LOSS: [&str; 7] = [
+    "packet loss",
+    "packetloss",
+    "lost packet",
+    "packets lost",
+    "packet drop",
+    "dropped packet",
+    "packets dropped",
+];
 const NETWORK: [&str; 5] = ["retransmi", "rtt", "network quality", "networkquality", "network delay"];
 
 pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
@@ -35,11 +42,33 @@ fn finding(index: &Index<'_>, signal: &Signal) -> Option<Finding> {
     let values = index.snapshot.recorded.alert_values.get(&signal.fingerprint.0);
     let gained = values.into_iter().flatten().filter_map(|value| Some(value.current? - value.normal?));
     let gained = gained.fold(0.0_f64, f64::max);
+    let code = if is_resent(index, signal, gained) { lost(code) } else { code };
     Some(
         Finding::new(code, object, statement)
             .at(Some(signal.starts_at))
             .field("gained", format!("{gained:.1}")),
     )
+}
+
+/// Delay makes senders repeat a segment now and then, and answers slow; so many a second without one slow answer, or very many,
+/// are repeated because they were lost.
+const RESENT: f64 = 3.0;
+const VERY_MANY: f64 = 30.0;
+
+fn is_resent(index: &Index<'_>, signal: &Signal, gained: f64) -> bool {
+    let says = |signal: &Signal, word: &str| {
+        format!("{} {}", signal.name, signal.summary).to_lowercase().contains(word)
+    };
+    let slow = || index.snapshot.signals.iter().any(|other| SLOW.iter().any(|word| says(other, word)));
+    says(signal, "retransmi") && (gained >= VERY_MANY || (gained >= RESENT && !slow()))
+}
+
+fn lost(code: Code) -> Code {
+    match code {
+        code if code == codes::ALERT_NETWORK => codes::ALERT_PACKET_LOSS,
+        code if code == codes::ALERT_NODE_NETWORK => codes::ALERT_NODE_PACKET_LOSS,
+        code => code,
+    }
 }
 
 /// The one workload behind a Service, else the Service.

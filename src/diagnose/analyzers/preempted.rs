@@ -21,7 +21,8 @@ pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     let told = events.filter(|event| event.reason.as_deref() == Some("Preempted"));
     let found = told.filter_map(|event| {
         let about = &event.involved_object;
-        let at = event.last_timestamp.as_ref().map(|time| time.0).or(event.event_time.as_ref().map(|time| time.0));
+        let at =
+            event.last_timestamp.as_ref().map(|time| time.0).or(event.event_time.as_ref().map(|time| time.0));
         if at.is_some_and(|at| index.snapshot.taken_at.duration_since(at) > RECENT) {
             return None;
         }
@@ -61,16 +62,21 @@ mod tests {
             world = world.pod("web", 1, "web-1-b", status);
         }
         world.snapshot.objects.pods[0].metadata.uid = Some("u-1".to_owned());
-        world.snapshot.objects.events.push(object(json!({"metadata": {}, "type": "Normal", "reason": "Preempted",
+        world.snapshot.objects.events.push(object(
+            json!({"metadata": {}, "type": "Normal", "reason": "Preempted",
             "message": "Preempted by pod u-1 on node node-1", "lastTimestamp": ago(minutes).to_string(),
-            "involvedObject": {"kind": "Pod", "namespace": "shop", "name": "web-1-a"}})));
+            "involvedObject": {"kind": "Pod", "namespace": "shop", "name": "web-1-a"}}),
+        ));
         world
     }
 
     #[test]
     fn who_took_the_room_is_the_cause() {
         let causes = world(5, true).causes();
-        assert_eq!((causes[0].0.as_str(), causes[0].1.as_str()), ("scheduling.preempted", "Deployment shop/batch"));
+        assert_eq!(
+            (causes[0].0.as_str(), causes[0].1.as_str()),
+            ("scheduling.preempted", "Deployment shop/batch")
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! From a Service to the ports of its pods, and whether connections to it succeed.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use k8s_openapi::api::core::v1::{ContainerPort, PodSpec, Service, ServicePort};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -11,7 +13,36 @@ use crate::observe::ConnectivityResult;
 
 pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     let services = index.snapshot.objects.services.iter();
-    services.flat_map(|service| ports(index, service)).chain(unreachable(index)).collect()
+    services
+        .flat_map(|service| ports(index, service))
+        .chain(unreachable(index))
+        .chain(cut_off(index))
+        .collect()
+}
+
+/// Nodes from which several Services cannot be reached that can be reached from others.
+fn cut_off(index: &Index<'_>) -> Vec<Finding> {
+    let mut failed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut reached: BTreeMap<&str, usize> = BTreeMap::new();
+    let partial = index.snapshot.recorded.connectivity.iter();
+    for check in partial.filter(|check| check.result == ConnectivityResult::Partial) {
+        for attempt in &check.checks {
+            match (attempt.node.as_deref(), attempt.ok) {
+                (Some(node), Some(false)) => _ = failed.entry(node).or_default().insert(&check.service),
+                (Some(node), Some(true)) => *reached.entry(node).or_default() += 1,
+                _ => {}
+            }
+        }
+    }
+    let cut = failed.into_iter().filter(|(node, services)| services.len() > 1 && !reached.contains_key(node));
+    let finding = |(node, services): (&str, BTreeSet<&str>)| {
+        let object = ObjectRef::cluster_wide("Node", node);
+        let names = services.into_iter().take(5).collect::<Vec<_>>().join(", ");
+        let statement =
+            format!("From {object} connections to {names} fail, and from other nodes they succeed");
+        Finding::new(codes::NODE_CUT_OFF, object, statement).field("node", node).field("services", names)
+    };
+    cut.map(finding).collect()
 }
 
 fn unreachable<'a>(index: &'a Index<'_>) -> impl Iterator<Item = Finding> + 'a {

@@ -22,7 +22,12 @@ fn nameless(index: &Index<'_>, set: &StatefulSet) -> Option<Finding> {
     }
     let statement = format!("{name} names {object} for its pods, which does not exist");
     let finding = Finding::new(codes::HEADLESS_SERVICE_MISSING, object, statement).strength(0.4);
-    Some(finding.field("workload_kind", "StatefulSet").field("workload", &name.name).field("spec.serviceName", service))
+    Some(
+        finding
+            .field("workload_kind", "StatefulSet")
+            .field("workload", &name.name)
+            .field("spec.serviceName", service),
+    )
 }
 
 fn check(set: &StatefulSet) -> Option<Finding> {

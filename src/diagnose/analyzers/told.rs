@@ -44,7 +44,14 @@ fn of_container(container: &Container) -> Vec<Told> {
         .filter_map(|(name, value)| {
             let (host, port) = address(value).or_else(|| host_only(name, value))?;
             let port = port.or_else(|| port_beside(name, |other| literals.get(other).copied()));
-            Some(Told { place: (*name).to_owned(), config_map: None, in_file: false, host: host.to_owned(), port })
+            let port = port.or_else(|| usual_port(value));
+            Some(Told {
+                place: (*name).to_owned(),
+                config_map: None,
+                in_file: false,
+                host: host.to_owned(),
+                port,
+            })
         })
         .collect();
     let arguments = container.command.iter().flatten().chain(container.args.iter().flatten());
@@ -72,6 +79,16 @@ fn port_beside<'a>(name: &str, value: impl Fn(&str) -> Option<&'a str>) -> Optio
     let stem = name.get(..name.len() - ending.len())?;
     let port = value(&format!("{stem}_PORT")).or_else(|| value(&format!("{stem}_port")))?;
     port.parse().ok()
+}
+
+/// The port that a URL without one means.
+fn usual_port(value: &str) -> Option<u16> {
+    let (scheme, _) = value.split_once("://")?;
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    }
 }
 
 fn of_config_maps(index: &Index<'_>, workload: &ObjectRef, spec: &PodSpec) -> Vec<Told> {

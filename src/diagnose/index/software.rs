@@ -8,18 +8,54 @@ use crate::incident::ObjectRef;
 
 /// Words in the names of images of database servers.
 const DATABASES: [&str; 22] = [
-    "mysql", "mariadb", "percona", "postgres", "mongo", "redis", "valkey", "keydb", "cassandra", "scylla", "cockroach",
-    "couchdb", "mssql", "oracle", "elasticsearch", "opensearch", "clickhouse", "etcd", "timescale", "dragonfly", "influxdb",
+    "mysql",
+    "mariadb",
+    "percona",
+    "postgres",
+    "mongo",
+    "redis",
+    "valkey",
+    "keydb",
+    "cassandra",
+    "scylla",
+    "cockroach",
+    "couchdb",
+    "mssql",
+    "oracle",
+    "elasticsearch",
+    "opensearch",
+    "clickhouse",
+    "etcd",
+    "timescale",
+    "dragonfly",
+    "influxdb",
     "neo4j",
 ];
 
 /// Words in the names of images of tools that only talk to databases.
-const TOOLS: [&str; 8] = ["exporter", "client", "admin", "backup", "migrat", "commander", "operator", "proxy"];
+const TOOLS: [&str; 8] =
+    ["exporter", "client", "admin", "backup", "migrat", "commander", "operator", "proxy"];
 
 /// Words in the names of images or workloads that pass requests on.
 const GATEWAYS: [&str; 18] = [
-    "gateway", "nginx", "envoy", "haproxy", "traefik", "kong", "apisix", "httpd", "caddy", "krakend", "tyk", "zuul", "openresty",
-    "ambassador", "emissary", "ingress", "reverse-proxy", "api-proxy",
+    "gateway",
+    "nginx",
+    "envoy",
+    "haproxy",
+    "traefik",
+    "kong",
+    "apisix",
+    "httpd",
+    "caddy",
+    "krakend",
+    "tyk",
+    "zuul",
+    "openresty",
+    "ambassador",
+    "emissary",
+    "ingress",
+    "reverse-proxy",
+    "api-proxy",
 ];
 
 /// The Services that are the cluster's DNS by convention.
@@ -35,7 +71,8 @@ impl<'a> Index<'a> {
         let Some(spec) = self.spec_of(workload) else { return false };
         spec.containers.iter().any(|container| {
             let image = image_name(container);
-            DATABASES.iter().any(|word| image.contains(word)) && !TOOLS.iter().any(|word| image.contains(word))
+            DATABASES.iter().any(|word| image.contains(word))
+                && !TOOLS.iter().any(|word| image.contains(word))
         })
     }
 
@@ -62,9 +99,24 @@ impl<'a> Index<'a> {
         !self.blind_to("service") && (known || self.has_services(namespace))
     }
 
-    /// The Services of a namespace that have one of the ports.
+    /// Whether any Service is the one.
+    pub fn any_service(&self, is_it: impl Fn(&ObjectRef) -> bool) -> bool {
+        self.snapshot.objects.services.iter().any(|service| is_it(&object_ref(service)))
+    }
+
+    /// The Services of a namespace.
     #[must_use]
-    pub fn services_with(&self, namespace: &str, ports: &[u16]) -> Vec<ObjectRef> {
+    pub fn services_of(&self, namespace: &str) -> Vec<ObjectRef> {
+        let services = self.snapshot.objects.services.iter();
+        services
+            .filter(|service| service.metadata.namespace.as_deref() == Some(namespace))
+            .map(object_ref)
+            .collect()
+    }
+
+    /// The Services of a namespace, or of all, that have one of the ports.
+    #[must_use]
+    pub fn services_with(&self, namespace: Option<&str>, ports: &[u16]) -> Vec<ObjectRef> {
         let has = |service: &&Service| {
             let own = service.spec.iter().flat_map(|spec| spec.ports.iter().flatten());
             let mut own = own.flat_map(|port| {
@@ -75,7 +127,8 @@ impl<'a> Index<'a> {
                 [Some(port.port), target]
             });
             let wanted = |port: i32| u16::try_from(port).is_ok_and(|port| ports.contains(&port));
-            service.metadata.namespace.as_deref() == Some(namespace) && own.any(|port| port.is_some_and(wanted))
+            (namespace.is_none() || service.metadata.namespace.as_deref() == namespace)
+                && own.any(|port| port.is_some_and(wanted))
         };
         self.snapshot.objects.services.iter().filter(has).map(object_ref).collect()
     }
@@ -103,7 +156,8 @@ mod tests {
 
     fn world(image: &str) -> World {
         let mut world = World::new().deployment("store", 1);
-        let spec = world.snapshot.objects.deployments[0].spec.as_mut().unwrap().template.spec.as_mut().unwrap();
+        let spec =
+            world.snapshot.objects.deployments[0].spec.as_mut().unwrap().template.spec.as_mut().unwrap();
         spec.containers[0].image = Some(image.to_owned());
         world
     }
@@ -129,8 +183,8 @@ mod tests {
     fn services_are_found_by_their_ports() {
         let world = world("mysql");
         let index = Index::new(&world.snapshot);
-        assert_eq!(index.services_with("shop", &[80]), [ObjectRef::new("Service", "shop", "store")]);
-        assert_eq!(index.services_with("shop", &[3306]), []);
+        assert_eq!(index.services_with(Some("shop"), &[80]), [ObjectRef::new("Service", "shop", "store")]);
+        assert_eq!(index.services_with(None, &[3306]), []);
         assert!(index.knows_services("shop") && !index.knows_services("elsewhere"));
     }
 }

@@ -12,7 +12,8 @@ use crate::diagnose::graph::EdgeKind;
 use crate::incident::{Evidence, ObjectRef};
 
 /// What is said of an address at which nothing answers.
-const NOBODY: [Code; 4] = [codes::LOG_REFUSED, codes::LOG_TIMEOUT, codes::LOG_UNREACHABLE, codes::LOG_UNAVAILABLE];
+const NOBODY: [Code; 4] =
+    [codes::LOG_REFUSED, codes::LOG_TIMEOUT, codes::LOG_UNREACHABLE, codes::LOG_UNAVAILABLE];
 
 /// What shows that the Service is at fault.
 const SERVICE_AT_FAULT: [Code; 5] = [
@@ -44,7 +45,9 @@ pub(super) fn wrongly_told(facts: &Facts<'_>) -> Vec<Candidate> {
     let alike = |service: &ObjectRef| told.keys().filter(|(_, other)| other == service).count();
     let nameless = facts.with(&[codes::HEADLESS_SERVICE_MISSING]).filter_map(|piece| nameless(facts, piece));
     let nameless: Vec<_> = nameless.collect();
-    let single = told.iter().filter(|((_, service), _)| !nameless.iter().any(|candidate| candidate.object == *service));
+    let single = told
+        .iter()
+        .filter(|((_, service), _)| !nameless.iter().any(|candidate| candidate.object == *service));
     let single = single.filter(|((_, service), _)| alike(service) == 1);
     let single = single.filter_map(|((caller, service), told)| candidate(facts, caller, service, told));
     single.chain(nameless.iter().cloned()).collect()
@@ -52,7 +55,8 @@ pub(super) fn wrongly_told(facts: &Facts<'_>) -> Vec<Candidate> {
 
 /// The Service that a StatefulSet names and that does not exist, where a log complains of its names.
 fn nameless(facts: &Facts<'_>, piece: &Evidence) -> Option<Candidate> {
-    let complaints = facts.with(&[codes::LOG_DNS]).filter(|said| dependency::named(said).as_ref() == Some(&piece.object));
+    let complaints =
+        facts.with(&[codes::LOG_DNS]).filter(|said| dependency::named(said).as_ref() == Some(&piece.object));
     let complaints: Vec<_> = complaints.collect();
     let callers: Vec<_> = complaints.iter().map(|said| facts.index.workload_of(&said.object)).collect();
     let candidate = Candidate::new(confidence::WRONG_ADDRESS, piece.object.clone(), piece.statement.as_str());
@@ -62,12 +66,18 @@ fn nameless(facts: &Facts<'_>, piece: &Evidence) -> Option<Candidate> {
 fn wrong(facts: &Facts<'_>, caller: &ObjectRef, piece: &Evidence) -> Option<Wrong> {
     let service = dependency::named(piece).filter(|named| named.kind == "Service")?;
     let Some(found) = facts.index.service(&service) else {
-        let of_that_name = |workload: &ObjectRef| workload.name == service.name;
+        let of_that_name =
+            |workload: &ObjectRef| workload.name == service.name && workload.namespace == service.namespace;
         let exists = facts.index.templates().any(|(workload, _)| of_that_name(workload));
         return (piece.code == codes::LOG_DNS.name && !exists).then_some(Wrong::Name);
     };
     let spec = found.spec.as_ref()?;
     if piece.code == codes::LOG_DNS.name || spec.type_.as_deref() == Some("ExternalName") {
+        return None;
+    }
+    // What everybody is known to call is not the caller's invention.
+    let called = facts.with(&[codes::SERVICE_UNREACHABLE]).filter(|failed| failed.object == service);
+    if called.into_iter().any(|failed| failed.fields.get("port") == piece.fields.get("dependency_port")) {
         return None;
     }
     let ports: Vec<i32> = spec.ports.iter().flatten().map(|port| port.port).collect();
@@ -103,7 +113,7 @@ fn candidate(
 ) -> Option<Candidate> {
     let (first, wrong) = told.iter().min_by_key(|(_, wrong)| *wrong as u8)?;
     let suffers = facts.in_trouble(caller) || facts.is_asked_about(caller);
-    if !suffers && !super::database::insists(first) {
+    if !suffers && !told.iter().any(|(piece, _)| super::database::insists(piece)) {
         return None;
     }
     if refused_by_quota(facts, service) {
@@ -117,7 +127,9 @@ fn candidate(
         (Wrong::Name, _) => format!("is told a name that no Service has ({})", service.name),
         (Wrong::Port, true) => format!("is told a wrong port of its database {service}"),
         (Wrong::Port, false) => format!("is told a port that {service} does not have"),
-        (Wrong::Somehow, _) => format!("is told a wrong address or port of its database {service}, which works"),
+        (Wrong::Somehow, _) => {
+            format!("is told a wrong address or port of its database {service}, which works")
+        }
     };
     let statement = format!("{caller} {what}{}: {}", holder.describe(), first.statement);
     let sure = match (wrong, suffers) {
@@ -128,7 +140,12 @@ fn candidate(
     let cause = cause(gateway);
     let evidence: BTreeSet<_> = told.iter().map(|(piece, _)| piece.id).collect();
     let evidence = facts.evidence.iter().filter(|piece| evidence.contains(&piece.id));
-    Some(Candidate::new(cause, holder.object, statement).times(sure).because(evidence).explaining([caller.clone()]))
+    Some(
+        Candidate::new(cause, holder.object, statement)
+            .times(sure)
+            .because(evidence)
+            .explaining([caller.clone()]),
+    )
 }
 
 /// The cause where a program, or one that passes requests on, is told a wrong address.

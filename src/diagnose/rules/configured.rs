@@ -46,5 +46,11 @@ fn candidate(facts: &Facts<'_>, workload: &ObjectRef, told: &[&Evidence]) -> Opt
     let statement = format!("{workload} ends over a setting{}: {}", holder.describe(), first.statement);
     let candidate = Candidate::new(confidence::CONFIG_INVALID, holder.object, statement).times(sure);
     let shown = rollout.and_then(|rollout| rollout.shown);
-    Some(candidate.because(told.iter().copied()).because(ended).because_of(shown).explaining([workload.clone()]))
+    Some(
+        candidate
+            .because(told.iter().copied())
+            .because(ended)
+            .because_of(shown)
+            .explaining([workload.clone()]),
+    )
 }

@@ -5,6 +5,7 @@ use super::rollout::{Rollout, healthy_before};
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::confidence;
 use crate::diagnose::facts::{Facts, is_trouble};
+use crate::diagnose::index::SYSTEM;
 use crate::incident::{Evidence, ObjectRef};
 
 /// What shows that containers of a workload end or cannot start.
@@ -108,7 +109,29 @@ fn unexplained(workload: &ObjectRef, trouble: &[&Evidence]) -> Candidate {
         Candidate::new(confidence::CRASH_LOOP, workload.clone(), statement).because(trouble.iter().copied());
     let restarted_only = trouble.iter().all(|piece| piece.code == codes::RESTARTED.name);
     let candidate = if restarted_only { candidate.times(0.7) } else { candidate };
-    if told { candidate.confident(0.75) } else { candidate }
+    let candidate = if told { candidate.confident(0.75) } else { candidate };
+    if is_part_of_the_cluster(workload) { candidate.confident(OF_THE_CLUSTER) } else { candidate }
+}
+
+/// A part of the cluster itself that ends is nearer the cause than the programs that suffer from it.
+const OF_THE_CLUSTER: f64 = 0.8;
+
+/// Parts of the cluster that every program depends on.
+const PARTS: [&str; 10] = [
+    "kube-proxy",
+    "coredns",
+    "kube-dns",
+    "calico",
+    "cilium",
+    "flannel",
+    "kube-apiserver",
+    "kube-scheduler",
+    "kube-controller-manager",
+    "etcd",
+];
+
+fn is_part_of_the_cluster(workload: &ObjectRef) -> bool {
+    workload.namespace == SYSTEM && PARTS.iter().any(|part| workload.name.contains(part))
 }
 
 /// A rollout whose pods run and do worse than before, without a failing probe (that is for the probe rule).
@@ -128,7 +151,7 @@ fn struggling_rollout(facts: &Facts<'_>, workload: &ObjectRef) -> Option<Candida
 }
 
 /// Complaints of the workload about something that is itself in trouble.
-fn broken_dependencies<'a>(facts: &Facts<'a>, workload: &ObjectRef) -> Vec<&'a Evidence> {
+pub(super) fn broken_dependencies<'a>(facts: &Facts<'a>, workload: &ObjectRef) -> Vec<&'a Evidence> {
     let complaints = facts.about(workload, super::dependency::COMPLAINTS);
     let broken = |piece: &&Evidence| {
         super::dependency::named(piece)

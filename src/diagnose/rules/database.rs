@@ -13,8 +13,8 @@ use crate::diagnose::facts::Facts;
 use crate::diagnose::graph::EdgeKind;
 use crate::incident::{Evidence, ObjectRef};
 
-/// At this strength a complaint was made several times, and not only before the trouble.
-const INSISTENT: f64 = 0.6;
+/// Programs meet with a refusal now and then; so many are no accident.
+const INSISTENT: u64 = 3;
 
 /// A program that has said so many lines since has got over it.
 const OVER: usize = 50;
@@ -38,7 +38,9 @@ pub(super) fn refuses(facts: &Facts<'_>) -> Vec<Candidate> {
     let mut found = Vec::new();
     for (said, cause, setting, what) in REFUSALS {
         let servers = by_server(facts, said).into_iter();
-        found.extend(servers.filter_map(|(server, told)| refusing(facts, &server, &told, (cause, setting, what))));
+        found.extend(
+            servers.filter_map(|(server, told)| refusing(facts, &server, &told, (cause, setting, what))),
+        );
     }
     let unknown = by_server(facts, codes::LOG_UNKNOWN_DATABASE).into_iter();
     found.extend(unknown.flat_map(|(server, told)| unknown_schema(facts, &server, &told)));
@@ -84,10 +86,29 @@ fn counts(facts: &Facts<'_>, clients: &BTreeSet<ObjectRef>, told: &[&Evidence]) 
     told.iter().any(|piece| insists(piece)).then_some(ONLY_SAID)
 }
 
-/// Whether a complaint was made several times and was not followed by work.
+/// Whether a complaint was made several times, not only before the trouble, and was not followed by work.
 pub(super) fn insists(piece: &Evidence) -> bool {
-    let since = piece.fields.get("lines_since").and_then(|lines| lines.parse::<usize>().ok());
-    piece.strength.value() >= INSISTENT && since.is_some_and(|since| since <= OVER)
+    said_lately(piece, INSISTENT, OVER)
+}
+
+/// Whether a complaint was made that often and nearly to the end of the log.
+pub(super) fn said_lately(piece: &Evidence, times: u64, within: usize) -> bool {
+    let number = |name: &str| piece.fields.get(name).and_then(|text| text.parse::<u64>().ok());
+    let as_ever =
+        piece.fields.get("since_onset").is_some_and(|since| since == "as before" || since == "ceased");
+    let since = number("lines_since").and_then(|since| usize::try_from(since).ok());
+    !as_ever
+        && number("lines").is_some_and(|said| said >= times)
+        && since.is_some_and(|since| since <= within)
+}
+
+/// Whether the dependency, by the name that complaints use, is one of several programs that are told apart by nothing else.
+fn serves(facts: &Facts<'_>, server: &ObjectRef, told: &[&Evidence]) -> bool {
+    let databases = facts.index.specs();
+    let known = databases
+        .iter()
+        .any(|(workload, _)| facts.index.is_database(workload) && workload.namespace == server.namespace);
+    !known && !told.is_empty()
 }
 
 fn refusing(
@@ -96,6 +117,13 @@ fn refusing(
     told: &[&Evidence],
     (cause, setting, what): (Cause, Code, &str),
 ) -> Option<Candidate> {
+    // What is known not to be a database passes on what its own database said.
+    if facts.index.spec_of(server).is_some()
+        && !facts.index.is_database(server)
+        && !serves(facts, server, told)
+    {
+        return None;
+    }
     let clients = clients(facts, server, told);
     let sure = counts(facts, &clients, told)?;
     let set = facts.about(server, &[setting]);
@@ -161,7 +189,8 @@ pub(super) fn refused_logins(
     let differs: Vec<_> = ["password", "user"].iter().flat_map(|role| differs(facts, caller, role)).collect();
     let others = if content > 0 { format!(" {content} others get in.") } else { String::new() };
     let where_set = holder.describe();
-    let statement = format!("{caller} logs in to {server} with credentials that it refuses{where_set}.{others}");
+    let statement =
+        format!("{caller} logs in to {server} with credentials that it refuses{where_set}.{others}");
     let sure = if content > 0 || !differs.is_empty() { 1.14 } else { 1.0 };
     let candidate = Candidate::new(confidence::DEPENDENCY_AUTHENTICATION, holder.object, statement);
     Some(candidate.times(sure).because(differs).explaining(callers.clone()))

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidate::Candidate;
-use super::{address, database, names, network};
+use super::{address, certificate, database, names, network};
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::confidence;
 use crate::diagnose::facts::{Facts, is_trouble};
@@ -28,6 +28,13 @@ pub(super) const COMPLAINTS: &[Code] = &[
     codes::LOG_UNAVAILABLE,
 ];
 
+/// Programs that work complain now and then; one that complains so often, and among its last words, does not.
+const OFTEN: u64 = 12;
+const AT_THE_END: usize = 20;
+
+/// Factor where nothing but the log shows trouble.
+const ONLY_SAID: f64 = 0.85;
+
 /// What callers complain about, with everything that a candidate needs.
 struct Complaints<'a> {
     dependency: ObjectRef,
@@ -42,7 +49,26 @@ pub(super) fn fails(facts: &Facts<'_>) -> Vec<Candidate> {
         collect(facts).iter().filter_map(|complaints| candidate(facts, complaints)).collect();
     found.extend(forbidden(facts));
     found.extend(switched_off(facts));
+    found.extend(waited_for(facts));
     found
+}
+
+/// Services that init containers wait for: where one works, the name of it in the command is no cause.
+fn waited_for(facts: &Facts<'_>) -> Vec<Candidate> {
+    let found = facts.with(&[codes::INIT_WAITS]).filter_map(|piece| {
+        let (namespace, name) = (piece.fields.get("service_namespace")?, piece.fields.get("service")?);
+        let service = ObjectRef::new("Service", namespace, name);
+        if !is_broken(facts, &service) {
+            return None;
+        }
+        let mut behind = facts.index.behind(&service).into_iter();
+        let object = behind.next().filter(|_| behind.next().is_none()).unwrap_or_else(|| service.clone());
+        let statement = format!("{object} does not work, and {} waits for it.", piece.object);
+        let mut candidate = Candidate::new(confidence::DEPENDENCY_UNAVAILABLE, object, statement);
+        candidate.hearsay = true;
+        Some(candidate.because([piece]).explaining([service, facts.index.workload_of(&piece.object)]))
+    });
+    found.collect()
 }
 
 /// Workloads without replicas whose Service was seen not to answer, whether or not a caller complains.
@@ -51,10 +77,19 @@ fn switched_off(facts: &Facts<'_>) -> Vec<Candidate> {
     let found = facts.with(&[codes::SCALED_TO_ZERO]).filter_map(|piece| {
         let service =
             ObjectRef::new("Service", piece.object.namespace.as_str(), piece.fields.get("service")?);
-        let failed = unreachable.iter().find(|failed| failed.object == service)?;
-        let statement = format!("{} wants 0 replicas, and connections to {service} fail.", piece.object);
-        let candidate = Candidate::new(confidence::SCALED_TO_ZERO, piece.object.clone(), statement);
-        Some(candidate.because([piece, failed]).explaining(facts.graph.sources(&service, EdgeKind::Calls)))
+        let callers = facts.graph.sources(&service, EdgeKind::Calls);
+        let new =
+            |statement: String| Candidate::new(confidence::SCALED_TO_ZERO, piece.object.clone(), statement);
+        if let Some(failed) = unreachable.iter().find(|failed| failed.object == service) {
+            let statement = format!("{} wants 0 replicas, and connections to {service} fail.", piece.object);
+            return Some(new(statement).because([piece, failed]).explaining(callers));
+        }
+        // Whoever calls it and is in trouble, or what the alerts ask about: somebody misses it.
+        let misses = |caller: &&ObjectRef| facts.in_trouble(caller) || facts.is_asked_about(caller);
+        let itself = Some(&piece.object).filter(|object| facts.is_asked_about(object));
+        let caller = callers.iter().find(misses).or(itself)?;
+        let statement = format!("{} wants 0 replicas, and {caller} misses it.", piece.object);
+        Some(new(statement).times(0.85).because([piece]).explaining([caller.clone()]))
     });
     found.collect()
 }
@@ -83,7 +118,8 @@ pub(super) fn is_broken(facts: &Facts<'_>, dependency: &ObjectRef) -> bool {
 /// Complaints that say so much that another rule reads them: full or misnamed dependencies, wrong addresses.
 fn has_rule_of_its_own(facts: &Facts<'_>, piece: &Evidence) -> bool {
     let unresolved = piece.code == codes::LOG_DNS.name && names::is_about_a_service(facts, piece);
-    piece.code == codes::LOG_TOO_MANY.name || unresolved || address::explains(facts, piece)
+    let expired = piece.code == codes::LOG_TLS.name && certificate::says_expired(piece);
+    piece.code == codes::LOG_TOO_MANY.name || unresolved || expired || address::explains(facts, piece)
 }
 
 fn collect<'a>(facts: &Facts<'a>) -> Vec<Complaints<'a>> {
@@ -120,11 +156,18 @@ fn candidate(facts: &Facts<'_>, complaints: &Complaints<'_>) -> Option<Candidate
     let broken = is_broken(facts, &complaints.dependency);
     let suffering =
         complaints.callers.iter().any(|caller| facts.in_trouble(caller) || facts.is_asked_about(caller));
-    let said = [codes::LOG_AUTHENTICATION.name, codes::LOG_REFUSED.name];
-    let insists = |piece: &&Evidence| said.contains(&piece.code.as_str()) && database::insists(piece);
+    // Users who mistype their passwords fill logs too, and hosts outside are not everybody's to reach.
+    let inside = complaints.dependency.kind != "ExternalHost";
+    let lately = |piece: &&Evidence| {
+        inside
+            && piece.code != codes::LOG_AUTHENTICATION.name
+            && database::said_lately(piece, OFTEN, AT_THE_END)
+    };
+    let refused =
+        |piece: &&Evidence| piece.code == codes::LOG_AUTHENTICATION.name && database::insists(piece);
     let database = complaints.behind.iter().any(|behind| facts.index.is_database(behind));
-    let refused = database && complaints.evidence.iter().any(insists);
-    if !(broken || suffering || refused) {
+    let insistent = complaints.evidence.iter().any(|piece| lately(piece) || (database && refused(piece)));
+    if !(broken || suffering || insistent) {
         return None;
     }
     let candidate = nearest_cause(facts, complaints);
@@ -132,6 +175,7 @@ fn candidate(facts: &Facts<'_>, complaints: &Complaints<'_>) -> Option<Candidate
     // One caller, which was itself just rolled out, and nothing wrong with the dependency: the caller has changed.
     let own_fault = !broken && complaints.callers.len() == 1 && complaints.callers.iter().all(rolled_out);
     let candidate = if own_fault && candidate.hearsay { candidate.times(0.7) } else { candidate };
+    let candidate = if broken || suffering { candidate } else { candidate.times(ONLY_SAID) };
     Some(candidate.because(complaints.evidence.iter().copied()).explaining(complaints.callers.clone()))
 }
 
@@ -145,7 +189,7 @@ fn nearest_cause(facts: &Facts<'_>, complaints: &Complaints<'_>) -> Candidate {
         refused_login.then(client).flatten()
     };
     let nearest = scaled.or_else(changed).or_else(denied).or_else(login);
-    nearest.unwrap_or_else(|| the_dependency(complaints, refused_login))
+    nearest.unwrap_or_else(|| the_dependency(facts, complaints, refused_login))
 }
 
 fn callers_text(complaints: &Complaints<'_>) -> String {
@@ -163,10 +207,11 @@ fn scaled_to_zero(facts: &Facts<'_>, complaints: &Complaints<'_>) -> Option<Cand
 }
 
 /// The dependency itself: the one workload behind the Service, else the Service or outside host.
-fn the_dependency(complaints: &Complaints<'_>, refused_login: bool) -> Candidate {
+fn the_dependency(facts: &Facts<'_>, complaints: &Complaints<'_>, refused_login: bool) -> Candidate {
     let mut behind = complaints.behind.iter();
     let only = behind.next().filter(|_| behind.next().is_none());
-    let object = only.unwrap_or(&complaints.dependency).clone();
+    let by_hand = || endpoints_by_hand(facts, &complaints.dependency);
+    let object = only.cloned().or_else(by_hand).unwrap_or_else(|| complaints.dependency.clone());
     let (cause, what) = if refused_login {
         (confidence::DEPENDENCY_AUTHENTICATION, "refuses the credentials of")
     } else {
@@ -177,6 +222,15 @@ fn the_dependency(complaints: &Complaints<'_>, refused_login: bool) -> Candidate
     let mut candidate = Candidate::new(cause, object, statement).explaining([complaints.dependency.clone()]);
     candidate.hearsay = true;
     candidate
+}
+
+/// The Endpoints of a Service that selects nothing: somebody wrote them.
+fn endpoints_by_hand(facts: &Facts<'_>, service: &ObjectRef) -> Option<ObjectRef> {
+    let spec = facts.index.service(service)?.spec.as_ref()?;
+    let selects = spec.selector.as_ref().is_some_and(|selector| !selector.is_empty());
+    let written = facts.index.ready_endpoints(service).is_some_and(|ready| ready > 0);
+    let by_hand = !selects && written && spec.type_.as_deref() != Some("ExternalName");
+    by_hand.then(|| ObjectRef::new("Endpoints", service.namespace.as_str(), service.name.as_str()))
 }
 
 /// A login that is refused since credentials changed: the Secret or ConfigMap that either side reads, or a rollout that

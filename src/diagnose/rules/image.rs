@@ -56,7 +56,9 @@ fn why(code: &str) -> &'static str {
         code if code == codes::IMAGE_REGISTRY_UNREACHABLE.name => "the registry is unreachable",
         code if code == codes::IMAGE_INVALID_NAME.name => "its name is not a valid image reference",
         code if code == codes::IMAGE_PLATFORM.name => "it does not exist for the architecture of the node",
-        code if code == codes::IMAGE_RATE_LIMITED.name => "the registry answers no more pulls for now (rate limit)",
+        code if code == codes::IMAGE_RATE_LIMITED.name => {
+            "the registry answers no more pulls for now (rate limit)"
+        }
         code if code == codes::IMAGE_REGISTRY_TLS.name => "TLS with the registry fails",
         code if code == codes::IMAGE_NEVER_PULLED.name => {
             "it is not on the node, and imagePullPolicy Never forbids to pull it"

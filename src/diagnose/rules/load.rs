@@ -69,8 +69,15 @@ fn is_held_back(facts: &Facts<'_>, workload: &ObjectRef) -> bool {
 fn degraded(facts: &Facts<'_>, slow: &Slow<'_>, calls: &Calls) -> Vec<Candidate> {
     let all: Vec<&Evidence> = slow.values().flatten().copied().collect();
     let workloads: BTreeSet<_> = slow.keys().cloned().collect();
-    let told = facts.with(&[codes::ALERT_NODE_NETWORK]).map(|piece| {
-        let statement = format!("The network of {} is bad: {}", piece.object, piece.statement);
+    let of_nodes = [codes::ALERT_NODE_PACKET_LOSS, codes::NODE_CUT_OFF, codes::ALERT_NODE_NETWORK];
+    let of_programs = [codes::ALERT_PACKET_LOSS, codes::ALERT_NETWORK];
+    let on_nodes = facts.with(&of_nodes).next().is_some();
+    let told = if on_nodes { facts.with(&of_nodes) } else { facts.with(&of_programs) };
+    let told = told.map(|piece| {
+        let lost = [codes::ALERT_NODE_PACKET_LOSS.name, codes::ALERT_PACKET_LOSS.name]
+            .contains(&piece.code.as_str());
+        let what = if lost { "loses packets" } else { "is bad" };
+        let statement = format!("The network of {} {what}: {}", piece.object, piece.statement);
         let candidate =
             Candidate::new(confidence::NETWORK_DEGRADED, piece.object.clone(), statement).times(1.3);
         candidate.because([piece]).because(all.clone()).explaining(workloads.clone())

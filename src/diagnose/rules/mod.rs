@@ -6,6 +6,7 @@
 mod address;
 mod admission;
 mod candidate;
+mod certificate;
 mod component;
 mod config;
 mod configured;
@@ -43,6 +44,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         crash::crash_loop,
         database::refuses,
         names::unresolved,
+        certificate::expired,
         address::wrongly_told,
         dependency::fails,
         surroundings::keep_from_running,

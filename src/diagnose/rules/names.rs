@@ -17,7 +17,8 @@ pub(super) fn unresolved(facts: &Facts<'_>) -> Vec<Candidate> {
     let down: Vec<_> = facts.with(&[codes::DNS_SERVICE_DOWN]).collect();
     if let Some(first) = down.first() {
         let told = complaints.values().flatten().copied();
-        let candidate = Candidate::new(confidence::DNS_FAILING, first.object.clone(), first.statement.as_str());
+        let candidate =
+            Candidate::new(confidence::DNS_FAILING, first.object.clone(), first.statement.as_str());
         let candidate = candidate.times(if complaints.is_empty() { 1.0 } else { 1.12 });
         return vec![candidate.because(down.clone()).because(told).explaining(complaints.keys().cloned())];
     }
@@ -27,13 +28,56 @@ pub(super) fn unresolved(facts: &Facts<'_>) -> Vec<Candidate> {
     let suffering = others.iter().filter(|(workload, told)| counts(facts, workload, told)).count();
     let mut found: Vec<_> =
         misplaced.into_iter().map(|(workload, told)| of_one(workload, told, &own(workload))).collect();
+    let kept = |workload: &ObjectRef| has_egress_policy(facts, &workload.namespace);
+    if !others.is_empty() && others.iter().all(|(workload, _)| kept(workload)) {
+        // A policy may keep them from asking; that is for the rule about policies to say.
+        found.extend(elsewhere(facts));
+        return found;
+    }
     if others.len() > 1 && suffering > 0 {
         found.push(of_cluster(facts, &others));
     } else if suffering > 0 {
         found.extend(others.into_iter().map(|(workload, told)| of_one(workload, told, &[])));
     }
     found.extend(silent(facts, &complaints));
+    found.extend(elsewhere(facts));
     found
+}
+
+/// Services that only stand for a name outside, where that name does not resolve.
+fn elsewhere(facts: &Facts<'_>) -> Vec<Candidate> {
+    let mut told: BTreeMap<ObjectRef, Vec<&Evidence>> = BTreeMap::new();
+    for piece in facts.with(&[codes::LOG_DNS]) {
+        let counts = counts(facts, &facts.index.workload_of(&piece.object), &[piece]);
+        if let Some(service) =
+            dependency::named(piece).filter(|service| counts && stands_for(facts, service).is_some())
+        {
+            told.entry(service).or_default().push(piece);
+        }
+    }
+    let found = told.into_iter().filter_map(|(service, told)| {
+        let name = stands_for(facts, &service)?;
+        let statement = format!("{service} stands for {name}, which does not resolve");
+        let callers: Vec<_> = told.iter().map(|piece| facts.index.workload_of(&piece.object)).collect();
+        Some(Candidate::new(confidence::WRONG_ADDRESS, service, statement).because(told).explaining(callers))
+    });
+    found.collect()
+}
+
+/// Whether any policy of the namespace restricts what its pods may call.
+fn has_egress_policy(facts: &Facts<'_>, namespace: &str) -> bool {
+    let mut policies = facts.index.snapshot.objects.network_policies.iter();
+    policies.any(|policy| {
+        let types = policy.spec.as_ref().and_then(|spec| spec.policy_types.as_ref());
+        let egress = types.is_some_and(|types| types.iter().any(|kind| kind == "Egress"));
+        policy.metadata.namespace.as_deref() == Some(namespace) && egress
+    })
+}
+
+/// The name outside that a Service stands for.
+fn stands_for<'a>(facts: &Facts<'a>, service: &ObjectRef) -> Option<&'a str> {
+    let spec = facts.index.service(service)?.spec.as_ref()?;
+    spec.external_name.as_deref().filter(|_| spec.type_.as_deref() == Some("ExternalName"))
 }
 
 /// Complaints, by workload, about names that Services have.
@@ -47,7 +91,19 @@ fn complaints<'a>(facts: &Facts<'a>) -> BTreeMap<ObjectRef, Vec<&'a Evidence>> {
 
 /// Whether a complaint is about the name of a Service that exists: then the name is right.
 pub(super) fn is_about_a_service(facts: &Facts<'_>, piece: &Evidence) -> bool {
-    dependency::named(piece).is_some_and(|named| facts.index.service(&named).is_some())
+    let here = |named: &ObjectRef| {
+        facts.index.service(named).is_some()
+            && stands_for(facts, named).is_none()
+            && !has_no_addresses(facts, named)
+    };
+    dependency::named(piece).is_some_and(|named| here(&named))
+}
+
+/// A headless Service without a ready pod has no addresses, so its name does not resolve: the pods are at fault.
+fn has_no_addresses(facts: &Facts<'_>, service: &ObjectRef) -> bool {
+    let spec = facts.index.service(service).and_then(|service| service.spec.as_ref());
+    let headless = spec.is_some_and(|spec| spec.cluster_ip.as_deref() == Some("None"));
+    headless && (facts.index.ready_endpoints(service) == Some(0) || dependency::is_broken(facts, service))
 }
 
 fn counts(facts: &Facts<'_>, workload: &ObjectRef, told: &[&Evidence]) -> bool {
@@ -71,8 +127,10 @@ fn of_cluster(facts: &Facts<'_>, told: &[(&ObjectRef, &Vec<&Evidence>)]) -> Cand
     let service = service.unwrap_or_else(|| ObjectRef::new("Service", SYSTEM, DNS_SERVICES[0]));
     let object = facts.index.behind(&service).into_iter().next().unwrap_or(service);
     let workloads: BTreeSet<_> = told.iter().map(|(workload, _)| (*workload).clone()).collect();
-    let statement =
-        format!("{} programs cannot resolve names that exist: {object} does not answer them.", workloads.len());
+    let statement = format!(
+        "{} programs cannot resolve names that exist: {object} does not answer them.",
+        workloads.len()
+    );
     let candidate = Candidate::new(confidence::DNS_FAILING, object, statement);
     candidate.because(told.iter().flat_map(|(_, told)| told.iter().copied())).explaining(workloads)
 }

@@ -44,7 +44,8 @@ fn over_their_limit(facts: &Facts<'_>) -> Vec<Candidate> {
     found.collect()
 }
 
-const SANDBOXES: [codes::Code; 3] = [codes::ADDRESSES_EXHAUSTED, codes::NETWORK_PLUGIN, codes::SANDBOX_FAILED];
+const SANDBOXES: [codes::Code; 3] =
+    [codes::ADDRESSES_EXHAUSTED, codes::NETWORK_PLUGIN, codes::SANDBOX_FAILED];
 
 /// `network.sandbox_failed` about the network plugin's DaemonSet where its pod on the node is in trouble, else about the node;
 /// about the workload where its pods alone fail, on several nodes.
@@ -57,7 +58,9 @@ fn without_network(facts: &Facts<'_>) -> Vec<Candidate> {
     }
     let all: Vec<_> = nodes.values().flatten().copied().collect();
     let workloads = facts.workloads_of(&all);
-    if let (Some(only), true, Some(first)) = (workloads.first(), workloads.len() == 1 && nodes.len() > 1, all.first()) {
+    if let (Some(only), true, Some(first)) =
+        (workloads.first(), workloads.len() == 1 && nodes.len() > 1, all.first())
+    {
         let candidate = Candidate::new(confidence::SANDBOX_FAILED, only.clone(), first.statement.as_str());
         return vec![candidate.times(0.8).because(all)];
     }
@@ -67,7 +70,8 @@ fn without_network(facts: &Facts<'_>) -> Vec<Candidate> {
         let said = told.first().map(|piece| piece.statement.as_str()).unwrap_or_default();
         let statement = format!("Pods on {name} get no network: {said}");
         let suffering = facts.workloads_of(&told);
-        let shown = plugin.iter().flat_map(|plugin| facts.about(plugin, &[codes::NOT_READY, codes::CRASH_LOOP]));
+        let shown =
+            plugin.iter().flat_map(|plugin| facts.about(plugin, &[codes::NOT_READY, codes::CRASH_LOOP]));
         let candidate = Candidate::new(confidence::SANDBOX_FAILED, plugin.clone().unwrap_or(name), statement);
         candidate.because(shown).because(told).explaining(suffering)
     };
@@ -75,8 +79,19 @@ fn without_network(facts: &Facts<'_>) -> Vec<Candidate> {
 }
 
 /// Words in the names of the DaemonSets that connect pods.
-const PLUGINS: [&str; 11] =
-    ["calico", "cilium", "flannel", "weave", "canal", "aws-node", "kindnet", "antrea", "kube-router", "multus", "ovn"];
+const PLUGINS: [&str; 11] = [
+    "calico",
+    "cilium",
+    "flannel",
+    "weave",
+    "canal",
+    "aws-node",
+    "kindnet",
+    "antrea",
+    "kube-router",
+    "multus",
+    "ovn",
+];
 
 /// The network plugin whose pod on the node is in trouble.
 fn plugin(facts: &Facts<'_>, node: &ObjectRef) -> Option<ObjectRef> {

@@ -25,7 +25,8 @@ pub(super) fn by_others(facts: &Facts<'_>) -> Vec<Candidate> {
             return None;
         }
         let names: Vec<_> = victims.iter().map(ToString::to_string).collect();
-        let statement = format!("Pods of {taker}, which has a higher priority, took the place of {}", names.join(", "));
+        let statement =
+            format!("Pods of {taker}, which has a higher priority, took the place of {}", names.join(", "));
         let candidate = Candidate::new(confidence::PREEMPTED, taker, statement);
         Some(candidate.because(told).because(waiting).explaining(victims))
     });

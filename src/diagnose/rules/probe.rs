@@ -14,6 +14,9 @@ const VERDICTS: &[Code] = &[
     codes::LIVENESS_WRONG_PROTOCOL,
     codes::STARTUP_WRONG_PROTOCOL,
     codes::READINESS_WRONG_PROTOCOL,
+    codes::LIVENESS_WRONG_COMMAND,
+    codes::STARTUP_WRONG_COMMAND,
+    codes::READINESS_WRONG_COMMAND,
     codes::LIVENESS_WRONG_PORT,
     codes::STARTUP_WRONG_PORT,
     codes::READINESS_WRONG_PORT,
@@ -65,6 +68,9 @@ fn candidate(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) ->
         let why = why.map(|(_, why)| format!(" {why}.")).unwrap_or_default();
         let statement = format!("The {kind} probe of {workload}{probe} fails, {effect}.{why}");
         let candidate = Candidate::new(cause, workload.clone(), statement);
+        let broken =
+            if verdicts.is_empty() { super::crash::broken_dependencies(facts, workload) } else { Vec::new() };
+        let candidate = candidate.despite(broken, 0.7);
         return Some(candidate.because(evidence).because(verdicts).because(support));
     };
     let what = rollout.what(|field| field.path.contains("Probe") || field.path.contains("port"));

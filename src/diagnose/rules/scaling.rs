@@ -29,7 +29,10 @@ fn blind(facts: &Facts<'_>) -> Vec<Candidate> {
     let found = facts.with(&kinds).filter(|piece| is_trouble(piece)).map(|piece| {
         let target = target(facts, &piece.object).filter(|_| piece.code == codes::HPA_NO_REQUESTS.name);
         let server = || ObjectRef::new("Deployment", SYSTEM, "metrics-server");
-        let broken = || Some(server()).filter(|server| piece.code == codes::HPA_NO_METRICS_SERVER.name && facts.in_trouble(server));
+        let broken = || {
+            Some(server())
+                .filter(|server| piece.code == codes::HPA_NO_METRICS_SERVER.name && facts.in_trouble(server))
+        };
         let object = target.or_else(broken).unwrap_or_else(|| piece.object.clone());
         let candidate = Candidate::new(confidence::AUTOSCALER_METRICS, object, piece.statement.as_str());
         candidate.because([piece]).explaining([piece.object.clone()])

@@ -10,7 +10,8 @@ use crate::diagnose::graph::EdgeKind;
 use crate::incident::{Evidence, ObjectRef};
 
 /// What says why a claim is not bound.
-const WHY_UNBOUND: [codes::Code; 7] = [
+const WHY_UNBOUND: [codes::Code; 8] = [
+    codes::PROVISIONER_UNKNOWN,
     codes::VOLUME_TAKEN,
     codes::CLAIM_SELECTOR,
     codes::CLAIM_CLASS,
@@ -36,7 +37,10 @@ fn claim(facts: &Facts<'_>, piece: &Evidence) -> Candidate {
         Some(why) => format!("{}; {}", piece.statement, why.statement),
         None => piece.statement.clone(),
     };
-    Candidate::new(confidence::CLAIM_PENDING, piece.object.clone(), statement)
+    let class = why.and_then(|why| why.fields.get("storage_class"));
+    let class = class.map(|name| ObjectRef::cluster_wide("StorageClass", name));
+    Candidate::new(confidence::CLAIM_PENDING, class.unwrap_or_else(|| piece.object.clone()), statement)
+        .explaining([piece.object.clone()])
         .times(sure)
         .because([piece])
         .because(why)
@@ -51,7 +55,8 @@ fn no_node(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) -> O
     let predicates =
         first.fields.iter().filter(|(name, _)| name.starts_with("predicate_")).map(|(_, text)| text.as_str());
     let predicates: Vec<_> = predicates.collect();
-    let of_claims = ["unbound immediate PersistentVolumeClaims", "persistentvolumeclaim \"", "persistentvolume \""];
+    let of_claims =
+        ["unbound immediate PersistentVolumeClaims", "persistentvolumeclaim \"", "persistentvolume \""];
     if predicates.iter().any(|text| of_claims.iter().any(|words| text.contains(words)))
         && claims_wait(facts, workload)
     {
@@ -101,6 +106,14 @@ fn holds_the_volume(facts: &Facts<'_>, workload: &ObjectRef) -> Option<ObjectRef
 }
 
 fn claims_wait(facts: &Facts<'_>, workload: &ObjectRef) -> bool {
-    let claims = facts.graph.targets(workload, EdgeKind::Mounts);
+    let mut claims = facts.graph.targets(workload, EdgeKind::Mounts);
+    // The claims of a StatefulSet stand in its pods, not in its template.
+    for pod in facts.index.pods_of(workload) {
+        let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
+        let own = volumes.filter_map(|volume| volume.persistent_volume_claim.as_ref());
+        claims.extend(own.map(|claim| {
+            ObjectRef::new("PersistentVolumeClaim", workload.namespace.as_str(), claim.claim_name.as_str())
+        }));
+    }
     claims.iter().any(|claim| !facts.about(claim, &[codes::CLAIM_PENDING, codes::CLAIM_LOST]).is_empty())
 }

@@ -43,12 +43,40 @@ pub(super) fn misrouted(facts: &Facts<'_>) -> Vec<Candidate> {
             (false, true) => 0.85,
             (_, false) => 1.04,
         };
+        // Pods that do not run serve no port at all.
+        let behind = facts.index.behind(&piece.object);
+        let crashes = |workload: &ObjectRef| !facts.about(workload, &[codes::CRASH_LOOP]).is_empty();
+        let crashing = piece.code == codes::TARGET_PORT_UNSERVED.name && behind.iter().any(crashes);
+        let sure = if crashing { sure * 0.8 } else { sure };
         Some(
             Candidate::new(confidence::PORT_MISMATCH, piece.object.clone(), piece.statement.as_str())
                 .times(sure)
                 .because([piece])
                 .because(shown)
                 .explaining(facts.graph.sources(&piece.object, EdgeKind::FailsToCall)),
+        )
+    });
+    found.chain(moved(facts)).collect()
+}
+
+/// Services that do not have the port any more that their callers are known to use.
+fn moved(facts: &Facts<'_>) -> Vec<Candidate> {
+    let found = facts.with(&[codes::SERVICE_UNREACHABLE]).filter_map(|piece| {
+        let called: i32 = piece.fields.get("port")?.parse().ok()?;
+        let spec = facts.index.service(&piece.object)?.spec.as_ref()?;
+        let ports: Vec<_> = spec.ports.iter().flatten().map(|port| port.port).collect();
+        if ports.is_empty() || ports.contains(&called) || spec.cluster_ip.as_deref() == Some("None") {
+            return None;
+        }
+        let has = ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let statement = format!("{} is called on port {called}, which fails; it has {has}", piece.object);
+        let candidate = Candidate::new(confidence::PORT_MISMATCH, piece.object.clone(), statement);
+        let shown = shown(facts, &piece.object);
+        Some(
+            candidate
+                .because([piece])
+                .because(shown)
+                .explaining(facts.graph.sources(&piece.object, EdgeKind::Calls)),
         )
     });
     found.collect()
@@ -97,13 +125,22 @@ fn addressed(facts: &Facts<'_>, service: &ObjectRef, pieces: &[&Evidence]) -> Ve
     let serious = |piece: &&&Evidence| {
         !piece.fields.contains_key("in_file") || !shown.is_empty() || suffers(&piece.object)
     };
+    // What one program alone is told, and nothing runs under that name, was never there.
+    let of_that_name =
+        |workload: &ObjectRef| workload.name == service.name && workload.namespace == service.namespace;
+    let runs = facts.index.templates().any(|(workload, _)| of_that_name(workload));
+    let alone = wrong.len() == 1 && !runs;
     let candidates = of_caller.filter(serious).map(|piece| {
         let holder = config_map(piece).unwrap_or_else(|| piece.object.clone());
-        let object = if misspelt(piece) { holder } else { service.clone() };
+        let object = if misspelt(piece) || alone { holder } else { service.clone() };
         let sure = if suffers(&piece.object) || !shown.is_empty() { 1.03 } else { 0.8 };
         let gateway = facts.index.is_gateway(&piece.object);
         let database = facts.index.behind(service).iter().any(|behind| facts.index.is_database(behind));
-        let what = if database { format!("{}; a wrong port of its database", piece.statement) } else { piece.statement.clone() };
+        let what = if database {
+            format!("{}; a wrong port of its database", piece.statement)
+        } else {
+            piece.statement.clone()
+        };
         Candidate::new(address::cause(gateway), object, what)
             .times(sure)
             .because([*piece])

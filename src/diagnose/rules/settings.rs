@@ -71,7 +71,10 @@ pub(super) fn holder_of_variable(facts: &Facts<'_>, workload: &ObjectRef, variab
     for container in spec.containers.iter().chain(spec.init_containers.iter().flatten()) {
         let mut literals = container.env.iter().flatten().filter(|found| found.value.is_some());
         if literals.any(|found| found.name == variable) {
-            return Holder { object: workload.clone(), path: format!("containers[{}].env[{variable}]", container.name) };
+            return Holder {
+                object: workload.clone(),
+                path: format!("containers[{}].env[{variable}]", container.name),
+            };
         }
     }
     let references = config_references(spec);
@@ -81,7 +84,9 @@ pub(super) fn holder_of_variable(facts: &Facts<'_>, workload: &ObjectRef, variab
         found.path.ends_with(&named) || (found.key.is_none() && keys.iter().any(|key| key == variable))
     };
     match references.iter().find(holds) {
-        Some(found) => Holder { object: found.object(&workload.namespace), path: format!("data[{variable}]") },
+        Some(found) => {
+            Holder { object: found.object(&workload.namespace), path: format!("data[{variable}]") }
+        }
         None => own(),
     }
 }
@@ -104,7 +109,12 @@ pub(super) fn holder_of_file(facts: &Facts<'_>, workload: &ObjectRef, path: &str
 
 /// What holds an address of which a complaint says the host: a literal variable, an argument or a ConfigMap that has that
 /// host in it; else what [`holder`] finds by names.
-pub(super) fn holder_of_address(facts: &Facts<'_>, workload: &ObjectRef, host: Option<&str>, port: Option<&str>) -> Holder {
+pub(super) fn holder_of_address(
+    facts: &Facts<'_>,
+    workload: &ObjectRef,
+    host: Option<&str>,
+    port: Option<&str>,
+) -> Holder {
     let by_name = || holder(facts, workload, &ADDRESSES);
     let (Some(spec), Some(host)) = (facts.index.spec_of(workload), host) else { return by_name() };
     let has = |text: &str| text.contains(host);
@@ -122,7 +132,9 @@ pub(super) fn holder_of_address(facts: &Facts<'_>, workload: &ObjectRef, host: O
     for reference in maps {
         let object = reference.object(&workload.namespace);
         let told = facts.index.addresses(&object).iter().filter(|told| told.host.as_deref() == Some(host));
-        let exact = |told: &&ConfigAddress| told.port.is_none() || told.port.map(|port| port.to_string()).as_deref() == port;
+        let exact = |told: &&ConfigAddress| {
+            told.port.is_none() || told.port.map(|port| port.to_string()).as_deref() == port
+        };
         let mut told = told.filter(|told| reference.key.as_ref().is_none_or(|key| *key == told.key));
         if let Some(told) = told.clone().find(exact).or_else(|| told.next()) {
             return Holder { object, path: format!("data[{}]", told.key) };
@@ -137,7 +149,10 @@ fn names(facts: &Facts<'_>, workload: &ObjectRef, found: &ConfigReference, word:
     let variable = found.path.rsplit_once(".env[").is_some_and(|(_, name)| has(name));
     match &found.key {
         Some(key) => variable || has(key),
-        None => facts.index.keys(&found.object(&workload.namespace)).is_some_and(|keys| keys.iter().any(|key| has(key))),
+        None => facts
+            .index
+            .keys(&found.object(&workload.namespace))
+            .is_some_and(|keys| keys.iter().any(|key| has(key))),
     }
 }
 

@@ -63,10 +63,35 @@ pub(super) fn keep_from_running(facts: &Facts<'_>) -> Vec<Candidate> {
         entry.1.push(piece);
     }
     let candidates = found.into_iter();
-    let mut candidates: Vec<_> =
-        candidates.filter_map(|((_, workload), (cause, told))| candidate(facts, &workload, cause, &told)).collect();
+    let mut candidates: Vec<_> = candidates
+        .filter_map(|((_, workload), (cause, told))| candidate(facts, &workload, cause, &told))
+        .collect();
     candidates.extend(full_disks(facts));
+    candidates.extend(silent_conflicts(facts));
     candidates
+}
+
+/// Containers that declare each other's port, one of which keeps ending and says nothing.
+fn silent_conflicts(facts: &Facts<'_>) -> Vec<Candidate> {
+    let declared = facts.with(&[codes::PORT_OF_MESH, codes::PORT_DECLARED_TWICE]);
+    let found = declared.filter_map(|piece| {
+        let workload = &piece.object;
+        let ends = facts.about(workload, &[codes::CRASH_LOOP, codes::EXITED]);
+        let names = piece.fields.get("containers")?;
+        let concerned = |end: &&&Evidence| {
+            let container = end.fields.get("container").map(String::as_str).unwrap_or_default();
+            names.split(", ").any(|name| name == container)
+                || piece.statement.ends_with(&format!("{container} listens"))
+        };
+        let ends: Vec<_> = ends.iter().filter(concerned).copied().collect();
+        let said = !facts.about(workload, &[codes::LOG_PORT_TAKEN]).is_empty();
+        if ends.is_empty() || said || !facts.about(workload, &[codes::OOM_KILLED]).is_empty() {
+            return None;
+        }
+        let candidate = Candidate::new(confidence::PORT_CONFLICT, workload.clone(), piece.statement.as_str());
+        Some(candidate.times(0.96).because([piece]).because(ends))
+    });
+    found.collect()
 }
 
 /// Whether the program that says so has ended by itself or does not come up. One that the kernel killed for its memory has
@@ -103,7 +128,9 @@ fn candidate(facts: &Facts<'_>, workload: &ObjectRef, cause: Cause, told: &[&Evi
         return None;
     }
     let first = told.first()?;
-    let brought = rollout.as_ref().map(|rollout| format!(" {} brought it: {}.", rollout.name(), rollout.what(|_| true)));
+    let brought = rollout
+        .as_ref()
+        .map(|rollout| format!(" {} brought it: {}.", rollout.name(), rollout.what(|_| true)));
     let what = what(cause);
     let statement = format!("{workload} {what}: {}{}", first.statement, brought.unwrap_or_default());
     let last = told.iter().any(|piece| {
@@ -113,7 +140,8 @@ fn candidate(facts: &Facts<'_>, workload: &ObjectRef, cause: Cause, told: &[&Evi
     let beside = first.code == codes::LOG_PERMISSION.name && !first.fields.contains_key("mount");
     let sure = if last { 1.0 } else { 0.8 } * if beside { 0.85 } else { 1.0 };
     let ports = [codes::PORT_DECLARED_TWICE, codes::PORT_OF_MESH];
-    let declared = if cause.code == confidence::PORT_CONFLICT.code { facts.about(workload, &ports) } else { Vec::new() };
+    let declared =
+        if cause.code == confidence::PORT_CONFLICT.code { facts.about(workload, &ports) } else { Vec::new() };
     let sure = if declared.is_empty() { sure } else { sure * 1.06 };
     let candidate = Candidate::new(cause, workload.clone(), statement).times(sure);
     let shown = facts.about(workload, &GIVES_UP);
@@ -128,8 +156,12 @@ fn candidate(facts: &Facts<'_>, workload: &ObjectRef, cause: Cause, told: &[&Evi
 
 fn what(cause: Cause) -> &'static str {
     match cause.code {
-        code if code == confidence::WRONG_ARCHITECTURE.code => "runs a program built for another kind of machine",
-        code if code == confidence::PORT_CONFLICT.code => "cannot listen on its port, which something else has",
+        code if code == confidence::WRONG_ARCHITECTURE.code => {
+            "runs a program built for another kind of machine"
+        }
+        code if code == confidence::PORT_CONFLICT.code => {
+            "cannot listen on its port, which something else has"
+        }
         code if code == confidence::STORAGE_PERMISSION.code => "may not use a volume of its own",
         code if code == confidence::STORAGE_MOUNT.code => "waits for a volume that cannot be mounted",
         code if code == confidence::BAD_COMMAND.code => "cannot be started by its command line",
@@ -161,7 +193,8 @@ fn full_disks(facts: &Facts<'_>) -> Vec<Candidate> {
         let said = told.first().map(|piece| piece.statement.as_str()).unwrap_or_default();
         let statement = format!("The disk of {object} is full: {said}");
         let candidate = Candidate::new(confidence::STORAGE_FULL, object, statement).because(told);
-        let suffers = workloads.iter().any(|workload| facts.in_trouble(workload) || facts.is_asked_about(workload));
+        let suffers =
+            workloads.iter().any(|workload| facts.in_trouble(workload) || facts.is_asked_about(workload));
         candidate.times(if suffers { 1.0 } else { 0.85 }).explaining(workloads)
     };
     full.into_iter().map(candidate).collect()

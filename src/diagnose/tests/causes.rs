@@ -66,7 +66,7 @@ fn a_repair_that_did_not_help_lowers_the_cause_that_it_followed_from() {
 fn being_out_of_memory_absorbs_the_rollout_and_names_the_limits() {
     let limit = [("containers[app].resources.limits.memory", "512Mi", "128Mi")];
     let world = World::new().deployment("web", 2).rollout("web", &limit).crashing("web", 2, 137, "OOMKilled");
-    assert_eq!(world.causes(), [cause("memory.exhausted", "Deployment shop/web", 0.95)]);
+    assert_eq!(world.causes(), [cause("memory.exhausted", "Deployment shop/web", 0.98)]);
     let statement = &world.diagnose().hypotheses[0].statement;
     assert!(statement.contains("from 512Mi to 128Mi"), "{statement}");
 }
@@ -76,7 +76,7 @@ fn an_image_that_does_not_exist_absorbs_the_rollout_and_says_so() {
     let image = [("containers[app].image", "registry.test/web:1", "registry.test/web:2")];
     let status = waiting("ImagePullBackOff", "registry.test/app:2: not found");
     let world = World::new().deployment("web", 1).rollout("web", &image).pod("web", 2, "web-2-x", status);
-    assert_eq!(world.causes(), [cause("image.pull_failed", "Deployment shop/web", 0.95)]);
+    assert_eq!(world.causes(), [cause("image.pull_failed", "Deployment shop/web", 0.98)]);
     let statement = &world.diagnose().hypotheses[0].statement;
     assert!(statement.contains("(not found). Revision 2 of Deployment shop/web brought it"), "{statement}");
 }
@@ -87,7 +87,7 @@ fn a_missing_key_is_blamed_on_the_secret_that_lacks_it() {
     let status = waiting("CreateContainerConfigError", "couldn't find key TOKEN in Secret shop/gateway");
     let world = World::new().deployment("web", 1).secret("gateway", &["token"]);
     let world = world.rollout("web", &reference).pod("web", 2, "web-2-x", status);
-    assert_eq!(world.causes(), [cause("config.missing_reference", "Secret shop/gateway", 0.94)]);
+    assert_eq!(world.causes(), [cause("config.missing_reference", "Secret shop/gateway", 0.97)]);
     let diagnosis = world.diagnose();
     let cited = &diagnosis.hypotheses[0].evidence_for;
     let change = diagnosis.evidence.iter().find(|piece| piece.code == "change.rollout").unwrap();
@@ -100,7 +100,7 @@ fn a_reference_to_what_was_not_listed_is_found_without_the_kubelet_saying_so() {
                      {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "extra", "key": "b", "optional": true}}}]);
     let world = World::new().deployment("web", 0).pod("web", 1, "web-1-x", waiting("ContainerCreating", ""));
     let world = world.environment("web", &env);
-    assert_eq!(world.causes(), [cause("config.missing_reference", "ConfigMap shop/flags", 0.94)]);
+    assert_eq!(world.causes(), [cause("config.missing_reference", "ConfigMap shop/flags", 0.97)]);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn callers_errors_lead_to_the_dependency_at_the_end_of_the_chain() {
     let world = world.crashing("orders", 1, 1, "Error").endpoints("orders", false);
     let world = world.log("web-1-0", &refused).log("orders-1-x", &logins);
     let causes = world.alert("HighErrorRate", "web").causes();
-    assert_eq!(causes, [cause("dependency.authentication", "Deployment shop/db", 0.77)]);
+    assert_eq!(causes, [cause("dependency.authentication", "Deployment shop/orders", 0.76)]);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn an_autoscaler_at_its_maximum_without_load_is_no_cause() {
 fn a_dead_node_explains_the_pods_on_it() {
     let status = json!({"conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": ago(6).to_string()}]});
     let world = World::new().node("node-1", "Unknown").deployment("web", 0).pod("web", 1, "web-1-x", status);
-    assert_eq!(world.causes(), [cause("node.not_ready", "Node node-1", 0.86)]);
+    assert_eq!(world.causes(), [cause("node.not_ready", "Node node-1", 0.93)]);
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn two_independent_faults_are_both_reported() {
     assert_eq!(
         world.causes(),
         [
-            cause("memory.exhausted", "Deployment shop/cart", 0.95),
+            cause("memory.exhausted", "Deployment shop/cart", 0.98),
             cause("deploy.bad_rollout", "Deployment shop/web", 0.93),
         ]
     );
@@ -218,6 +218,6 @@ fn a_pod_that_fits_no_node_is_unschedulable() {
     let status = json!({"phase": "Pending", "containerStatuses": null, "conditions": [{"type": "PodScheduled", "status": "False",
         "reason": "Unschedulable", "message": "0/2 nodes are available: 2 Insufficient cpu."}]});
     let world = World::new().deployment("web", 0).pod("web", 1, "web-1-x", status);
-    assert_eq!(world.causes(), [cause("scheduling.unschedulable", "Deployment shop/web", 0.85)]);
+    assert_eq!(world.causes(), [cause("scheduling.unschedulable", "Deployment shop/web", 0.93)]);
     assert_eq!(world.diagnose().evidence[0].fields["predicate_1"], "2 Insufficient cpu");
 }

@@ -77,3 +77,66 @@ fn secrets_are_not_called_missing_where_they_could_not_be_listed() {
     world.snapshot.gaps.push(Gap { collector: "secrets".to_owned(), reason: "forbidden".to_owned() });
     assert_eq!(world.causes(), []);
 }
+
+#[test]
+fn a_pod_that_is_just_starting_may_fail_its_readiness_probe() {
+    let status = |seconds: i64| {
+        let since = (crate::diagnose::world::NOON - jiff::SignedDuration::from_secs(seconds)).to_string();
+        json!({"conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": since}],
+            "containerStatuses": [{"name": "app", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"running": {"startedAt": since}}}]})
+    };
+    let image = [("containers[app].image", "registry.test/web:1", "registry.test/web:2")];
+    let world = |seconds: i64| {
+        let world = World::new().deployment("web", 2).rollout("web", &image).pod(
+            "web",
+            2,
+            "web-2-x",
+            status(seconds),
+        );
+        let mut world = world.event("web-2-x", "Unhealthy", "Readiness probe failed: connection refused", 1);
+        let pod = world.snapshot.objects.pods.last_mut().unwrap();
+        let probe = json!({"tcpSocket": {"port": 80}, "periodSeconds": 5});
+        pod.spec.as_mut().unwrap().containers[0].readiness_probe = Some(object(probe));
+        world
+    };
+    assert_eq!(world(40).causes(), []);
+    assert_eq!(world(400).causes()[0].0, "deploy.bad_rollout");
+}
+
+#[test]
+fn a_program_that_fills_its_memory_again_and_again_is_no_innocent() {
+    let status = |restarts: i32, minutes: i64| {
+        json!({"containerStatuses": [{"name": "app", "image": "i", "imageID": "", "ready": true, "restartCount": restarts,
+            "state": {"running": {"startedAt": ago(minutes).to_string()}},
+            "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled", "finishedAt": ago(minutes).to_string()}}}]})
+    };
+    let causes = |restarts, minutes| {
+        World::new().deployment("web", 0).pod("web", 1, "web-1-x", status(restarts, minutes)).causes()
+    };
+    assert_eq!(causes(9, 14)[0].0, "memory.exhausted");
+    assert_eq!(causes(1, 14), []);
+    assert_eq!(causes(9, 180), []);
+}
+
+#[test]
+fn users_who_mistype_their_passwords_are_no_fault_of_a_dependency() {
+    let refused = "Request failed with status code 401 http://web/login\n".repeat(40);
+    let world = World::new().deployment("web", 1).deployment("front", 1).log("front-1-0", &refused);
+    assert_eq!(world.causes(), []);
+    let mut world = World::new().deployment("db", 1).deployment("front", 1);
+    let spec = world.snapshot.objects.deployments[0].spec.as_mut().unwrap().template.spec.as_mut().unwrap();
+    spec.containers[0].image = Some("mysql:8.4".to_owned());
+    let env = json!([{"name": "DB_HOST", "value": "db"}]);
+    let users =
+        "login failed for user anna: wrong password\naccess denied for user anna (role viewer)\n".repeat(40);
+    let scanners =
+        "[Warning] Access denied for user 'admin'@'203.0.113.4' (using password: YES)\n".repeat(40);
+    let world = world.environment("front", &env).log("front-1-0", &users).log("db-1-0", &scanners);
+    assert_eq!(world.causes(), []);
+    let outside = "Get \"https://old.example.com/\": x509: certificate has expired\n".repeat(40);
+    assert_eq!(World::new().deployment("front", 1).log("front-1-0", &outside).causes(), []);
+    let down = "connect ECONNREFUSED http://web:80\n".repeat(40);
+    let world = World::new().deployment("web", 1).deployment("front", 1).log("front-1-0", &down);
+    assert_eq!(world.causes()[0].0, "dependency.unavailable", "nobody meets with forty refusals by accident");
+}

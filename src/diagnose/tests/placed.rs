@@ -121,3 +121,23 @@ fn what_the_nearest_volume_misses_is_told() {
     assert_eq!(claim(&none, &taken), ["claim.volume_taken"]);
     assert_eq!(claim(&none, &none), Vec::<String>::new(), "it is about to be bound");
 }
+
+#[test]
+fn a_class_whose_provisioner_is_misspelt_is_blamed_instead_of_its_claims() {
+    let world = |provisioner: &str| {
+        let spec = json!({"accessModes": ["ReadWriteOnce"], "storageClassName": "fast", "resources": {"requests": {"storage": "1Gi"}}});
+        let pod = json!({"volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}]});
+        let mut world = waiting(&pod, &[]);
+        let objects = &mut world.snapshot.objects;
+        objects
+            .storage_classes
+            .push(object(json!({"metadata": {"name": "fast"}, "provisioner": provisioner})));
+        objects.volumes.push(object(json!({"metadata": {"name": "v"}, "spec": {"csi": {"driver": "disk.csi.test", "volumeHandle": "h"},
+            "claimRef": {"namespace": "shop", "name": "other"}}})));
+        objects.claims.push(object(json!({"metadata": {"namespace": "shop", "name": "data"}, "spec": spec, "status": {"phase": "Pending"}})));
+        world.causes().into_iter().map(|(_, object, _)| object).collect::<Vec<_>>()
+    };
+    assert_eq!(world("disc.csi.test")[0], "StorageClass fast");
+    assert!(!world("disk.csi.test").contains(&"StorageClass fast".to_owned()));
+    assert!(!world("files.example.net").contains(&"StorageClass fast".to_owned()), "a new kind of storage");
+}

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::diagnose::world::{World, ago, object};
 use crate::incident::ObjectRef;
-use crate::observe::{Connectivity, ConnectivityResult, NodeService, ReadingKind};
+use crate::observe::{Connectivity, ConnectivityCheck, ConnectivityResult, NodeService, ReadingKind};
 
 /// A Service in front of a Deployment whose container declares a port.
 fn routed(port: &Value, declared: &Value, unreachable: bool) -> Vec<String> {
@@ -72,6 +72,13 @@ fn what_is_wrong_with_a_probe_is_told() {
         ["probe.liveness.wrong_port"]
     );
     assert_eq!(probed(&http(8080), "HTTP probe failed with statuscode: 404"), ["probe.liveness.wrong_path"]);
+    assert_eq!(
+        probed(
+            &json!({"exec": {"command": ["/bin/ok"]}}),
+            "OCI runtime exec failed: exec: \"/bin/ok\": stat /bin/ok: no such file or directory"
+        ),
+        ["probe.liveness.wrong_command"]
+    );
     let refused = "dial tcp 10.0.0.1:8080: connect: connection refused";
     assert_eq!(
         probed(&json!({"tcpSocket": {"port": 8080}, "periodSeconds": 5}), refused),
@@ -138,4 +145,40 @@ fn of_slow_programs_the_one_that_lacks_cpu_or_is_called_by_the_others_is_blamed(
     let calm =
         World::new().deployment("cart", 1).reading(ReadingKind::LatencyP99, service("cart"), 0.05, 0.04);
     assert_eq!(calm.causes(), []);
+}
+
+#[test]
+fn a_node_from_which_nothing_is_reached_is_told_from_a_service_that_is_down() {
+    let check = |service: &str, first: bool, second: bool| Connectivity {
+        namespace: "shop".to_owned(),
+        service: service.to_owned(),
+        port: Some(80),
+        result: ConnectivityResult::Partial,
+        checks: [("n-1", first), ("n-2", second)]
+            .map(|(node, ok)| ConnectivityCheck { node: Some(node.to_owned()), ok: Some(ok), text: None })
+            .to_vec(),
+    };
+    let mut world =
+        World::new().node("n-1", "True").node("n-2", "True").deployment("cart", 1).deployment("web", 1);
+    world.snapshot.recorded.connectivity = vec![check("cart", false, true), check("web", false, true)];
+    assert_eq!(world.causes()[0].1, "Node n-1");
+    world.snapshot.recorded.connectivity = vec![check("cart", false, true), check("web", true, false)];
+    assert_eq!(world.causes(), []);
+}
+
+#[test]
+fn a_service_that_has_not_the_port_on_which_it_is_called_is_blamed() {
+    let world = |port: u16| {
+        let mut world = World::new().deployment("web", 1);
+        world.snapshot.recorded.connectivity.push(Connectivity {
+            namespace: "shop".to_owned(),
+            service: "web".to_owned(),
+            port: Some(port),
+            result: ConnectivityResult::Failed,
+            checks: Vec::new(),
+        });
+        world.causes().into_iter().map(|(code, object, _)| format!("{code} {object}")).collect::<Vec<_>>()
+    };
+    assert_eq!(world(8080), ["service.port_mismatch Service shop/web"]);
+    assert_eq!(world(80), Vec::<String>::new());
 }

@@ -29,7 +29,10 @@ const DENIED: &str = "Error 1045: Access denied for user 'app'@'10.1.0.7' (using
 #[test]
 fn a_database_that_refuses_writes_or_connections_is_at_fault_though_nothing_else_shows_it() {
     let world = shop(&["orders"]);
-    assert_eq!(causes(&world.clone().log("orders-1-0", &READ_ONLY.repeat(4))), ["database.read_only Deployment shop/db"]);
+    assert_eq!(
+        causes(&world.clone().log("orders-1-0", &READ_ONLY.repeat(4))),
+        ["database.read_only Deployment shop/db"]
+    );
     assert_eq!(
         causes(&world.clone().log("orders-1-0", &FULL.repeat(4))),
         ["database.connections_exhausted Deployment shop/db"]
@@ -105,6 +108,37 @@ fn a_name_that_no_service_has_is_blamed_on_whoever_holds_it() {
 }
 
 #[test]
+fn a_namespace_that_is_misspelt_is_the_callers_fault() {
+    let unknown = "getaddrinfo ENOTFOUND cart.shpo\n".repeat(3);
+    let world = ends(World::new().deployment("cart", 1), &unknown);
+    assert_eq!(causes(&world), ["dependency.wrong_address Deployment shop/front"]);
+}
+
+#[test]
+fn a_service_that_stands_for_a_name_which_does_not_resolve_is_at_fault() {
+    let mut world = ends(World::new(), &"getaddrinfo ENOTFOUND mail\n".repeat(3));
+    world.snapshot.objects.services.push(object(json!({"metadata": {"namespace": "shop", "name": "mail"},
+        "spec": {"type": "ExternalName", "externalName": "mail.example.invalid"}})));
+    assert_eq!(causes(&world), ["dependency.wrong_address Service shop/mail"]);
+}
+
+#[test]
+fn a_certificate_that_expired_is_blamed_on_the_secret_that_holds_it() {
+    let expired = "Get \"https://cart:443/\": tls: failed to verify certificate: x509: certificate has expired or is not yet valid\n";
+    let mut world =
+        World::new().deployment("cart", 1).deployment("front", 1).secret("cart-tls", &["tls.crt", "tls.key"]);
+    let spec = world.snapshot.objects.deployments[0].spec.as_mut().unwrap().template.spec.as_mut().unwrap();
+    spec.volumes = Some(object(json!([{"name": "tls", "secret": {"secretName": "cart-tls"}}])));
+    assert_eq!(
+        causes(&world.clone().log("front-1-0", &expired.repeat(4))),
+        ["tls.certificate_expired Secret shop/cart-tls"]
+    );
+    let other = expired.replace("certificate has expired or is not yet valid", "unknown authority");
+    let causes = causes(&world.log("front-1-0", &other.repeat(4)));
+    assert!(!causes.iter().any(|cause| cause.starts_with("tls.")), "{causes:?}");
+}
+
+#[test]
 fn a_gateway_that_passes_on_to_nowhere_is_told_from_other_programs() {
     let upstream = "host not found in upstream \"carts\" in /etc/nginx/conf.d/default.conf:3\n".repeat(3);
     let mut world = ends(World::new().deployment("cart", 1), &upstream);
@@ -128,13 +162,16 @@ fn names_that_exist_and_do_not_resolve_for_one_program_are_its_own_fault_and_for
 
 /// A program that ends over a setting that comes from here.
 fn setting(spec: &Value, log: &str) -> Vec<String> {
-    let mut world = World::new().deployment("web", 0).pod("web", 1, "web-1-x", crash(1, "Error", 5)).log("web-1-x", log);
+    let mut world =
+        World::new().deployment("web", 0).pod("web", 1, "web-1-x", crash(1, "Error", 5)).log("web-1-x", log);
     let mut whole = json!({"containers": [{"name": "app", "image": "i"}]});
     json_patch::merge(&mut whole, spec);
     let objects = &mut world.snapshot.objects;
     objects.deployments[0].spec.as_mut().unwrap().template.spec = Some(object(whole.clone()));
     objects.pods[0].spec = Some(object(whole));
-    objects.config_maps.push(object(json!({"namespace": "shop", "name": "settings", "keys": ["CACHE_TTL", "app.yml"],
+    objects
+        .config_maps
+        .push(object(json!({"namespace": "shop", "name": "settings", "keys": ["CACHE_TTL", "app.yml"],
         "created_at": null, "changed_at": null})));
     causes(&world)
 }

@@ -135,7 +135,8 @@ mod tests {
 
     #[test]
     fn null_data_is_no_keys() {
-        let keyed: KeyedSecret = serde_json::from_value(json!({"metadata": {"name": "x"}, "data": null})).unwrap();
+        let keyed: KeyedSecret =
+            serde_json::from_value(json!({"metadata": {"name": "x"}, "data": null})).unwrap();
         assert!(KeyedObject::from(keyed).keys.is_empty());
     }
 

@@ -4,7 +4,7 @@ use crate::incident::{Hypothesis, ObjectRef};
 
 /// Steps by cause. `{object}` is the object at fault and `{workload}` the one that shows it, as kubectl names them with
 /// their namespace (`deployment/web -n shop`); `{namespace}` is the workload's.
-const STEPS: [(&str, &str); 20] = [
+const STEPS: [(&str, &str); 39] = [
     (
         "dependency.authentication",
         "kubewright changes no Secrets and no databases. Compare the credentials that {workload} is given (kubectl describe \
@@ -93,6 +93,92 @@ const STEPS: [(&str, &str); 20] = [
     (
         "job.failed",
         "Read its log (kubectl logs {object}), repair the cause, delete the Job and create it again.",
+    ),
+    (
+        "storage.permission_denied",
+        "Give the process the volume: securityContext.fsGroup of {workload}, the owner of the files, or a mount that \
+         is not read-only; kubectl describe {workload} shows what it has.",
+    ),
+    (
+        "storage.mount_failed",
+        "The events of the pods of {workload} say why the volume does not come (kubectl describe pods -n \
+         {namespace}): another node that has it, a path that is missing, a driver that is down.",
+    ),
+    (
+        "storage.full",
+        "Make room on {object} (old logs, temporary files), then enlarge it where its storage class allows; \
+         {workload} starts by itself once it can write.",
+    ),
+    (
+        "container.port_conflict",
+        "Two programs want one port: change that of {workload} with its probes and Service, or keep the sidecar out.",
+    ),
+    (
+        "security.context_forbids",
+        "Compare the security context of {workload} with what its image needs (user, writable paths, ports below \
+         1024).",
+    ),
+    (
+        "container.bad_command",
+        "Mend command, args or workingDir of {workload}; kubectl logs {workload} --previous shows what it did not \
+         understand.",
+    ),
+    (
+        "image.wrong_architecture",
+        "Use an image of {workload} that is built for the machines of its nodes, or a node selector for \
+         kubernetes.io/arch.",
+    ),
+    (
+        "database.read_only",
+        "kubewright changes no databases. Find out who made {object} read-only (an argument, an operator, a full \
+         disk, a failover) before it is undone.",
+    ),
+    (
+        "database.connections_exhausted",
+        "Find who holds the connections of {object}; shrink pools or restart the one that leaks, then raise the \
+         limit.",
+    ),
+    (
+        "database.unknown_schema",
+        "Compare the name of the database that {workload} is told ({object}) with what the server has; run the \
+         migration if it has not run.",
+    ),
+    (
+        "dns.resolution_failed",
+        "Look at {object}: dnsPolicy and dnsConfig of a program, replicas and log of the cluster's DNS (kubectl get \
+         pods -n kube-system -l k8s-app=kube-dns).",
+    ),
+    (
+        "gateway.misrouted",
+        "Put the right Service and port into the route ({object}), then kubectl rollout restart {workload}.",
+    ),
+    (
+        "dependency.wrong_address",
+        "Correct the address that {workload} is told ({object}): kubectl get services -n {namespace} shows names and \
+         ports.",
+    ),
+    ("config.invalid_value", "Mend the setting in {object}, then kubectl rollout restart {workload}."),
+    (
+        "network.sandbox_failed",
+        "Look at the network plugin of {object}: its pods (kubectl get pods -n kube-system -o wide) and the \
+         addresses it has left.",
+    ),
+    (
+        "scheduling.preempted",
+        "Lower the priority or the replicas of {object}, which took the place, or add nodes.",
+    ),
+    (
+        "cronjob.not_starting",
+        "kubectl describe {object}: end the Job that does not end, or mend schedule and time zone.",
+    ),
+    (
+        "pod.stuck_terminating",
+        "kubectl describe {object}: let the owner of its finalizers finish, or bring its node back.",
+    ),
+    (
+        "scaling.metrics_unavailable",
+        "Give the containers of {workload} requests, or bring the metrics API back (kubectl get apiservices | grep \
+         metrics).",
     ),
     ("scaling.target_missing", "Point {object} at a workload that exists, or delete it."),
 ];

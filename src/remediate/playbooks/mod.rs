@@ -112,6 +112,12 @@ impl Case<'_> {
         let repairs = match hypothesis.code.as_str() {
             "deploy.bad_rollout" | "probe.failing" => self.roll_back(hypothesis, |_| true),
             "image.pull_failed" => self.roll_back(hypothesis, rollout::touches_image),
+            "container.bad_command" | "image.wrong_architecture" => {
+                self.roll_back(hypothesis, rollout::touches_start)
+            }
+            "storage.permission_denied" | "security.context_forbids" | "container.port_conflict" => {
+                self.roll_back(hypothesis, rollout::touches_surroundings)
+            }
             "config.missing_reference" => self.roll_back(hypothesis, rollout::touches_configuration),
             "memory.exhausted" => self.give_memory(hypothesis),
             "scaling.limit_reached" => self.raise_maximum(hypothesis),

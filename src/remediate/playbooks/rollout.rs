@@ -51,6 +51,16 @@ pub(super) fn touches_image(rollout: &Change) -> bool {
     touches(rollout, &["image"])
 }
 
+/// Whether a rollout changed how a container starts.
+pub(super) fn touches_start(rollout: &Change) -> bool {
+    touches(rollout, &["image", "command", "args", "workingDir"])
+}
+
+/// Whether a rollout changed what surrounds a container: its rights, volumes, ports and neighbours.
+pub(super) fn touches_surroundings(rollout: &Change) -> bool {
+    touches(rollout, &["securityContext", "volume", "ports", "args", "image", "hostNetwork", "annotations"])
+}
+
 /// Whether a rollout changed what a container reads from ConfigMaps and Secrets.
 pub(super) fn touches_configuration(rollout: &Change) -> bool {
     touches(rollout, &["env", "volume", "configMap", "secret"])

@@ -7,7 +7,7 @@ use crate::diagnose::codes::{self, Code};
 use crate::diagnose::finding::Finding;
 use crate::diagnose::index::{Index, namespace_of, object_ref};
 use crate::diagnose::labels;
-use crate::incident::Quantity;
+use crate::incident::{ObjectRef, Quantity};
 
 /// The provisioner of classes whose volumes people make.
 const BY_HAND: &str = "kubernetes.io/no-provisioner";
@@ -25,6 +25,10 @@ pub(super) fn finding(index: &Index<'_>, claim: &PersistentVolumeClaim) -> Optio
     let since = claim.metadata.creation_timestamp.as_ref().map(|time| time.0);
     let told = |code: Code, why: String| Finding::new(code, name.clone(), format!("{name}: {why}")).at(since);
     if is_provisioned(index, spec) {
+        if let Some((class, why)) = misspelt(index, spec) {
+            let class = ObjectRef::cluster_wide("StorageClass", class);
+            return Some(told(codes::PROVISIONER_UNKNOWN, why).field("storage_class", &class.name));
+        }
         let events =
             index.events(&name).filter(|event| event.reason.as_deref() == Some("ProvisioningFailed"));
         let failed = events.filter_map(|event| event.message.as_deref()).last()?;
@@ -48,6 +52,28 @@ pub(super) fn finding(index: &Index<'_>, claim: &PersistentVolumeClaim) -> Optio
     let volume = volume.metadata.name.as_deref().unwrap_or_default();
     let finding = told(first.code, format!("volume {volume} is nearest, but {}", why.join(", and ")));
     Some(finding.field("volume", volume))
+}
+
+/// Names that differ in at most so many letters are taken for misspellings of each other.
+const MISSPELT: usize = 3;
+
+/// The class of the claim where its provisioner made none of the volumes that there are, and one of nearly its name made some.
+fn misspelt<'a>(index: &Index<'a>, spec: &PersistentVolumeClaimSpec) -> Option<(&'a str, String)> {
+    let name = spec.storage_class_name.as_deref()?;
+    let classes = &index.snapshot.objects.storage_classes;
+    let class = classes.iter().find(|class| class.metadata.name.as_deref() == Some(name))?;
+    let drivers = index.snapshot.objects.volumes.iter().filter_map(|volume| {
+        let csi = volume.spec.as_ref()?.csi.as_ref().map(|csi| csi.driver.as_str());
+        let annotations = volume.metadata.annotations.as_ref();
+        csi.or_else(|| Some(annotations?.get("pv.kubernetes.io/provisioned-by")?.as_str()))
+    });
+    let mut drivers: Vec<&str> = drivers.collect();
+    drivers.sort_unstable();
+    drivers.dedup();
+    let own = class.provisioner.as_str();
+    let near = drivers.iter().find(|driver| strsim::osa_distance(driver, own) <= MISSPELT)?;
+    let why = format!("StorageClass {name} names the provisioner {own}, which made no volume; {near} did");
+    (!drivers.contains(&own)).then_some((class.metadata.name.as_deref()?, why))
 }
 
 /// Whether a provisioner makes volumes for the claim's class.

@@ -55,7 +55,8 @@ pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     for excerpt in index.snapshot.logs.iter().filter(|excerpt| still_matters(index, excerpt)) {
         let source = ObjectRef::new("Pod", excerpt.namespace.as_str(), excerpt.pod.as_str());
         for (since, line) in lines(&excerpt.text).enumerate() {
-            let place = Place { count: 1, container: Some(&excerpt.container), since: Some(since), trend: None };
+            let place =
+                Place { count: 1, container: Some(&excerpt.container), since: Some(since), trend: None };
             collect(index, &mut complaints, &source, line, place);
         }
         found.extend(own::findings(index, excerpt, &source));
@@ -96,13 +97,7 @@ fn still_matters(index: &Index<'_>, excerpt: &LogExcerpt) -> bool {
     !excerpt.previous || own.is_some_and(|container| last_words::ended_lately(index, container))
 }
 
-fn collect(
-    index: &Index<'_>,
-    complaints: &mut Complaints,
-    source: &ObjectRef,
-    line: &str,
-    place: Place<'_>,
-) {
+fn collect(index: &Index<'_>, complaints: &mut Complaints, source: &ObjectRef, line: &str, place: Place<'_>) {
     let Some(complaint) = Complaint::read(line) else { return };
     let Some(about) = resolve::about(index, source, &complaint) else { return };
     let Complaint { code, line, .. } = complaint;
@@ -117,7 +112,15 @@ fn collect(
 }
 
 fn finding(index: &Index<'_>, source: &ObjectRef, seen: Seen) -> Finding {
-    let Seen { code, about: About { dependency, host, port, client }, line, count: times, container, since: after, trend } = seen;
+    let Seen {
+        code,
+        about: About { dependency, host, port, client },
+        line,
+        count: times,
+        container,
+        since: after,
+        trend,
+    } = seen;
     let about = dependency.as_ref().map(|dependency| format!(" about {dependency}")).unwrap_or_default();
     let since = trend.map(since).unwrap_or_default();
     let statement = format!("{source} complains{about} ({times} lines{since}): {line}");

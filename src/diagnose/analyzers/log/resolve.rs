@@ -1,5 +1,9 @@
 //! Which object of the cluster a complaint is about.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::complaint::{Complaint, Place, usual_ports};
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::index::Index;
@@ -21,6 +25,11 @@ pub(super) struct About {
 const OF_SERVERS: [Code; 4] =
     [codes::LOG_READ_ONLY, codes::LOG_TOO_MANY, codes::LOG_UNKNOWN_DATABASE, codes::LOG_AUTHENTICATION];
 
+/// Words by which a line is about a database, though not of which software.
+static DATABASE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)(?:communicating with|connect(?:ing|ion)? to|talking to) (?:the )?(?:database|db)\b|SQLSTATE|JDBC|SQLAlchemy|sqlx").ok()
+});
+
 /// Resolves what a complaint of `source` names. A database that logs a refused login or a refused write tells of itself and
 /// of its clients. `None` where anything else complains about itself.
 pub(super) fn about(index: &Index<'_>, source: &ObjectRef, complaint: &Complaint) -> Option<About> {
@@ -28,8 +37,15 @@ pub(super) fn about(index: &Index<'_>, source: &ObjectRef, complaint: &Complaint
         return Some(About { dependency: Some(account.clone()), ..About::default() });
     }
     let workload = index.workload_of(source);
-    if OF_SERVERS.iter().any(|code| code.name == complaint.code.name) && index.is_database(&workload) {
-        return Some(of_server(index, workload, complaint));
+    // Programs refuse the logins of their users, too.
+    let of_users = complaint.code.name == codes::LOG_AUTHENTICATION.name;
+    let of_database = DATABASE.as_ref().is_some_and(|words| words.is_match(&complaint.line));
+    let of_servers = OF_SERVERS.iter().any(|code| code.name == complaint.code.name);
+    if of_servers && index.is_database(&workload) {
+        let about = of_server(index, workload, complaint);
+        // Anybody may try to log in; who is refused matters where it is a program of the cluster.
+        let anybody = complaint.code.name == codes::LOG_AUTHENTICATION.name && about.client.is_none();
+        return (!anybody).then_some(about);
     }
     for Place { host, port } in &complaint.places {
         if let Some(service) = resolve(index, host, &source.namespace) {
@@ -43,12 +59,16 @@ pub(super) fn about(index: &Index<'_>, source: &ObjectRef, complaint: &Complaint
         }
     }
     let guessed = by_words(index, &workload, &complaint.line)
-        .or_else(|| by_software(index, &workload, &complaint.line));
+        .or_else(|| by_software(index, &workload, &complaint.line))
+        .or_else(|| {
+            (of_database || (of_servers && !of_users)).then(|| only_database(index, &workload)).flatten()
+        });
     if let Some(service) = guessed {
         let host = Some(service.name.clone());
         return Some(About { host, dependency: Some(service), ..About::default() });
     }
-    let inside = |host: &str| of_pod(index, &source.namespace, host).or_else(|| of_namespace(index, host)).is_some();
+    let inside =
+        |host: &str| of_pod(index, &source.namespace, host).or_else(|| of_namespace(index, host)).is_some();
     let outside = complaint.places.iter().find(|place| is_external(&place.host) && !inside(&place.host));
     Some(match (outside, complaint.places.first()) {
         (Some(Place { host, port }), _) => {
@@ -90,15 +110,25 @@ fn missing(index: &Index<'_>, namespace: &str, host: &str, about_names: bool) ->
 fn of_pod(index: &Index<'_>, namespace: &str, host: &str) -> Option<ObjectRef> {
     let mut labels = host.split('.');
     let (pod, service) = (labels.next()?, labels.next()?);
-    index.pod(&ObjectRef::new("Pod", namespace, pod))?;
+    let (set, ordinal) = pod.rsplit_once('-')?;
+    ordinal.parse::<u16>().ok()?;
+    // The pod itself may not be there yet.
+    index.template(&ObjectRef::new("StatefulSet", namespace, set))?;
     Some(ObjectRef::new("Service", namespace, service))
 }
 
-/// `db.data`, where Services of that namespace are known.
+/// `db.data`, where Services of that namespace are known; or where one of nearly that name has such a Service.
 fn of_namespace(index: &Index<'_>, host: &str) -> Option<ObjectRef> {
     let (name, namespace) = host.split_once('.')?;
-    index.has_services(namespace).then(|| ObjectRef::new("Service", namespace, name))
+    let meant = |service: &ObjectRef| {
+        service.name == name && strsim::osa_distance(&service.namespace, namespace) <= MISSPELT
+    };
+    let known = index.has_services(namespace) || (is_label(namespace) && index.any_service(meant));
+    known.then(|| ObjectRef::new("Service", namespace, name))
 }
+
+/// Names that differ in at most so many letters are taken for misspellings of each other.
+const MISSPELT: usize = 2;
 
 fn in_cluster(host: &str) -> Option<ObjectRef> {
     let mut labels = host.split('.');
@@ -150,13 +180,29 @@ fn by_software(index: &Index<'_>, workload: &ObjectRef, line: &str) -> Option<Ob
     let called = index.called_by(workload);
     let mut fitting = called.iter().filter(has_port);
     let only = fitting.next().filter(|_| fitting.next().is_none());
-    let called = only.or_else(|| called.iter().next().filter(|_| called.len() == 1)).cloned();
-    called.or_else(|| only_server(index, workload, &ports))
+    let sole = || called.iter().next().filter(|_| called.len() == 1).cloned();
+    only.cloned().or_else(|| only_server(index, workload, &ports)).or_else(sole)
 }
 
-/// The only Service of the namespace, not its own, that has one of the ports.
+/// The one database that the workload calls by configuration; where it calls none, the only one of its namespace.
+fn only_database(index: &Index<'_>, workload: &ObjectRef) -> Option<ObjectRef> {
+    let database =
+        |service: &&ObjectRef| index.behind(service).iter().any(|behind| index.is_database(behind));
+    let mut called = index.called_by(workload).iter().filter(database).peekable();
+    if called.peek().is_some() {
+        return called.next().filter(|_| called.next().is_none()).cloned();
+    }
+    let near = index.services_of(&workload.namespace);
+    let mut near = near.iter().filter(database);
+    let first = near.next()?;
+    near.all(|service| index.behind(service) == index.behind(first)).then(|| first.clone())
+}
+
+/// The only Service of the namespace, not its own, that has one of the ports; else the only one anywhere.
 fn only_server(index: &Index<'_>, workload: &ObjectRef, ports: &[u16]) -> Option<ObjectRef> {
-    let mut servers = index.services_with(&workload.namespace, ports);
+    let mut near = index.services_with(Some(&workload.namespace), ports);
+    near.retain(|service| !index.behind(service).contains(workload));
+    let mut servers = if near.is_empty() { index.services_with(None, ports) } else { near };
     servers.retain(|service| !index.behind(service).contains(workload));
     let first = servers.first()?;
     let same = |service: &ObjectRef| index.behind(service) == index.behind(first);

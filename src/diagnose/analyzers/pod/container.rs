@@ -12,6 +12,9 @@ use crate::diagnose::finding::Finding;
 /// A container that runs again for longer than this has recovered. The kubelet forgets its back-off after the same time.
 const RECOVERED: SignedDuration = SignedDuration::from_mins(10);
 
+/// A program that was killed for its memory this lately, and not for the first time, is still the matter.
+const FILLS_UP: SignedDuration = SignedDuration::from_mins(60);
+
 /// From this many restarts on, a container that ended a moment ago is in a loop even while it happens to run.
 const LOOP: i32 = 3;
 
@@ -78,7 +81,10 @@ impl<'a> Container<'a> {
 
     fn is_recent(&self, end: &ContainerStateTerminated) -> bool {
         let at = end.finished_at.as_ref().map(|time| time.0);
-        at.is_none_or(|at| self.subject.taken_at.duration_since(at) <= RECOVERED)
+        // A program that ran out of memory again and again has not recovered: it will again.
+        let leaks = end.reason.as_deref() == Some("OOMKilled") && self.status.restart_count >= LOOP;
+        let recovered = if leaks { FILLS_UP } else { RECOVERED };
+        at.is_none_or(|at| self.subject.taken_at.duration_since(at) <= recovered)
     }
 
     fn waiting(&self, waiting: &ContainerStateWaiting) -> Option<Finding> {
@@ -182,9 +188,23 @@ const START: [(Code, &[&str]); 6] = [
     (codes::WORKING_DIRECTORY, &["chdir to cwd", "mkdir cwd", "working directory"]),
     (
         codes::MOUNT_INTO_CONTAINER,
-        &["error mounting", "failed to prepare subPath", "not a directory: unknown", "failed to create subPath", "hostPath type check failed"],
+        &[
+            "error mounting",
+            "failed to prepare subPath",
+            "not a directory: unknown",
+            "failed to create subPath",
+            "hostPath type check failed",
+        ],
     ),
-    (codes::COMMAND_NOT_FOUND, &["no such file or directory", "executable file not found", "not found in $PATH", "no command specified"]),
+    (
+        codes::COMMAND_NOT_FOUND,
+        &[
+            "no such file or directory",
+            "executable file not found",
+            "not found in $PATH",
+            "no command specified",
+        ],
+    ),
     (codes::NOT_EXECUTABLE, &["permission denied", "is a directory"]),
 ];
 
@@ -204,18 +224,27 @@ mod tests {
     #[test]
     fn the_runtimes_sentence_tells_what_keeps_a_container_from_starting() {
         let cases = [
-            ("container has runAsNonRoot and image will run as root (pod: \"web\")", "pod.security.runs_as_root"),
+            (
+                "container has runAsNonRoot and image will run as root (pod: \"web\")",
+                "pod.security.runs_as_root",
+            ),
             (
                 "container has runAsNonRoot and image has non-numeric user (app), cannot verify user is non-root",
                 "pod.security.runs_as_root",
             ),
             ("exec: \"/app/web\": exec format error: unknown", "pod.container.exec_format"),
-            ("chdir to cwd (\"/srv\") set in config.json failed: no such file or directory", "pod.container.working_directory"),
+            (
+                "chdir to cwd (\"/srv\") set in config.json failed: no such file or directory",
+                "pod.container.working_directory",
+            ),
             (
                 "error mounting \"/var/lib/kubelet/pods/x\" to rootfs at \"/etc/web.conf\": not a directory: unknown",
                 "pod.volume.mount_into_container",
             ),
-            ("failed to prepare subPath for volumeMount \"data\" of container \"app\"", "pod.volume.mount_into_container"),
+            (
+                "failed to prepare subPath for volumeMount \"data\" of container \"app\"",
+                "pod.volume.mount_into_container",
+            ),
             ("exec: \"web\": executable file not found in $PATH: unknown", "pod.container.command_not_found"),
             ("exec: \"/app/web\": permission denied: unknown", "pod.container.not_executable"),
             ("context deadline exceeded", "pod.container.create_failed"),

@@ -57,7 +57,11 @@ fn classify(message: &str, event: &str) -> Code {
         codes::IMAGE_REGISTRY_NAME
     } else if says(&["toomanyrequests", "429 too many", "rate limit", "pull qps exceeded"]) {
         codes::IMAGE_RATE_LIMITED
-    } else if says(&["no match for platform", "no matching manifest for", "does not match the specified platform"]) {
+    } else if says(&[
+        "no match for platform",
+        "no matching manifest for",
+        "does not match the specified platform",
+    ]) {
         codes::IMAGE_PLATFORM
     } else if says(&["x509", "http response to https client", "tls: ", "certificate signed by unknown"]) {
         codes::IMAGE_REGISTRY_TLS
@@ -115,7 +119,10 @@ mod tests {
             ("429 Too Many Requests - Server message: toomanyrequests", "pod.image.rate_limited"),
             ("no match for platform in manifest: not found", "pod.image.wrong_platform"),
             ("no matching manifest for linux/arm64 in the manifest list entries", "pod.image.wrong_platform"),
-            ("tls: failed to verify certificate: x509: certificate signed by unknown authority", "pod.image.registry_tls"),
+            (
+                "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+                "pod.image.registry_tls",
+            ),
             ("http: server gave HTTP response to HTTPS client", "pod.image.registry_tls"),
             ("couldn't parse image name: invalid reference format", "pod.image.invalid_name"),
             ("rpc error: code = Unknown", "pod.image.pull_failed"),

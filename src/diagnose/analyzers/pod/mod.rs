@@ -3,6 +3,7 @@
 mod container;
 mod exit;
 mod image;
+mod init;
 mod placement;
 mod probe;
 mod sandbox;
@@ -47,6 +48,7 @@ fn check(subject: &Subject<'_>) -> Vec<Finding> {
     found.extend(placement::findings(subject));
     found.extend(volume::findings(subject));
     found.extend(sandbox::findings(subject));
+    found.extend(init::findings(subject));
     found.extend(probe::findings(subject));
     found.extend(not_ready(subject));
     found

@@ -10,8 +10,11 @@ use crate::diagnose::finding::Finding;
 const RECENT: SignedDuration = SignedDuration::from_hours(1);
 
 /// What the kubelet says where a pod used more than it may itself, while its node is well.
-const OWN_LIMITS: [&str; 3] =
-    ["exceeds the total limit of containers", "exceeded its local ephemeral storage limit", "Usage of EmptyDir volume"];
+const OWN_LIMITS: [&str; 3] = [
+    "exceeds the total limit of containers",
+    "exceeded its local ephemeral storage limit",
+    "Usage of EmptyDir volume",
+];
 
 /// Beyond its grace period a pod may take this long to go.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(2);

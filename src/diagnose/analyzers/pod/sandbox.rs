@@ -22,10 +22,25 @@ pub(super) fn findings(subject: &Subject<'_>) -> Option<Finding> {
 fn code(message: &str) -> Code {
     let text = message.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    let exhausted = ["no ip addresses available", "no available ip", "failed to allocate for range", "no more ips", "insufficientfreeaddresses", "failed to assign an ip address", "ip pool exhausted", "no addresses available"];
+    let exhausted = [
+        "no ip addresses available",
+        "no available ip",
+        "failed to allocate for range",
+        "no more ips",
+        "insufficientfreeaddresses",
+        "failed to assign an ip address",
+        "ip pool exhausted",
+        "no addresses available",
+    ];
     if says(&exhausted) {
         codes::ADDRESSES_EXHAUSTED
-    } else if says(&["cni", "network plugin", "networkplugin", "failed to setup network", "failed to set up network"]) {
+    } else if says(&[
+        "cni",
+        "network plugin",
+        "networkplugin",
+        "failed to setup network",
+        "failed to set up network",
+    ]) {
         codes::NETWORK_PLUGIN
     } else {
         codes::SANDBOX_FAILED
@@ -39,8 +54,14 @@ mod tests {
     #[test]
     fn a_network_without_addresses_and_one_without_plugin_are_told_apart() {
         let cases = [
-            ("failed to allocate for range 0: no IP addresses available in range set: 10.1.0.1-10.1.0.254", "pod.sandbox.no_addresses"),
-            ("failed to setup network for sandbox \"x\": plugin type=\"calico\" failed (add): connection refused", "pod.sandbox.network_plugin"),
+            (
+                "failed to allocate for range 0: no IP addresses available in range set: 10.1.0.1-10.1.0.254",
+                "pod.sandbox.no_addresses",
+            ),
+            (
+                "failed to setup network for sandbox \"x\": plugin type=\"calico\" failed (add): connection refused",
+                "pod.sandbox.network_plugin",
+            ),
             ("cni plugin not initialized", "pod.sandbox.network_plugin"),
             ("runc create failed: unable to start", "pod.sandbox_failed"),
         ];

@@ -7,10 +7,20 @@ use crate::diagnose::finding::Finding;
 
 /// What the kubelet and the drivers say, the first that fits.
 const WHY: [(Code, &[&str]); 3] = [
-    (codes::VOLUME_BUSY, &["Multi-Attach error", "already used by", "already exclusively attached", "already attached to"]),
+    (
+        codes::VOLUME_BUSY,
+        &["Multi-Attach error", "already used by", "already exclusively attached", "already attached to"],
+    ),
     (
         codes::MOUNT_DENIED,
-        &["permission denied", "access denied", "Permission denied", "operation not permitted", "mount error(13)", "Unauthorized"],
+        &[
+            "permission denied",
+            "access denied",
+            "Permission denied",
+            "operation not permitted",
+            "mount error(13)",
+            "Unauthorized",
+        ],
     ),
     (
         codes::MOUNT_PATH,
@@ -62,7 +72,10 @@ mod tests {
     #[test]
     fn why_a_volume_is_not_mounted_is_told_apart() {
         let cases = [
-            ("Multi-Attach error for volume \"v\" Volume is already used by pod(s) web-0", "pod.volume.attached_elsewhere"),
+            (
+                "Multi-Attach error for volume \"v\" Volume is already used by pod(s) web-0",
+                "pod.volume.attached_elsewhere",
+            ),
             ("mount.nfs: access denied by server while mounting 10.0.0.1:/data", "pod.volume.access_denied"),
             ("hostPath type check failed: /data is not a directory", "pod.volume.path_missing"),
             ("stat /mnt/disk: no such file or directory", "pod.volume.path_missing"),

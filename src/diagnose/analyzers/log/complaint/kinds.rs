@@ -30,10 +30,10 @@ pub(super) const KINDS: [(Code, &[&str]); 14] = [
 
 /// Databases that answer and refuse to write.
 const READ_ONLY: &[&str] = &[
-    r"running with the --(?:super[_-])?(?:read[_-]only|transaction-read-only)|ER_OPTION_PREVENTS_STATEMENT|ER_CANT_EXECUTE_IN_READ_ONLY|cannot execute statement in a READ ONLY transaction",
+    r"running with the --(?:super[_-])?(?:read[_-]only|transaction-read-only)|ER_OPTION_PREVENTS_STATEMENT|ER_CANT_EXECUTE_IN_READ_ONLY|cannot execute statement in a READ ONLY transaction|running in read-only mode|ER_READ_ONLY_MODE",
     r"cannot execute [\w ()]{2,40} (?:in a read-only transaction|during recovery)|SQLSTATE:?[ \[(]{0,2}25006|ReadOnlySqlTransaction|database is (?:in )?read[- ]only|ORA-16000",
     r#"NotWritablePrimary|NotPrimaryNoSecondaryOk|(?:error|exception|errmsg)[^a-z]{1,6}not (?:primary|master)\b|not master and slaveOk|NotMasterError|node is not in primary"#,
-    r"READONLY You can't write|MISCONF Redis is configured|index read-only / allow delete|FORBIDDEN/(?:5|8|12)/index|mvcc: database space exceeded|etcdserver: no space",
+    r"READONLY You can't write|OOM command not allowed|MISCONF Redis is configured|index read-only / allow delete|FORBIDDEN/(?:5|8|12)/index|mvcc: database space exceeded|etcdserver: no space",
 ];
 
 /// Database servers that answer and do not know the database or table.
@@ -64,6 +64,7 @@ const DNS: &[&str] = &[
     "nodename nor servname|UnknownHostException|UnresolvedAddressException|could not translate host name|server misbehaving|no address associated with hostname",
     "could ?n[o']t resolve (?:host|server|proxy)|failed to resolve '|failed to lookup address|getaddrinfo (?:failed|for )|php_network_getaddresses|dns error",
     "host not found in (?:upstream|resolver)|could not be resolved \\(\\d|unknown mysql server host|no resolvable bootstrap|dns resolution failed|produced zero addresses",
+    r"unable to find instance for|no servers available for service|no instances available for|does not contain an instance for the service",
     r"lookup \S+(?: on \S+)?: (?:i/o timeout|read udp)|\b(?:NXDOMAIN|SERVFAIL)\b",
 ];
 
@@ -111,7 +112,7 @@ const UNAVAILABLE: &[&str] = &[
     "NoBrokersAvailable|no brokers available|brokers? (?:transport failure|not available|are down)|BrokerUnreachableException|Disconnected from (?:broker|node)|could not be established\\. Broker|LEADER_NOT_AVAILABLE|NOT_LEADER",
     "Mongo(?:Network|ServerSelection)Error|ServerSelectionTimeoutError|NoNodeAvailable|NoHostAvailable|None of the configured nodes",
     "communications link failure|unable to obtain (?:jdbc )?connection|RedisConnectionException|AmqpConnectException|connection to the (?:broker|database) (?:failed|lost)",
-    "database system is (?:starting up|shutting down|in recovery mode)|MASTERDOWN|CLUSTERDOWN|LOADING Redis|OOM command not allowed|cluster_block_exception",
+    "database system is (?:starting up|shutting down|in recovery mode)|MASTERDOWN|CLUSTERDOWN|LOADING Redis|cluster_block_exception",
 ];
 
 const QUERY: &[&str] = &[
@@ -146,8 +147,9 @@ pub(super) fn kind(line: &str) -> Option<Code> {
 mod tests {
     use super::{Code, KINDS, NONE, RegexSet, SET, kind};
     use crate::diagnose::codes::{
-        LOG_AUTHENTICATION, LOG_DNS, LOG_FORBIDDEN, LOG_QUERY, LOG_READ_ONLY, LOG_REFUSED, LOG_RESET, LOG_TIMEOUT, LOG_TLS,
-        LOG_TOO_MANY, LOG_UNAVAILABLE, LOG_UNKNOWN_DATABASE, LOG_UNREACHABLE, LOG_UPSTREAM,
+        LOG_AUTHENTICATION, LOG_DNS, LOG_FORBIDDEN, LOG_QUERY, LOG_READ_ONLY, LOG_REFUSED, LOG_RESET,
+        LOG_TIMEOUT, LOG_TLS, LOG_TOO_MANY, LOG_UNAVAILABLE, LOG_UNKNOWN_DATABASE, LOG_UNREACHABLE,
+        LOG_UPSTREAM,
     };
 
     #[test]
@@ -252,14 +254,20 @@ mod tests {
         (LOG_READ_ONLY, "cannot execute nextval() during recovery"),
         (LOG_READ_ONLY, "MongoServerError: not primary"),
         (LOG_READ_ONLY, "READONLY You can't write against a read only replica."),
-        (LOG_READ_ONLY, "MISCONF Redis is configured to save RDB snapshots, but it is currently unable to persist on disk"),
+        (
+            LOG_READ_ONLY,
+            "MISCONF Redis is configured to save RDB snapshots, but it is currently unable to persist on disk",
+        ),
         (LOG_TOO_MANY, "Error 1040: Too many connections"),
         (LOG_TOO_MANY, "FATAL: sorry, too many clients already"),
         (
             LOG_TOO_MANY,
             "HikariPool-1 - Connection is not available, request timed out after 30000ms (total=10, active=10, idle=0, waiting=5)",
         ),
-        (LOG_AUTHENTICATION, "Error 1045 (28000): Access denied for user 'shop'@'10.0.0.7' (using password: YES)"),
+        (
+            LOG_AUTHENTICATION,
+            "Error 1045 (28000): Access denied for user 'shop'@'10.0.0.7' (using password: YES)",
+        ),
         (LOG_AUTHENTICATION, "FATAL: password authentication failed for user \"shop\" (SQLSTATE 28P01)"),
     ];
 

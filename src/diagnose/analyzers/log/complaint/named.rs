@@ -26,6 +26,10 @@ const SPELLINGS: &[&str] = &[
     // SQL Server: `to the host db, port 1433`; curl: `connect to shop port 80`.
     r"(?i)(?:to the host|connect to) (H),? port (P)",
     r"(?i)could not resolve host: (H)",
+    // IBM MQ: `Host name 'shop(1414)'`.
+    r"(?i)host name '(H)\((P)\)'",
+    // Spring Cloud: `Unable to find instance for shop`, `No servers available for service: shop`.
+    r"(?i)(?:unable to find instance for|(?:servers|instances) available for(?: service:?)?|an instance for the service) (H)",
     r"\b(H) could not be resolved",
     // Envoy: `outbound|80||shop.ns.svc.cluster.local`.
     r"outbound\|(?P<first>P)\|[^|]*\|(H)",
@@ -100,9 +104,15 @@ const SOFTWARE: &[(&str, &[u16])] = &[
         r"password authentication failed for user|remaining connection slots|too many clients already|postgres|psycopg|\bpq: |\bpgx|PSQLException|Npgsql|asyncpg|no pg_hba|database system is",
         &[5432],
     ),
-    (r"access denied for user|mysql|mariadb|ER_ACCESS_DENIED|Communications link failure", &[3306]),
+    (
+        r"access denied for user|mysql|mariadb|ER_ACCESS_DENIED|Communications link failure|ERROR [0-9]{4} \(HY000\)|SQLSTATE\[HY000\] \[(?:1[0-9]{3}|20[0-9]{2})\]",
+        &[3306],
+    ),
     (r"mongo", &[27017]),
-    (r"wrongpass|noauth|redis|jedis|lettuce|MISCONF|MASTERDOWN|CLUSTERDOWN", &[6379]),
+    (
+        r"wrongpass|noauth|READONLY You can|OOM command not allowed|redis|jedis|lettuce|MISCONF|MASTERDOWN|CLUSTERDOWN",
+        &[6379],
+    ),
     (
         r"kafka|bootstrap\.servers|NoBrokersAvailable|brokers? (?:transport|not available|are down)",
         &[9092, 9093],
@@ -195,6 +205,9 @@ mod tests {
         ("The TCP/IP connection to the host db, port 1433 has failed", "db", Some(1433)),
         ("last error: UNAVAILABLE: ipv4:10.0.0.1:50051: Failed", "10.0.0.1", Some(50051)),
         ("Failed to resolve 'cart' [A(1)]", "cart", None),
+        ("503 SERVICE_UNAVAILABLE \"Unable to find instance for cart\"", "cart", None),
+        ("No servers available for service: cart", "cart", None),
+        ("Host name 'queue(1414)': java.net.ConnectException: No route to host", "queue", Some(1414)),
     ];
 
     #[test]

@@ -7,8 +7,10 @@ mod file;
 mod wordings;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use k8s_openapi::api::core::v1::{Container, Pod};
+use regex::Regex;
 
 use super::{last_words, lines};
 use crate::diagnose::codes;
@@ -34,7 +36,8 @@ pub(super) fn findings(index: &Index<'_>, excerpt: &LogExcerpt, source: &ObjectR
         }
         let Some(setting) = read(&line) else { continue };
         let own = setting.value.and_then(|value| variable_with(pod, &excerpt.container, value));
-        let name = setting.name.map(str::to_owned).or(own);
+        let read_here = || accessed(&excerpt.text).filter(|_| failed);
+        let name = setting.name.map(str::to_owned).or(own).or_else(read_here);
         if (name.is_some() || failed) && found.len() < MAX_SETTINGS {
             let key = (setting.missing, name.clone(), setting.value.map(str::to_owned));
             found.entry(key).or_insert_with(|| finding(excerpt, source, &setting, name, line.trim()));
@@ -45,7 +48,8 @@ pub(super) fn findings(index: &Index<'_>, excerpt: &LogExcerpt, source: &ObjectR
 
 fn of_file(excerpt: &LogExcerpt, source: &ObjectRef, path: &str, line: &str) -> Finding {
     let statement = format!("Container {} of {source} cannot read {path}: {line}", excerpt.container);
-    let finding = Finding::new(codes::LOG_CONFIG_INVALID, source.clone(), statement).field("pod", &source.name);
+    let finding =
+        Finding::new(codes::LOG_CONFIG_INVALID, source.clone(), statement).field("pod", &source.name);
     finding.field("container", &excerpt.container).field("config_file", path)
 }
 
@@ -62,6 +66,18 @@ fn finding(
     let statement = format!("Container {} of {source} {what} {which}: {line}", excerpt.container);
     let finding = Finding::new(code, source.clone(), statement).field("pod", &source.name);
     finding.field("container", &excerpt.container).field_if("variable", name)
+}
+
+/// How code reads a variable, as a stack trace quotes it.
+static ACCESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"(?:os\.environ(?:\.get)?[\[(]|os\.getenv\(|process\.env\.|process\.env\[|ENV\[|ENV\.fetch\(|getenv\(|os\.Getenv\()["']?([A-Z][A-Z0-9_]+)"#).ok()
+});
+
+/// The one variable that the code reads which a log quotes.
+fn accessed(text: &str) -> Option<String> {
+    let mut names = lines(text).filter_map(|line| Some(ACCESS.as_ref()?.captures(line)?.get(1)?.as_str()));
+    let first = names.next()?;
+    names.all(|name| name == first).then(|| first.to_owned())
 }
 
 fn has_failed(index: &Index<'_>, pod: &Pod, container: &str) -> bool {
@@ -122,5 +138,12 @@ mod tests {
         let log = "ValueError: invalid literal for int() with base 10: 'from a request'";
         assert_eq!(told(&world(false, log)), []);
         assert_eq!(told(&world(true, log)), [("log.config.invalid_value", None)]);
+    }
+
+    #[test]
+    fn a_bare_value_belongs_to_the_variable_that_the_quoted_code_reads() {
+        let log = "  limit = int(os.environ['MAX_ITEMS'])\nValueError: invalid literal for int() with base 10: 'many'";
+        assert_eq!(told(&world(true, log)), [("log.config.invalid_value", Some("MAX_ITEMS".to_owned()))]);
+        assert_eq!(told(&world(false, log)), []);
     }
 }

@@ -37,7 +37,10 @@ pub(super) fn findings(index: &Index<'_>, excerpt: &LogExcerpt, source: &ObjectR
             continue;
         }
         let mount = own.paths.iter().find_map(|path| mount::of(pod, &excerpt.container, path));
-        let about = mount.as_ref().map(|mount| mount.path.to_owned()).or(own.port.map(|port| port.to_string()));
+        let unnamed = own.is_about_files() && own.paths.is_empty();
+        let mount = mount.or_else(|| mount::only_data(pod, &excerpt.container).filter(|_| unnamed));
+        let about =
+            mount.as_ref().map(|mount| mount.path.to_owned()).or(own.port.map(|port| port.to_string()));
         found
             .entry((own.code.name, about))
             .or_insert_with(|| finding(excerpt, source, &own, mount.as_ref(), (failed, after, line.trim())));
@@ -70,12 +73,12 @@ fn finding(
 
 /// Whether the container ended lately, waits, or runs without being ready.
 fn has_failed(index: &Index<'_>, pod: &Pod, container: &str) -> bool {
-    let statuses = pod.status.iter().flat_map(|status| {
-        status.container_statuses.iter().chain(&status.init_container_statuses).flatten()
-    });
-    let unready = |own: &ContainerStatus| {
-        !own.ready && own.state.as_ref().is_some_and(|state| state.running.is_some())
-    };
+    let statuses = pod
+        .status
+        .iter()
+        .flat_map(|status| status.container_statuses.iter().chain(&status.init_container_statuses).flatten());
+    let unready =
+        |own: &ContainerStatus| !own.ready && own.state.as_ref().is_some_and(|state| state.running.is_some());
     let mut own = statuses.into_iter().filter(|own| own.name == container);
     own.any(|own| unready(own) || last_words::ended_lately(index, own))
 }
@@ -94,8 +97,10 @@ mod tests {
     fn world(status: &Value, log: &str) -> World {
         let mut world = World::new().deployment("web", 0).pod("web", 1, "web-1-x", status.clone());
         let spec = world.snapshot.objects.pods[0].spec.as_mut().unwrap();
-        spec.volumes = Some(object(json!([{"name": "data", "persistentVolumeClaim": {"claimName": "web-data"}}])));
-        spec.containers[0].volume_mounts = Some(object(json!([{"name": "data", "mountPath": "/var/lib/web"}])));
+        spec.volumes =
+            Some(object(json!([{"name": "data", "persistentVolumeClaim": {"claimName": "web-data"}}])));
+        spec.containers[0].volume_mounts =
+            Some(object(json!([{"name": "data", "mountPath": "/var/lib/web"}])));
         world.log("web-1-x", log)
     }
 
@@ -127,15 +132,23 @@ mod tests {
         assert!(found.iter().all(|(_, strength, _)| *strength < 0.5), "{found:?}");
         let long_ago = format!("{TAKEN}\n{}", "served\n".repeat(60));
         assert_eq!(told(&world(&json!({}), &long_ago)), []);
-        assert_eq!(told(&world(&json!({}), "error: unknown flag: --fast")), [], "only the end is told by that");
+        assert_eq!(
+            told(&world(&json!({}), "error: unknown flag: --fast")),
+            [],
+            "only the end is told by that"
+        );
+    }
+
+    #[test]
+    fn a_file_without_its_path_lies_on_the_only_volume_with_data() {
+        let log = "Can't open or create append-only dir appendonlydir: Permission denied";
+        let claim = Some("web-data".to_owned());
+        assert_eq!(told(&world(&crash(1, "Error", 5), log)), [("log.own.permission_denied", 0.65, claim)]);
     }
 
     #[test]
     fn a_full_disk_is_the_news_while_the_program_runs() {
         let full = "could not extend file \"base/1\": No space left on device: /var/lib/web/base/1";
-        assert_eq!(
-            told(&world(&json!({}), full)),
-            [("log.own.disk_full", 0.8, Some("web-data".to_owned()))]
-        );
+        assert_eq!(told(&world(&json!({}), full)), [("log.own.disk_full", 0.8, Some("web-data".to_owned()))]);
     }
 }

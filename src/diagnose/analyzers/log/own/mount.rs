@@ -22,6 +22,22 @@ pub(super) fn of<'a>(pod: &'a Pod, container: &str, path: &str) -> Option<Mount<
     Some(Mount { path: &mount.mount_path, mount, volume })
 }
 
+/// The one volume of a container that holds data: where a program names no path, it is about this.
+pub(super) fn only_data<'a>(pod: &'a Pod, container: &str) -> Option<Mount<'a>> {
+    let spec = pod.spec.as_ref()?;
+    let own = named(spec, container)?;
+    let mounts = own.volume_mounts.iter().flatten().map(|mount| {
+        let volume = spec.volumes.iter().flatten().find(|volume| volume.name == mount.name);
+        Mount { path: &mount.mount_path, mount, volume }
+    });
+    let holds = |mount: &Mount<'_>| mount.volume.is_some_and(|volume| DATA.contains(&kind(volume)));
+    let mut data = mounts.filter(holds);
+    data.next().filter(|_| data.next().is_none())
+}
+
+/// Kinds of volumes that programs write to.
+const DATA: [&str; 6] = ["persistentVolumeClaim", "hostPath", "nfs", "csi", "ephemeral", "emptyDir"];
+
 fn named<'a>(spec: &'a PodSpec, container: &str) -> Option<&'a Container> {
     let mut all = spec.containers.iter().chain(spec.init_containers.iter().flatten());
     all.find(|own| own.name == container)
@@ -53,6 +69,7 @@ impl Mount<'_> {
 
 fn kind(volume: &Volume) -> &'static str {
     let kinds = [
+        (volume.persistent_volume_claim.is_some(), "persistentVolumeClaim"),
         (volume.host_path.is_some(), "hostPath"),
         (volume.config_map.is_some(), "configMap"),
         (volume.secret.is_some(), "secret"),

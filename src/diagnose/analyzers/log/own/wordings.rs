@@ -12,11 +12,14 @@ const MAX_PATHS: usize = 8;
 
 /// From the most to the least telling: the first that matches names the trouble.
 const KINDS: [(Code, &[&str]); 7] = [
-    (codes::LOG_EXEC_FORMAT, &["exec format error|cannot execute binary file|wrong ELF class|exec: .{1,80}: Exec format"]),
+    (
+        codes::LOG_EXEC_FORMAT,
+        &["exec format error|cannot execute binary file|wrong ELF class|exec: .{1,80}: Exec format"],
+    ),
     (
         codes::LOG_PORT_TAKEN,
         &[
-            r"address already in use|EADDRINUSE|address in use\b|\[Errno (?:98|48)\]|Only one usage of each socket address",
+            r"address already in use|EADDRINUSE|address in use\b|connection in use: \('|\[Errno (?:98|48)\]|Only one usage of each socket address",
             r"port \d{1,5} (?:is |was )?already (?:in use|being used|allocated|bound)|port is already allocated|port already in use|bind.{0,40}\(98: ",
         ],
     ),
@@ -28,7 +31,9 @@ const KINDS: [(Code, &[&str]); 7] = [
     ),
     (
         codes::LOG_DISK_FULL,
-        &[r"no space left on device|ENOSPC|disk (?:is )?full\b|disk quota exceeded|EDQUOT|not enough (?:disk )?space|insufficient disk space|error 28 from storage engine|OS errno 28"],
+        &[
+            r"no space left on device|ENOSPC|disk (?:is )?full\b|disk quota exceeded|EDQUOT|not enough (?:disk )?space|insufficient disk space|error 28 from storage engine|OS errno 28",
+        ],
     ),
     (codes::LOG_READ_ONLY_FILES, &["read-only file ?system|EROFS"]),
     (
@@ -59,7 +64,7 @@ static NONE: LazyLock<Option<RegexSet>> = LazyLock::new(|| set([ELSEWHERE.join("
 static PATH: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?:^|[^A-Za-z0-9_./-])(/[A-Za-z0-9._@+-]+(?:/[A-Za-z0-9._@+-]+)*)").ok());
 static PORT: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?i)(?:port:? |:|\]:|', )([0-9]{2,5})(?:[^0-9.:]|$)").ok());
+    LazyLock::new(|| Regex::new(r"(?i)(?:port:? |:|\]:|', )([0-9]{2,5})(?:[^0-9.:]|:[^0-9]|:?$)").ok());
 
 fn set(patterns: impl IntoIterator<Item = String>) -> Option<RegexSet> {
     RegexSetBuilder::new(patterns).case_insensitive(true).unicode(false).build().ok()
@@ -83,6 +88,14 @@ impl Own<'_> {
     }
 }
 
+impl Own<'_> {
+    /// Whether it is about files.
+    pub(super) fn is_about_files(&self) -> bool {
+        let files = [codes::LOG_PERMISSION, codes::LOG_READ_ONLY_FILES, codes::LOG_DISK_FULL];
+        files.iter().any(|code| code.name == self.code.name)
+    }
+}
+
 /// Reads a line; `None` for lines that say nothing of the kind.
 pub(super) fn read(line: &str) -> Option<Own<'_>> {
     let first = SET.as_ref()?.matches(line.as_bytes()).into_iter().next()?;
@@ -90,10 +103,12 @@ pub(super) fn read(line: &str) -> Option<Own<'_>> {
     if NONE.as_ref().is_some_and(|none| none.is_match(line.as_bytes())) {
         return None;
     }
-    let about_port = [codes::LOG_PORT_TAKEN, codes::LOG_BIND_DENIED].iter().any(|known| known.name == code.name);
+    let about_port =
+        [codes::LOG_PORT_TAKEN, codes::LOG_BIND_DENIED].iter().any(|known| known.name == code.name);
     let paths = PATH.as_ref()?.captures_iter(line).filter_map(|found| Some(found.get(1)?.as_str()));
     let paths: Vec<_> = if about_port { Vec::new() } else { paths.take(MAX_PATHS).collect() };
-    let port = PORT.as_ref()?.captures_iter(line).filter_map(|found| found.get(1)?.as_str().parse().ok()).last();
+    let port =
+        PORT.as_ref()?.captures_iter(line).filter_map(|found| found.get(1)?.as_str().parse().ok()).last();
     Some(Own { code: *code, paths, port: port.filter(|_| about_port) })
 }
 
@@ -109,7 +124,10 @@ mod tests {
     type Told = (&'static str, Option<&'static str>, Option<u16>);
 
     const CASES: &[(&str, Told)] = &[
-        ("standard_init_linux.go:228: exec user process caused: exec format error", ("exec_format", None, None)),
+        (
+            "standard_init_linux.go:228: exec user process caused: exec format error",
+            ("exec_format", None, None),
+        ),
         ("listen tcp 0.0.0.0:8080: bind: address already in use", ("port_taken", None, Some(8080))),
         ("Error: listen EADDRINUSE: address already in use :::3000", ("port_taken", None, Some(3000))),
         (
@@ -123,17 +141,31 @@ mod tests {
         ),
         ("java.net.BindException: Address already in use (Bind failed)", ("port_taken", None, None)),
         ("listen tcp :80: bind: permission denied", ("bind_denied", None, Some(80))),
-        ("nginx: [emerg] bind() to 0.0.0.0:80 failed (13: Permission denied)", ("bind_denied", None, Some(80))),
+        (
+            "nginx: [emerg] bind() to 0.0.0.0:80 failed (13: Permission denied)",
+            ("bind_denied", None, Some(80)),
+        ),
         (
             "OSError: [Errno 28] No space left on device: '/data/queue/1'",
             ("disk_full", Some("/data/queue/1"), None),
         ),
         ("open /tmp/cache: read-only file system", ("read_only_files", Some("/tmp/cache"), None)),
-        ("mkdir: cannot create directory '/data/db': Permission denied", ("permission_denied", Some("/data/db"), None)),
-        ("EACCES: permission denied, open '/uploads/a.png'", ("permission_denied", Some("/uploads/a.png"), None)),
-        ("java.nio.file.AccessDeniedException: /data/index", ("permission_denied", Some("/data/index"), None)),
-        ("initdb: error: could not change permissions of directory \"/var/lib/pg\": Operation not permitted",
-            ("permission_denied", Some("/var/lib/pg"), None)),
+        (
+            "mkdir: cannot create directory '/data/db': Permission denied",
+            ("permission_denied", Some("/data/db"), None),
+        ),
+        (
+            "EACCES: permission denied, open '/uploads/a.png'",
+            ("permission_denied", Some("/uploads/a.png"), None),
+        ),
+        (
+            "java.nio.file.AccessDeniedException: /data/index",
+            ("permission_denied", Some("/data/index"), None),
+        ),
+        (
+            "initdb: error: could not change permissions of directory \"/var/lib/pg\": Operation not permitted",
+            ("permission_denied", Some("/var/lib/pg"), None),
+        ),
         ("flag provided but not defined: -port", ("bad_argument", None, None)),
         ("Error: unknown flag: --listen", ("bad_argument", None, None)),
         ("server: unrecognized option '--fast'", ("bad_argument", None, None)),

@@ -52,7 +52,8 @@ fn newest<'a>(subject: &Subject<'a>, kind: &str) -> Option<&'a Event> {
 fn failing(subject: &Subject<'_>, kind: &str, code: Code, event: &Event) -> Finding {
     let restarting = subject.statuses().any(|(status, _)| status.restart_count > 0);
     // A failing readiness probe of a pod that is Ready again, or a liveness probe that killed nothing, is over.
-    let harmless = subject.is_ready() && !(code != codes::READINESS_FAILING && restarting);
+    let over = subject.is_ready() && !(code != codes::READINESS_FAILING && restarting);
+    let harmless = over || (!restarting && is_starting(subject, probed(subject, kind, event)));
     let message = event.message.as_deref().unwrap_or_default();
     let finding = subject.finding(code, format!("{}: {message}", subject.name));
     let finding = if harmless { finding.strength(HARMLESS) } else { finding };
@@ -64,6 +65,20 @@ fn failing(subject: &Subject<'_>, kind: &str, code: Code, event: &Event) -> Find
         }
         None => finding,
     }
+}
+
+/// Programs may take this long to start before a probe that fails says anything.
+const START: SignedDuration = SignedDuration::from_secs(90);
+
+/// Whether the container has been running for less time than a program may take to start: what its probes are patient for.
+fn is_starting(subject: &Subject<'_>, probed: Option<(&Container, &Probe)>) -> bool {
+    let Some((container, probe)) = probed else { return false };
+    let status = subject.statuses().map(|(status, _)| status).find(|status| status.name == container.name);
+    let running = status.and_then(|status| status.state.as_ref()?.running.as_ref()?.started_at.as_ref());
+    let failures =
+        i64::from(probe.failure_threshold.unwrap_or(3)) * i64::from(probe.period_seconds.unwrap_or(10));
+    let patience = SignedDuration::from_secs(i64::from(probe.initial_delay_seconds.unwrap_or(0)) + failures);
+    running.is_some_and(|since| subject.taken_at.duration_since(since.0) < patience.max(START))
 }
 
 fn is_recent(subject: &Subject<'_>, event: &Event) -> bool {

@@ -43,6 +43,9 @@ pub(super) fn of(
     {
         return Some((path, format!("the program answers {status} on that path")));
     }
+    if probe.exec.is_some() && NO_COMMAND.iter().any(|sign| message.contains(sign)) {
+        return Some((command_of(kind), "its command is not in the image, or cannot be executed".to_owned()));
+    }
     let unanswered = NOBODY.iter().any(|sign| message.contains(sign));
     let asked = number(container, probe)?;
     let others = listening(container, asked);
@@ -59,6 +62,18 @@ pub(super) fn of(
             format!("it gives up after {seconds} s, and every run was killed before the program was ready"),
         )
     })
+}
+
+/// What runtimes and shells say where a probe's command is not there.
+const NO_COMMAND: [&str; 4] =
+    ["executable file not found", "no such file or directory", "exec: \"", ": not found"];
+
+fn command_of(kind: &str) -> Code {
+    match kind {
+        "Liveness" => codes::LIVENESS_WRONG_COMMAND,
+        "Readiness" => codes::READINESS_WRONG_COMMAND,
+        _ => codes::STARTUP_WRONG_COMMAND,
+    }
 }
 
 fn codes_of(kind: &str) -> [Code; 4] {
