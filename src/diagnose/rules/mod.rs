@@ -1,16 +1,14 @@
-//! Rules: from Evidence to possible causes, one file a family.
+//! Rules: from Evidence to possible causes, one file a family. Those that read better as data are in `rulebook`.
 //!
 //! A rule names the object at fault and the workloads whose trouble that explains. It may say more than holds: `ranking`
 //! drops what something more specific explains as well.
 
-mod admission;
 mod candidate;
 mod component;
 mod config;
 mod crash;
 mod dependency;
 mod image;
-mod job;
 mod load;
 mod memory;
 mod network;
@@ -21,11 +19,11 @@ mod scaling;
 mod scheduling;
 mod service;
 
-pub(super) use candidate::Candidate;
+pub(super) use candidate::{Candidate, Told};
 
 use super::facts::Facts;
 
-/// What every rule proposes.
+/// What every rule that is code proposes.
 pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
     let rules: &[fn(&Facts<'_>) -> Vec<Candidate>] = &[
         memory::exhausted,
@@ -40,8 +38,6 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         load::slow,
         scheduling::unschedulable,
         probe::failing,
-        job::failed,
-        admission::refused,
         service::selects_nothing,
         service::misrouted,
         service::wrongly_addressed,
