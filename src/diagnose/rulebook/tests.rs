@@ -1,5 +1,6 @@
 //! Rules as data: what they find, what they leave alone, and what is said about broken ones.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use serde_json::json;
@@ -7,8 +8,9 @@ use tempfile::TempDir;
 
 use super::{BUILT_IN, BUILT_IN_NAME, RuleBook, read};
 use crate::diagnose::Diagnosis;
-use crate::diagnose::world::{World, ago, crash};
+use crate::diagnose::world::{World, ago};
 use crate::incident::{Hypothesis, ObjectRef, Proposer};
+use crate::observe::NodeService;
 
 /// A rule about programs that cannot reach something, with more tables.
 fn rule(more: &str) -> String {
@@ -248,22 +250,27 @@ fn rules_are_bounded_in_number() {
     assert!(told.iter().any(|told| told.contains("more than 500 rules")), "{told:?}");
 }
 
+fn kubelet(active: bool) -> NodeService {
+    NodeService { active: Some(active), ..NodeService::default() }
+}
+
 #[test]
-fn a_job_that_gave_up_cites_what_its_pods_said() {
-    let mut world = World::new();
-    world.snapshot.objects.jobs.push(crate::diagnose::world::object(json!({
-        "metadata": {"namespace": "shop", "name": "import"},
-        "status": {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]},
-    })));
-    world.snapshot.objects.pods.push(crate::diagnose::world::object(json!({
-        "metadata": {"namespace": "shop", "name": "import-x",
-            "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "import", "uid": "u", "controller": true}]},
-        "spec": {"containers": [{"name": "app"}]}, "status": crash(1, "Error", 0),
-    })));
-    let diagnosis = world.diagnose();
-    let first = &diagnosis.hypotheses[0];
-    assert_eq!((first.code.as_str(), first.object.kind.as_str()), ("job.failed", "Job"));
-    assert!(first.evidence_for.len() > 1, "{:?}", diagnosis.evidence);
+fn a_node_whose_kubelet_is_down_explains_what_is_on_it() {
+    let mut world = World::new().node("node-1", "Unknown").deployment("web", 1);
+    world
+        .snapshot
+        .recorded
+        .node_services
+        .insert("node-1".to_owned(), BTreeMap::from([("kubelet".to_owned(), kubelet(false))]));
+    let causes = world.causes();
+    assert_eq!((causes[0].0.as_str(), causes[0].1.as_str()), ("node.component_down", "Node node-1"));
+    let mut healthy = World::new().node("node-1", "True").deployment("web", 1);
+    healthy
+        .snapshot
+        .recorded
+        .node_services
+        .insert("node-1".to_owned(), BTreeMap::from([("kubelet".to_owned(), kubelet(true))]));
+    assert_eq!(healthy.causes(), []);
 }
 
 fn evicting(evicted: bool) -> World {

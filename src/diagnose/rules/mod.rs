@@ -3,12 +3,14 @@
 //! A rule names the object at fault and the workloads whose trouble that explains. It may say more than holds: `ranking`
 //! drops what something more specific explains as well.
 
+mod admission;
 mod candidate;
 mod component;
 mod config;
 mod crash;
 mod dependency;
 mod image;
+mod job;
 mod load;
 mod memory;
 mod network;
@@ -38,6 +40,8 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         load::slow,
         scheduling::unschedulable,
         probe::failing,
+        job::failed,
+        admission::refused,
         service::selects_nothing,
         service::misrouted,
         service::wrongly_addressed,

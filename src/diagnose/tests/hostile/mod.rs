@@ -2,6 +2,17 @@
 //!
 //! The fuzz targets run some hundred cases with every test run; `KUBEWRIGHT_FUZZ_CASES=20000 cargo test hostile` runs more.
 //! A case is a seed: a failure is repeated with the seed that proptest prints.
+//!
+//! | bad input | shown by |
+//! | --- | --- |
+//! | truncated JSON, torn archives | `a_dump_with_torn_and_garbled_files_is_diagnosed`, `what_was_skipped_of_a_broken_dump_is_told` |
+//! | unknown kinds and versions | `arbitrary_objects_of_every_kind_are_diagnosed`, `what_was_skipped_of_a_broken_dump_is_told` |
+//! | missing fields, wrong types | `a_realistic_cluster_with_anything_broken_is_diagnosed`, `pruned` beside this folder |
+//! | owners in a circle | `objects_that_own_each_other_or_themselves_end` |
+//! | 50 MB of log | `fifty_megabytes_of_log_are_read_from_their_end_only` |
+//! | escapes and markup in logs, names, messages | `check::clean`; in the terminal: `tests/it/diagnose_cli.rs` and `cli::diagnose::show` |
+//! | clock skew, times to come | `clocks` |
+//! | arbitrary bytes in a log | `observe::logs::mine::miner`, whose own target this is |
 
 mod chaos;
 mod check;
