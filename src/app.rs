@@ -1,5 +1,6 @@
 //! The only composition root: Settings → [`App`] → [`App::run`].
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tracing::{info, warn};
 use crate::agents::chat::{Chat, Talk};
 use crate::agents::mcp::{self, Desk, ServerReport};
 use crate::agents::{Agents, Parts};
+use crate::diagnose::RuleBook;
 use crate::egress::Egress;
 use crate::http::{self, HttpState};
 use crate::incident::IncidentId;
@@ -83,6 +85,7 @@ impl App {
             settings.clone(),
             &owner,
         );
+        let workflow = workflow.with_rules(rules(settings.diagnosis.rules.clone()).await?);
         Ok(Self { store, workflow, recall, agents, chat, desk, settings, metrics })
     }
 
@@ -183,6 +186,16 @@ pub async fn serve_stdio(settings: &Settings, shutdown: CancellationToken) -> an
 fn desk(settings: &Settings, egress: &Egress, clusters: &Clusters, recall: &Recall, store: &Store) -> Desk {
     let observers = clusters.observers();
     Desk::new(egress.clone(), observers, default_cluster(settings), recall.clone(), store.clone())
+}
+
+/// The built-in rules and those of the folder. A rule that cannot be used is told and left out.
+async fn rules(folder: Option<PathBuf>) -> anyhow::Result<RuleBook> {
+    let Some(folder) = folder else { return Ok(RuleBook::built_in()) };
+    let (rules, problems) = tokio::task::spawn_blocking(move || RuleBook::with_folder(&folder)).await?;
+    for problem in problems {
+        warn!("a rule is left out: {problem}; `kubewright rules check` says the same");
+    }
+    Ok(rules)
 }
 
 /// The cluster that is meant where none is named.

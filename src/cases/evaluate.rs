@@ -13,7 +13,7 @@ use super::predict::{PredictionLine, predictions};
 use super::report::{Report, Row, report, told};
 use super::score::{Outcome, score};
 use super::truth::Truth;
-use crate::diagnose::{Diagnosis, diagnose};
+use crate::diagnose::{Diagnosis, RuleBook};
 use crate::observe::{DumpLimits, DumpRequest, Snapshot, read_dump};
 
 /// Why there is no evaluation.
@@ -64,13 +64,25 @@ pub struct Evaluation {
 /// counts as wrong.
 pub fn evaluate(
     evaluation: &Evaluation,
+    each: impl FnMut(&Row, &PredictionLine),
+) -> Result<Report, CasesError> {
+    evaluate_by(&RuleBook::built_in(), evaluation, each)
+}
+
+/// As [`evaluate`], by these rules.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_by(
+    rules: &RuleBook,
+    evaluation: &Evaluation,
     mut each: impl FnMut(&Row, &PredictionLine),
 ) -> Result<Report, CasesError> {
     let cases = cases(&evaluation.cases)?;
     let labels = labels(evaluation, &cases)?;
     let mut rows = Vec::with_capacity(cases.len());
     for case in cases {
-        let row = row(&case, labels.as_ref(), evaluation.now);
+        let row = row(&case, rules, labels.as_ref(), evaluation.now);
         each(&row, &PredictionLine { case: row.case.clone(), predictions: row.predictions.clone() });
         rows.push((row, case.truth));
     }
@@ -97,7 +109,7 @@ fn labels(evaluation: &Evaluation, cases: &[Case]) -> Result<Option<Labels>, Cas
     Ok(beside.or_else(|| Labels::fitting(&named)))
 }
 
-fn row(case: &Case, labels: Option<&Labels>, now: Timestamp) -> Row {
+fn row(case: &Case, rules: &RuleBook, labels: Option<&Labels>, now: Timestamp) -> Row {
     // Labels are for truths in their words only.
     let labels = labels.filter(|_| matches!(case.truth, Truth::Labelled(_)));
     let category = match &case.truth {
@@ -126,7 +138,7 @@ fn row(case: &Case, labels: Option<&Labels>, now: Timestamp) -> Row {
         }
     };
     let began = Instant::now();
-    let diagnosis: Diagnosis = diagnose(&snapshot, &[]);
+    let diagnosis: Diagnosis = rules.diagnose(&snapshot, &[]);
     row.diagnose_ms = began.elapsed().as_secs_f64() * 1000.0;
     row.predictions = predictions(&diagnosis, &snapshot, labels);
     row.outcome = score(&case.truth, &row.predictions, labels);

@@ -18,7 +18,7 @@ mod tests;
 mod truth;
 
 pub use calibration::{Bin, Calibration};
-pub use evaluate::{CasesError, Evaluation, evaluate};
+pub use evaluate::{CasesError, Evaluation, evaluate, evaluate_by};
 pub use export::{Confirmed, write_case};
 pub use folder::{Case, cases};
 pub use labels::{Labels, LabelsError};

@@ -29,7 +29,8 @@ use std::path::Path;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{CasesError, Evaluation, Labels, Prediction, PredictionLine, Report, evaluate};
+use super::{CasesError, Evaluation, Labels, Prediction, PredictionLine, Report, evaluate, evaluate_by};
+use crate::diagnose::RuleBook;
 
 /// A Deployment whose image the registry does not know, in the namespace; its name is that of its app.
 fn unknown_image(namespace: &str, name: &str) -> Value {
@@ -166,4 +167,23 @@ fn what_is_no_case_is_told() {
     assert!(matches!(evaluate(&evaluation, |_, _| {}), Err(CasesError::None(_))));
     case(root.path(), "a", &json!([]), &json!({"cause": "who knows"}));
     assert!(matches!(evaluate(&evaluation, |_, _| {}), Err(CasesError::Truth { .. })));
+}
+
+#[test]
+fn the_example_rules_are_shown_by_their_cases() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/rules");
+    let evaluation = Evaluation {
+        cases: examples.join("cases"),
+        labels: None,
+        now: "2026-03-01T14:00:00Z".parse().unwrap(),
+    };
+    let first = |rules: &RuleBook| {
+        let report = evaluate_by(rules, &evaluation, |_, _| {}).unwrap();
+        let right = report.rows.iter().filter(|row| row.outcome.first).map(|row| row.case.clone());
+        right.collect::<Vec<_>>()
+    };
+    let (rules, problems) = RuleBook::with_folder(&examples);
+    assert_eq!(problems, []);
+    assert_eq!(first(&RuleBook::built_in()), ["another-crash"]);
+    assert_eq!(first(&rules), ["another-crash", "expired-licence"]);
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::base::{Collection, emptiness, open};
 use super::output::{Format, print, render};
+use super::rules;
 use super::text::line;
 use crate::agents::mcp::{Reached, ServerReport, reach};
 use crate::agents::{AgentsError, examine};
@@ -40,7 +41,7 @@ pub struct CheckArgs {
 /// One thing that was tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Tried {
-    /// What it belongs to: `configuration`, `store`, `policy`, `egress`, `knowledge`, `agents`, `cluster NAME`.
+    /// What it belongs to: `configuration`, `store`, `policy`, `diagnosis`, `egress`, `knowledge`, `agents`, `cluster NAME`.
     area: String,
     /// What was tried.
     what: String,
@@ -100,10 +101,29 @@ async fn everything(file: &str, settings: &Settings) -> Vec<Tried> {
     let egress = Tried::new("egress", "rules for secrets", egress);
     [configuration, store, policy, egress]
         .into_iter()
+        .chain(diagnosis_rules(settings).await)
         .chain(knowledge)
         .chain(agents)
         .chain(clusters.into_iter().flatten())
         .collect()
+}
+
+/// Each rule that is left out; nothing where no folder of rules is named.
+async fn diagnosis_rules(settings: &Settings) -> Vec<Tried> {
+    const AREA: &str = "diagnosis";
+    let Some(folder) = settings.diagnosis.rules.clone() else { return Vec::new() };
+    let what = folder.display().to_string();
+    match rules::read(Some(folder)).await {
+        Err(error) => vec![Tried::new(AREA, &what, Err(chain(error)))],
+        Ok((book, problems)) if problems.is_empty() => {
+            let own = book.rules().filter(|rule| !rule.is_built_in()).count();
+            vec![Tried::new(AREA, &what, Ok(format!("{own} rules beside the built-in ones")))]
+        }
+        Ok((_, problems)) => problems
+            .into_iter()
+            .map(|problem| Tried::new(AREA, &problem.place, Err(problem.message)))
+            .collect(),
+    }
 }
 
 async fn store(settings: &Settings) -> Tried {

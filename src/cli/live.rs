@@ -7,7 +7,9 @@ use clap::Args;
 
 use crate::incident::ObjectRef;
 use crate::observe::Observer;
-use crate::settings::{ClusterApi, ClusterSettings, Environment, ObserveSettings, Settings};
+use crate::settings::{
+    ClusterApi, ClusterSettings, DiagnosisSettings, Environment, ObserveSettings, Settings,
+};
 
 /// The configuration file that is read without being named.
 const CONFIGURATION: &str = "kubewright.toml";
@@ -36,26 +38,36 @@ impl LiveArgs {
         environment: &Environment,
         adjust: impl FnOnce(&mut ObserveSettings),
     ) -> anyhow::Result<Observer> {
-        let (cluster, mut observe) = self.settings(environment)?;
+        let (cluster, mut observe, _) = self.settings(environment)?;
         adjust(&mut observe);
         let observer = Observer::connect(&cluster, &observe).await;
         observer.with_context(|| format!("cannot read the cluster {}", cluster.name))
     }
 
-    fn settings(&self, environment: &Environment) -> anyhow::Result<(ClusterSettings, ObserveSettings)> {
+    /// The folder of rules that the configuration names.
+    pub(super) fn rules(&self, environment: &Environment) -> anyhow::Result<Option<PathBuf>> {
+        let (_, _, diagnosis) = self.settings(environment)?;
+        Ok(diagnosis.rules)
+    }
+
+    fn settings(
+        &self,
+        environment: &Environment,
+    ) -> anyhow::Result<(ClusterSettings, ObserveSettings, DiagnosisSettings)> {
+        let kubeconfig = || (self.kubeconfig(), ObserveSettings::default(), DiagnosisSettings::default());
         let there = || Some(PathBuf::from(CONFIGURATION)).filter(|path| path.is_file());
         if self.kubeconfig.is_some() || self.context.is_some() {
-            return Ok((self.kubeconfig(), ObserveSettings::default()));
+            return Ok(kubeconfig());
         }
         let Some(file) = self.config.clone().or_else(there) else {
-            return Ok((self.kubeconfig(), ObserveSettings::default()));
+            return Ok(kubeconfig());
         };
         let settings = Settings::load(&file, environment)?;
         let known: Vec<String> = settings.clusters.iter().map(|cluster| cluster.name.clone()).collect();
         let wanted =
             |cluster: &ClusterSettings| self.cluster.as_ref().is_none_or(|name| *name == cluster.name);
         match settings.clusters.into_iter().find(wanted) {
-            Some(cluster) => Ok((cluster, settings.observe)),
+            Some(cluster) => Ok((cluster, settings.observe, settings.diagnosis)),
             None => bail!("{} has no such cluster; it has {}", file.display(), known.join(", ")),
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! Owns arguments, how results look in a terminal, and the client of our own HTTP interface. It holds no logic about
 //! incidents: `incidents`, `approvals`, `runs`, `ask` and `chat` talk to a running server, `serve`, `demo` and `sim` build the program and run it,
-//! `ingest`, `search`, `knowledge` and `eval` open the knowledge base themselves, `diagnose` and `snapshot` read a cluster.
+//! `ingest`, `search`, `knowledge` and `eval` open the knowledge base themselves, `diagnose` and `snapshot` read a cluster,
+//! `rules` reads the rules of a folder.
 
 mod approvals;
 mod ask;
@@ -25,6 +26,7 @@ mod narrate;
 mod openapi;
 mod output;
 mod pdf_worker;
+mod rules;
 mod runs;
 mod search;
 pub mod serve;
@@ -147,6 +149,9 @@ pub enum Command {
     Mcp(mcp::McpArgs),
     /// Find what is wrong in a cluster or a dump of one, by the rules alone
     Diagnose(diagnose::DiagnoseArgs),
+    /// List and check the rules that a diagnosis works with
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
     /// Collect what a diagnosis needs into a folder, to keep or send
     Snapshot(snapshot::SnapshotArgs),
     /// Check a configuration and try every connection in it
@@ -174,6 +179,7 @@ pub async fn run(
     };
     match command {
         Command::Diagnose(args) => diagnose::run(args, format, &environment, &shutdown).await,
+        Command::Rules(command) => rules::run(command, format).await,
         Command::Snapshot(args) => snapshot::run(args, connection.output, &environment, &shutdown).await,
         Command::Serve(args) => serve::run(args, environment, shutdown).await,
         Command::Demo(args) => demo::run(args, environment, shutdown).await,

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use super::codes;
-use super::confidence::{self, Cause, Specificity};
+use super::confidence::{self, Specificity};
 use super::facts::Facts;
 use super::rules::Candidate;
 use crate::incident::{ActionKind, Evidence, EvidenceSource, Hypothesis, ObjectRef};
@@ -46,11 +46,19 @@ pub(super) fn rank(candidates: Vec<Candidate>, facts: &Facts<'_>) -> Vec<Hypothe
 }
 
 fn order(left: &Candidate, right: &Candidate) -> Ordering {
-    let place = |cause: &Cause| confidence::ALL.iter().position(|known| known.code == cause.code);
+    // Causes that are not in the table come after those that are.
+    let place = |candidate: &Candidate| {
+        let known = confidence::ALL.iter().position(|known| known.code == candidate.code());
+        known.unwrap_or(usize::MAX)
+    };
     let by_confidence = right.confidence.total_cmp(&left.confidence);
     let by_reach = || right.explains.len().cmp(&left.explains.len());
-    let by_name = || (place(&left.cause), &left.object).cmp(&(place(&right.cause), &right.object));
-    by_confidence.then_with(by_reach).then_with(by_name)
+    let name =
+        |candidate: &Candidate| (place(candidate), candidate.code().to_owned(), candidate.object.clone());
+    let by_name = || name(left).cmp(&name(right));
+    // Rules of files may say the same of the same object in other words.
+    let by_words = || left.statement.cmp(&right.statement);
+    by_confidence.then_with(by_reach).then_with(by_name).then_with(by_words)
 }
 
 /// Two rules that name the same cause of the same object have found one thing.
@@ -58,9 +66,8 @@ fn merge_same(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
     candidates.sort_by(order);
     let mut merged: Vec<Candidate> = Vec::new();
     for candidate in candidates {
-        let same = |known: &&mut Candidate| {
-            known.cause.code == candidate.cause.code && known.object == candidate.object
-        };
+        let same =
+            |known: &&mut Candidate| known.code() == candidate.code() && known.object == candidate.object;
         match merged.iter_mut().find(same) {
             Some(known) => known.absorb(&candidate),
             None => merged.push(candidate),
@@ -122,7 +129,9 @@ fn absorb_general(candidates: Vec<Candidate>) -> Vec<Candidate> {
                 && !other.explains.is_disjoint(&general.explains)
         };
         if let Some(heir) = kept.iter_mut().find(takes) {
-            heir.supporting.extend(&general.supporting);
+            // What speaks against the heir stays against it, though it spoke for something more general.
+            let new: Vec<_> = general.supporting.difference(&heir.contradicting).copied().collect();
+            heir.supporting.extend(new);
         }
     }
     kept
@@ -172,7 +181,7 @@ fn is_stated(candidate: &Candidate, facts: &Facts<'_>) -> bool {
 fn was_tried_for(piece: &Evidence, candidate: &Candidate) -> bool {
     let about = candidate.object == piece.object || candidate.explains.contains(&piece.object);
     let action = piece.fields.get("action").map(String::as_str).unwrap_or_default();
-    about && remedies(candidate.cause.code).iter().any(|kind| kind.as_str() == action)
+    about && remedies(candidate.playbook()).iter().any(|kind| kind.as_str() == action)
 }
 
 /// The actions by which a cause is usually repaired.

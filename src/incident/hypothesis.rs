@@ -33,4 +33,10 @@ pub struct Hypothesis {
     pub evidence_against: Vec<EvidenceId>,
     /// Who says so.
     pub proposer: Proposer,
+    /// A runbook that the rule of a file names for it, a URL or a path; else the runbook is that of its code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runbook: Option<String>,
+    /// The cause whose playbook repairs it, where the rule of a file names one; else the playbook is that of its code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub playbook: Option<String>,
 }

@@ -79,7 +79,11 @@ impl Recall {
     /// The built-in runbooks to read about an incident: those of its causes, else those of its alerts.
     #[must_use]
     pub fn runbooks_of(&self, incident: &Incident) -> Vec<&Runbook> {
-        let causes = incident.hypotheses.iter().filter_map(|cause| self.inner.runbooks.for_code(&cause.code));
+        let runbooks = &self.inner.runbooks;
+        let causes = incident.hypotheses.iter().filter_map(|cause| {
+            let repaired_like = || runbooks.for_code(cause.playbook.as_deref()?);
+            runbooks.for_code(&cause.code).or_else(repaired_like)
+        });
         let mut found: Vec<&Runbook> = causes.collect();
         if found.is_empty() {
             let alerts = incident.alert_names();

@@ -109,6 +109,8 @@ fn incident(id: &str) -> Incident {
         evidence_for: vec![EvidenceId(1)],
         evidence_against: Vec::new(),
         proposer: Proposer::Rule("memory".to_owned()),
+        runbook: None,
+        playbook: None,
     };
     let diagnosed = Event::Diagnosed { evidence: vec![evidence], hypotheses: vec![hypothesis] };
     for event in [Event::Observed { objects: 1, logs: 0, readings: 0, gaps: Vec::new() }, diagnosed] {

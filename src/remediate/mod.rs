@@ -42,7 +42,7 @@ pub mod verify;
 pub use apply::{ApplyError, apply, intend};
 pub use blast_radius::{Blast, blast_radius};
 pub use error::ClusterError;
-pub use playbooks::{Draft, NoPlaybook, draft};
+pub use playbooks::{Draft, NoPlaybook, draft, playbook_for};
 pub use policy::{Policy, PolicyError};
 pub use policy_input::{ActionInput, HypothesisInput, PolicyInput};
 pub use preview::{PreviewError, preview};

@@ -16,11 +16,12 @@ pub const PROGRAM_VARIABLE: &str = "KUBEWRIGHT_PROGRAM";
 /// Largest configuration file that is read.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     "server",
     "store",
     "intake",
     "observe",
+    "diagnosis",
     "automation",
     "verify",
     "egress",
@@ -110,6 +111,7 @@ pub(super) struct Sections {
     pub(super) store: raw::Store,
     pub(super) intake: raw::Intake,
     pub(super) observe: raw::Observe,
+    pub(super) diagnosis: raw::Diagnosis,
     pub(super) automation: raw::Automation,
     pub(super) verify: raw::Verify,
     pub(super) egress: raw::Egress,
@@ -150,6 +152,7 @@ impl<'a> Reader<'a> {
             store: self.section("store"),
             intake: self.section("intake"),
             observe: self.section("observe"),
+            diagnosis: self.section("diagnosis"),
             automation: self.section("automation"),
             verify: self.section("verify"),
             egress: self.section("egress"),

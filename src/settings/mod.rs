@@ -41,6 +41,8 @@ pub struct Settings {
     pub intake: IntakeSettings,
     /// How evidence is read.
     pub observe: ObserveSettings,
+    /// How causes are found.
+    pub diagnosis: DiagnosisSettings,
     /// What may be done without asking.
     pub automation: AutomationSettings,
     /// How a repair is proved.
@@ -107,6 +109,13 @@ impl Default for ObserveSettings {
             change_window: Duration::from_hours(1),
         }
     }
+}
+
+/// How causes are found.
+#[derive(Debug, Clone, Default)]
+pub struct DiagnosisSettings {
+    /// A folder of rule files beside the built-in rules. What is wrong in it never keeps the program from starting.
+    pub rules: Option<PathBuf>,
 }
 
 /// What may be done without asking.

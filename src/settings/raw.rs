@@ -38,6 +38,12 @@ pub(super) struct Observe {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+pub(super) struct Diagnosis {
+    pub(super) rules: Option<std::path::PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Automation {
     pub(super) level: Option<u8>,
     pub(super) protected_namespaces: Option<Vec<String>>,

@@ -133,3 +133,12 @@ fn no_cluster_is_a_problem() {
     let problems = parse("").unwrap_err();
     assert_eq!(problems.0[0].place, "k.toml: clusters");
 }
+
+#[test]
+fn a_folder_of_rules_may_be_named_and_need_not_be_there() {
+    let with = |keys: &str| parse(&format!("[diagnosis]\n{keys}\n[[clusters]]\nname = \"a\"\n"));
+    let rules = with("rules = \"/nowhere\"").unwrap().diagnosis.rules;
+    assert_eq!(rules.as_deref(), Some(std::path::Path::new("/nowhere")));
+    assert_eq!(with("").unwrap().diagnosis.rules, None);
+    assert_eq!(with("rule = \"x\"").unwrap_err().0[0].place, "k.toml: diagnosis");
+}

@@ -10,9 +10,9 @@ use url::Url;
 use super::load::Sections;
 use super::secret::SecretRef;
 use super::{
-    AgentsSettings, AutomationSettings, ClusterApi, ClusterSettings, EgressSettings, Endpoint, Environment,
-    FreezeWindow, IntakeSettings, KnowledgeSettings, ObserveSettings, Problems, ServerSettings, Settings,
-    StoreSettings, VerifySettings, duration, raw,
+    AgentsSettings, AutomationSettings, ClusterApi, ClusterSettings, DiagnosisSettings, EgressSettings,
+    Endpoint, Environment, FreezeWindow, IntakeSettings, KnowledgeSettings, ObserveSettings, Problems,
+    ServerSettings, Settings, StoreSettings, VerifySettings, duration, raw,
 };
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -44,6 +44,7 @@ pub(super) fn settings(
         store: store?,
         intake,
         observe,
+        diagnosis: DiagnosisSettings { rules: sections.diagnosis.rules },
         automation,
         verify,
         egress,

@@ -18,6 +18,7 @@ use std::sync::Arc;
 pub use clusters::Clusters;
 
 use crate::agents::Agents;
+use crate::diagnose::RuleBook;
 use crate::recall::Recall;
 use crate::remediate::Policy;
 use crate::settings::Settings;
@@ -31,6 +32,7 @@ pub struct Workflow {
     policy: Arc<Policy>,
     recall: Recall,
     agents: Agents,
+    rules: Arc<RuleBook>,
     settings: Arc<Settings>,
     /// Who holds the leases: unique for this process.
     owner: Arc<str>,
@@ -48,6 +50,13 @@ impl Workflow {
         settings: Arc<Settings>,
         owner: &str,
     ) -> Self {
-        Self { store, clusters, policy, recall, agents, settings, owner: Arc::from(owner) }
+        let rules = Arc::new(RuleBook::built_in());
+        Self { store, clusters, policy, recall, agents, rules, settings, owner: Arc::from(owner) }
+    }
+
+    /// Diagnoses by these rules instead of the built-in ones alone.
+    #[must_use]
+    pub fn with_rules(self, rules: RuleBook) -> Self {
+        Self { rules: Arc::new(rules), ..self }
     }
 }

@@ -284,3 +284,51 @@ fn out_of_memory() -> Snapshot {
         recorded: Recorded::default(),
     }
 }
+
+/// The rules and cases that come with the project, and the folder that they are in.
+fn examples() -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/rules").display().to_string()
+}
+
+#[tokio::test]
+async fn rules_of_a_folder_find_what_the_built_in_ones_do_not() {
+    let (folder, rules) = (TempDir::new().unwrap(), examples());
+    let dump = format!("{rules}/cases/expired-licence/dump");
+    let plain = json_of(folder.path(), &["diagnose", "--dump", &dump]).await;
+    let with_rules = json_of(folder.path(), &["diagnose", "--dump", &dump, "--rules", &rules]).await;
+    assert_eq!(first(&plain).1, "\"plotter\"");
+    assert_eq!(first(&with_rules), ("licence.expired".to_owned(), "\"plotter-licence\"".to_owned()));
+    assert_eq!(with_rules["causes"][0]["runbook"], "https://wiki.example/licences");
+    let cases = format!("{rules}/cases");
+    let report = json_of(folder.path(), &["eval", "diagnosis", "--cases", &cases, "--rules", &rules]).await;
+    assert_eq!(report["objects"]["first"], 2, "{report}");
+    let listed = stdout(&run(folder.path(), &["rules", "list", "--rules", &rules]).await);
+    assert!(listed.contains("licence.expired") && listed.contains("container-out-of-memory.md"), "{listed}");
+}
+
+#[tokio::test]
+async fn a_broken_rule_is_told_everywhere_and_stops_nothing() {
+    let (folder, examples) = (TempDir::new().unwrap(), examples());
+    let (path, rules) = (folder.path(), folder.path().join("rules"));
+    fs::create_dir(&rules).unwrap();
+    fs::copy(format!("{examples}/licence.toml"), rules.join("licence.toml")).unwrap();
+    fs::write(rules.join("broken.toml"), "[[rule]]\ncode = \"\\u001b[2J\"\n[rule.when]\nlog = '('\n")
+        .unwrap();
+    let check = run(path, &["rules", "check", "--rules", "rules"]).await;
+    let told = String::from_utf8(check.stdout).unwrap();
+    assert_eq!(check.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("broken.toml: rule 1") && told.contains("when.log") && told.contains("code:"),
+        "{told}"
+    );
+    assert!(!told.contains('\u{1b}'), "{told:?}");
+    let dump = format!("{examples}/cases/expired-licence/dump");
+    let report = json_of(path, &["diagnose", "--dump", &dump, "--rules", "rules"]).await;
+    assert_eq!(first(&report).0, "licence.expired");
+    assert!(report["rules_left_out"].to_string().contains("broken.toml"), "{report}");
+    let text = "[diagnosis]\nrules = \"rules\"\n[store]\nurl = \"sqlite://kubewright.db\"\n[knowledge]\nenabled = false\n\
+                [[clusters]]\nname = \"a\"\nurl = \"http://127.0.0.1:1\"\n";
+    fs::write(path.join("kubewright.toml"), text).unwrap();
+    let checked = String::from_utf8(run(path, &["check"]).await.stdout).unwrap();
+    assert!(checked.contains("diagnosis") && checked.contains("broken.toml: rule 1"), "{checked}");
+}

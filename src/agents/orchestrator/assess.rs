@@ -38,6 +38,8 @@ mod tests {
             evidence_for: vec![EvidenceId(1)],
             evidence_against: Vec::new(),
             proposer: Proposer::Rule("deploy.bad_image".to_owned()),
+            runbook: None,
+            playbook: None,
         };
         Groundwork {
             evidence: Vec::new(),

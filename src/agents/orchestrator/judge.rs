@@ -98,7 +98,9 @@ fn accept(suspicion: &Suspicion, ledger: &Ledger, groundwork: &Groundwork) -> Re
     if !known {
         return Err(format!("nobody has seen {object}"));
     }
-    let code_known = confidence::ALL.iter().any(|cause| cause.code == suspicion.code);
+    // A rule of the user's may have named a cause that the program's table does not have.
+    let code_known = confidence::ALL.iter().any(|cause| cause.code == suspicion.code)
+        || groundwork.hypotheses.iter().any(|known| known.code == suspicion.code);
     let confidence = Score::new(suspicion.confidence).value().min(MOST_CONFIDENCE);
     Ok(Hypothesis {
         code: if code_known { suspicion.code.clone() } else { OTHER.to_owned() },
@@ -108,6 +110,8 @@ fn accept(suspicion: &Suspicion, ledger: &Ledger, groundwork: &Groundwork) -> Re
         evidence_for,
         evidence_against: cited(&suspicion.evidence_against),
         proposer: Proposer::Agent(JUDGE.to_owned()),
+        runbook: None,
+        playbook: None,
     })
 }
 
@@ -242,6 +246,8 @@ mod tests {
             evidence_for: vec![EvidenceId(1)],
             evidence_against: Vec::new(),
             proposer: Proposer::Rule(code.to_owned()),
+            runbook: None,
+            playbook: None,
         }
     }
 

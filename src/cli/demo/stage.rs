@@ -16,9 +16,9 @@ use super::cast::Cast;
 use crate::agents::Agents;
 use crate::app::App;
 use crate::settings::{
-    AgentsSettings, AutomationSettings, ClusterApi, ClusterSettings, EgressSettings, EmbeddingModel,
-    Endpoint, Environment, IntakeSettings, KnowledgeSettings, ObserveSettings, ServerSettings, Settings,
-    StoreSettings, VerifySettings,
+    AgentsSettings, AutomationSettings, ClusterApi, ClusterSettings, DiagnosisSettings, EgressSettings,
+    EmbeddingModel, Endpoint, Environment, IntakeSettings, KnowledgeSettings, ObserveSettings,
+    ServerSettings, Settings, StoreSettings, VerifySettings,
 };
 use crate::sim::{Scenario, Sim, SimOptions, Webhook};
 
@@ -107,6 +107,7 @@ fn settings(
             approval_ttl: Duration::from_secs(600),
             policy: None,
         },
+        diagnosis: DiagnosisSettings::default(),
         verify: VerifySettings {
             stability_window: Duration::from_secs(3),
             deadline: Duration::from_secs(40),

@@ -15,9 +15,11 @@ use tokio_util::sync::CancellationToken;
 use self::report::Report;
 use super::live::{LiveArgs, object};
 use super::output::{Format, print, render};
-use crate::diagnose::diagnose;
+use super::rules;
+use crate::diagnose::{RuleBook, RuleProblem};
 use crate::incident::Scope;
 use crate::observe::{DumpLimits, DumpRequest, Snapshot, read_dump};
+use crate::recall::Recall;
 use crate::settings::Environment;
 
 /// What to diagnose.
@@ -28,6 +30,7 @@ Examples:
   kubewright diagnose -n shop deploy/checkout      one workload, and what it depends on
   kubewright diagnose --dump ./dump -o markdown    a folder or tar of kubectl's answers, for a ticket
   kubewright diagnose --dump must-gather.tar.gz -o json
+  kubewright diagnose --dump ./dump --rules ./rules   with rules of your own, as docs/RULES.md describes them
 
 A dump is a folder or tar with answers of `kubectl get … -A -o json` (or yaml), `kubectl cluster-info dump
 --output-directory`, a must-gather, or what `kubewright snapshot` wrote. Nothing is changed, and no model is asked.")]
@@ -41,6 +44,9 @@ pub struct DiagnoseArgs {
     /// Read this folder, or tar of one, instead of a live cluster
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "cluster", "kubeconfig", "context"])]
     dump: Option<PathBuf>,
+    /// A folder of rule files beside the built-in rules [default: that of the configuration, for a live cluster]
+    #[arg(long, value_name = "DIR")]
+    rules: Option<PathBuf>,
     /// Which live cluster.
     #[command(flatten)]
     live: LiveArgs,
@@ -52,16 +58,19 @@ pub(super) async fn run(
     environment: &Environment,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<ExitCode> {
+    let (rules, problems) = book(&args, environment).await?;
     let Some(snapshot) = shutdown.run_until_cancelled(snapshot(args, environment)).await else {
         anyhow::bail!("stopped before everything was read");
     };
     let snapshot = snapshot?;
     let report = spawn_blocking(move || {
         let began = Instant::now();
-        let diagnosis = diagnose(&snapshot, &[]);
+        let diagnosis = rules.diagnose(&snapshot, &[]);
         Report::of(&snapshot, &diagnosis, began.elapsed())
     });
-    let report = report.await?;
+    let mut report = report.await?.without(&problems);
+    let runbooks = Recall::new(None).await;
+    report.link(|code| Some(runbooks.runbook_for(code)?.uri.clone()));
     let shown = match format {
         Format::Markdown => show::markdown(&report),
         format => render(format, &report, show::text)?,
@@ -70,8 +79,21 @@ pub(super) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
+/// The rules to diagnose by, and what is wrong with those of the folder.
+async fn book(
+    args: &DiagnoseArgs,
+    environment: &Environment,
+) -> anyhow::Result<(RuleBook, Vec<RuleProblem>)> {
+    let folder = match &args.rules {
+        Some(folder) => Some(folder.clone()),
+        None if args.dump.is_some() => None,
+        None => args.live.rules(environment)?,
+    };
+    rules::read(folder).await
+}
+
 async fn snapshot(args: DiagnoseArgs, environment: &Environment) -> anyhow::Result<Snapshot> {
-    let DiagnoseArgs { workload, namespace, dump, live } = args;
+    let DiagnoseArgs { workload, namespace, dump, live, rules: _ } = args;
     if let Some(path) = dump {
         let within = namespace.as_deref().unwrap_or_default();
         let workload = workload.map(|text| object(&text, within)).transpose()?;

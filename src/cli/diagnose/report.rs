@@ -6,9 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::diagnose::Diagnosis;
+use crate::diagnose::{Diagnosis, RuleProblem};
 use crate::incident::{Evidence, EvidenceId, Gap, Hypothesis, ObjectRef};
 use crate::observe::{Objects, Snapshot};
+use crate::remediate::playbook_for;
 
 /// At this strength a piece of Evidence by itself says that something is wrong.
 const ABNORMAL: f64 = 0.5;
@@ -35,6 +36,9 @@ pub(super) struct Report {
     pub(super) not_seen: Vec<String>,
     /// Everything that could not be read.
     pub(super) gaps: Vec<Gap>,
+    /// Rules that were left out, with what is wrong with them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) rules_left_out: Vec<String>,
     /// How many objects were looked at.
     pub(super) objects: usize,
     /// How long the diagnosis took, ms.
@@ -53,6 +57,10 @@ pub(super) struct Cause {
     /// Further pieces of Evidence that are not shown.
     pub(super) more: usize,
     pub(super) against: Vec<Evidence>,
+    /// What to read: what its rule names, else the built-in runbook of its code.
+    pub(super) runbook: Option<String>,
+    /// What kubewright would do about it; `None`: it tells people what they can do.
+    pub(super) playbook: Option<&'static str>,
 }
 
 /// Something that is not the cause.
@@ -73,8 +81,23 @@ impl Report {
             ruled_out: ruled_out(snapshot, diagnosis),
             not_seen: diagnosis.blind.clone(),
             gaps: snapshot.gaps.clone(),
+            rules_left_out: Vec::new(),
             objects: snapshot.objects.count(),
             took_ms: (took.as_secs_f64() * 10_000.0).round() / 10.0,
+        }
+    }
+}
+
+impl Report {
+    /// Says which rules were left out.
+    pub(super) fn without(self, problems: &[RuleProblem]) -> Self {
+        Self { rules_left_out: problems.iter().map(ToString::to_string).collect(), ..self }
+    }
+
+    /// Links each cause whose rule names no runbook to that of its code.
+    pub(super) fn link(&mut self, runbook: impl Fn(&str) -> Option<String>) {
+        for cause in self.causes.iter_mut().filter(|cause| cause.runbook.is_none()) {
+            cause.runbook = runbook(&cause.code);
         }
     }
 }
@@ -115,6 +138,8 @@ fn cause(hypothesis: &Hypothesis, diagnosis: &Diagnosis) -> Cause {
         evidence,
         more,
         against: cited(&hypothesis.evidence_against, diagnosis),
+        runbook: hypothesis.runbook.clone(),
+        playbook: playbook_for(hypothesis.playbook.as_ref().unwrap_or(&hypothesis.code)),
     }
 }
 

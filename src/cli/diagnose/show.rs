@@ -45,6 +45,12 @@ pub(super) fn text(report: &Report) -> String {
             shown += &format!("  {}\n", line(blind));
         }
     }
+    if !report.rules_left_out.is_empty() {
+        shown += &format!("\n{}", heading("Rules left out"));
+        for problem in &report.rules_left_out {
+            shown += &format!("  {}\n", line(problem));
+        }
+    }
     shown
 }
 
@@ -68,7 +74,16 @@ fn cause_text(number: usize, cause: &Cause) -> String {
     for piece in &cause.against {
         shown += &format!("   - but: {}\n", line(&piece.statement));
     }
+    for (what, text) in further(cause) {
+        shown += &format!("   {DIM}{what}: {}{DIM:#}\n", line(text));
+    }
     shown
+}
+
+/// Where to read on, and what kubewright would do.
+fn further(cause: &Cause) -> impl Iterator<Item = (&'static str, &str)> {
+    let runbook = cause.runbook.as_deref().map(|runbook| ("runbook", runbook));
+    runbook.into_iter().chain(cause.playbook.map(|playbook| ("repair", playbook)))
 }
 
 fn fields(piece: &Evidence, show: impl Fn(&str, &str) -> String) -> String {
@@ -100,6 +115,12 @@ pub(super) fn markdown(report: &Report) -> String {
             shown += &format!("- {}\n", plain(blind));
         }
     }
+    if !report.rules_left_out.is_empty() {
+        shown += "\n## Rules left out\n\n";
+        for problem in &report.rules_left_out {
+            shown += &format!("- {}\n", plain(problem));
+        }
+    }
     shown
 }
 
@@ -117,6 +138,9 @@ fn cause_markdown(number: usize, cause: &Cause) -> String {
     }
     for piece in &cause.against {
         shown += &format!("- against it: {} {}\n", piece.id, plain(&piece.statement));
+    }
+    for (what, text) in further(cause) {
+        shown += &format!("- {what}: {}\n", plain(text));
     }
     shown
 }
@@ -166,6 +190,8 @@ mod tests {
             evidence: vec![piece.clone()],
             more: 2,
             against: vec![Evidence { id: EvidenceId(2), statement: "It ran before.".to_owned(), ..piece }],
+            runbook: Some("knowledge/crash-loop.md".to_owned()),
+            playbook: Some("restart the workload"),
         };
         Report {
             subject: "namespace shop in dump".to_owned(),
@@ -179,6 +205,7 @@ mod tests {
             }],
             not_seen: vec!["pods/log: forbidden".to_owned()],
             gaps: Vec::new(),
+            rules_left_out: vec!["own.toml: rule 1\u{1b}[2J: code: is no code".to_owned()],
             objects: 12,
             took_ms: 1.5,
         }
@@ -197,12 +224,17 @@ mod tests {
                line: log says [2J<script>[click](http://evil.example) new line `tick`
            + 2 more
            - but: It ran before.
+           runbook: knowledge/crash-loop.md
+           repair: restart the workload
 
         Ruled out
           nodes: 3 were looked at, and are in order
 
         Could not be seen
           pods/log: forbidden
+
+        Rules left out
+          own.toml: rule 1[2J: code: is no code
         ");
     }
 
@@ -222,6 +254,8 @@ mod tests {
         - E1 log says \[2J\<script\>\[click\](http://evil.example) new line \`tick\`
           - `line`: `log says [2J<script>[click](http://evil.example) new line 'tick'`
         - against it: E2 It ran before.
+        - runbook: knowledge/crash-loop.md
+        - repair: restart the workload
 
         ## Ruled out
 
@@ -230,6 +264,10 @@ mod tests {
         ## Could not be seen
 
         - pods/log: forbidden
+
+        ## Rules left out
+
+        - own.toml: rule 1\[2J: code: is no code
         ");
     }
 }

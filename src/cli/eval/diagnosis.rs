@@ -10,10 +10,12 @@ use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 
 use super::super::output::{Format, heading, print, render, table};
+use super::super::rules;
 use super::super::text::line;
 use crate::cases::{
-    Calibration, Evaluation, LabelledScore, ObjectScore, PredictionLine, Report, Row, evaluate,
+    Calibration, Evaluation, LabelledScore, ObjectScore, PredictionLine, Report, Row, evaluate_by,
 };
+use crate::diagnose::RuleBook;
 
 /// Most wrong pairs shown.
 const CONFUSIONS: usize = 30;
@@ -25,6 +27,7 @@ Examples:
   kubewright eval diagnosis --cases cases
   kubewright eval diagnosis --cases cases --labels labels.json --out predictions.jsonl
   kubewright eval diagnosis --cases cases -o json
+  kubewright eval diagnosis --cases examples/rules/cases --rules examples/rules
 
 A case is a folder with `dump/` (or dump.tar.gz) and `truth.json`: either {\"root_cause\", \"fault_object\"} in the words of a
 vocabulary, or {\"root_causes\": [{\"kind\", \"namespace\", \"name\"}]}, empty for a healthy cluster. `kubewright incidents export`
@@ -41,15 +44,20 @@ pub struct DiagnosisArgs {
     /// Write the predictions here, one JSON line a case
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// A folder of rule files beside the built-in rules
+    #[arg(long, value_name = "DIR")]
+    rules: Option<PathBuf>,
 }
 
 /// Evaluates and prints.
 pub(super) async fn run(args: DiagnosisArgs, format: Format) -> anyhow::Result<()> {
-    let report = spawn_blocking(move || report(args)).await??;
+    let (rules, problems) = rules::read(args.rules.clone()).await?;
+    rules::warn(&problems);
+    let report = spawn_blocking(move || report(args, &rules)).await??;
     print(&render(format, &report, show)?)
 }
 
-fn report(args: DiagnosisArgs) -> anyhow::Result<Report> {
+fn report(args: DiagnosisArgs, rules: &RuleBook) -> anyhow::Result<Report> {
     let mut out = args.out.as_ref().map(|path| {
         let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
         anyhow::Ok(BufWriter::new(file))
@@ -57,7 +65,7 @@ fn report(args: DiagnosisArgs) -> anyhow::Result<Report> {
     let mut out = out.take().transpose()?;
     let mut failed = None;
     let evaluation = Evaluation { cases: args.cases, labels: args.labels, now: Timestamp::now() };
-    let report = evaluate(&evaluation, |_, predictions| {
+    let report = evaluate_by(rules, &evaluation, |_, predictions| {
         if let (Some(file), None) = (&mut out, &failed) {
             failed = write(file, predictions).err();
         }

@@ -5,6 +5,17 @@ use std::collections::BTreeSet;
 use crate::diagnose::confidence::Cause;
 use crate::incident::{Evidence, EvidenceId, Hypothesis, ObjectRef, Proposer, Score};
 
+/// What a rule of a file says about its cause that the table of causes does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::diagnose) struct Told {
+    /// Stable code of the cause.
+    pub(in crate::diagnose) code: String,
+    /// A runbook that the rule names.
+    pub(in crate::diagnose) runbook: Option<String>,
+    /// The built-in cause whose repair fits as well.
+    pub(in crate::diagnose) playbook: Option<String>,
+}
+
 /// What a rule proposes.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::diagnose) struct Candidate {
@@ -24,6 +35,8 @@ pub(in crate::diagnose) struct Candidate {
     pub(in crate::diagnose) explains: BTreeSet<ObjectRef>,
     /// Whether it only passes on what callers say of the object, so that whatever is found wrong there is nearer the cause.
     pub(in crate::diagnose) hearsay: bool,
+    /// What the rule says of its cause, where it stands in a file.
+    told: Option<Told>,
 }
 
 impl Candidate {
@@ -39,7 +52,25 @@ impl Candidate {
             contradicting: BTreeSet::new(),
             explains,
             hearsay: false,
+            told: None,
         }
+    }
+
+    /// Names the cause as a rule of a file does.
+    pub(in crate::diagnose) fn told(mut self, told: Told) -> Self {
+        self.told = Some(told);
+        self
+    }
+
+    /// Stable code of the cause.
+    pub(in crate::diagnose) fn code(&self) -> &str {
+        self.told.as_ref().map_or(self.cause.code, |told| &told.code)
+    }
+
+    /// The cause by whose playbook it is repaired: its own, unless its rule names another.
+    pub(in crate::diagnose) fn playbook(&self) -> &str {
+        let told = self.told.as_ref().and_then(|told| told.playbook.as_deref());
+        told.unwrap_or_else(|| self.code())
     }
 
     /// Adds support.
@@ -97,15 +128,19 @@ impl Candidate {
 
     pub(in crate::diagnose) fn into_hypothesis(self) -> Hypothesis {
         let against = self.contradicting.difference(&self.supporting).copied().collect();
+        let code = self.code().to_owned();
+        let (runbook, playbook) = self.told.map(|told| (told.runbook, told.playbook)).unwrap_or_default();
         Hypothesis {
-            code: self.cause.code.to_owned(),
+            proposer: Proposer::Rule(code.clone()),
+            code,
             object: self.object,
             statement: crate::diagnose::mask::clean(&self.statement),
             // Two digits: more would claim a precision that nobody has.
             confidence: Score::new((self.confidence * 100.0).round() / 100.0),
             evidence_for: self.supporting.into_iter().collect(),
             evidence_against: against,
-            proposer: Proposer::Rule(self.cause.code.to_owned()),
+            runbook,
+            playbook,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Rules: from Evidence to possible causes, one file a family.
+//! Rules: from Evidence to possible causes, one file a family. Those that read better as data are in `rulebook`.
 //!
 //! A rule names the object at fault and the workloads whose trouble that explains. It may say more than holds: `ranking`
 //! drops what something more specific explains as well.
@@ -29,11 +29,11 @@ mod service;
 mod settings;
 mod surroundings;
 
-pub(super) use candidate::Candidate;
+pub(super) use candidate::{Candidate, Told};
 
 use super::facts::Facts;
 
-/// What every rule proposes.
+/// What every rule that is code proposes.
 pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
     let rules: &[fn(&Facts<'_>) -> Vec<Candidate>] = &[
         memory::exhausted,

@@ -9,11 +9,10 @@ use crate::diagnose::facts::Facts;
 use crate::diagnose::graph::EdgeKind;
 use crate::incident::{Evidence, ObjectRef};
 
-/// `node.not_ready` with the workloads whose pods are on the node; `node.pressure` where pods were evicted.
+/// `node.not_ready` with the workloads whose pods are on the node.
 pub(super) fn unhealthy(facts: &Facts<'_>) -> Vec<Candidate> {
     let broken = facts.with(&[codes::NODE_NOT_READY, codes::NODE_NETWORK]);
     let mut found: Vec<_> = broken.map(|piece| not_ready(facts, piece)).collect();
-    found.extend(facts.with(&[codes::NODE_PRESSURE]).filter_map(|piece| pressure(facts, piece)));
     found.extend(over_their_limit(facts));
     found.extend(without_network(facts));
     found.extend(stuck(facts));
@@ -120,15 +119,4 @@ fn not_ready(facts: &Facts<'_>, piece: &Evidence) -> Candidate {
     let sure = if failing.is_empty() { 0.85 } else { 1.0 };
     let candidate = Candidate::new(confidence::NODE_NOT_READY, node.clone(), statement).times(sure);
     candidate.because([piece]).because(failing).explaining(workloads)
-}
-
-fn pressure(facts: &Facts<'_>, piece: &Evidence) -> Option<Candidate> {
-    let evicted = on_node(facts, &piece.object, &[codes::EVICTED]);
-    if evicted.is_empty() {
-        return None;
-    }
-    let workloads: Vec<_> = evicted.iter().map(|piece| facts.index.workload_of(&piece.object)).collect();
-    let statement = format!("{}; it evicts pods.", piece.statement.trim_end_matches('.'));
-    let candidate = Candidate::new(confidence::POD_EVICTED, piece.object.clone(), statement);
-    Some(candidate.because([piece]).because(evicted).explaining(workloads))
 }

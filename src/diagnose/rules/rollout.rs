@@ -76,7 +76,7 @@ pub(super) fn belongs_to(facts: &Facts<'_>, change: &Change, pod: &Pod) -> bool 
         return revision == changed;
     }
     let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
-    created.is_none_or(|created| created + TOLERANCE >= change.at)
+    created.is_none_or(|created| change.at.duration_since(created) <= TOLERANCE)
 }
 
 /// Pods of the workload from before the rollout that are Ready: they show that the revision before still works.

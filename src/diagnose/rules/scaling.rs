@@ -12,14 +12,10 @@ use crate::incident::{Evidence, ObjectRef};
 /// At this strength the autoscaler itself shows load above its target.
 const OVERLOADED: f64 = 0.7;
 
-/// `scaling.limit_reached` where an autoscaler stands at its maximum and the load shows it; `scaling.target_missing`.
+/// `scaling.limit_reached` where an autoscaler stands at its maximum and the load shows it.
 pub(super) fn limited(facts: &Facts<'_>) -> Vec<Candidate> {
     let at_maximum = facts.with(&[codes::HPA_AT_MAXIMUM]).filter_map(|piece| at_maximum(facts, piece));
-    let missing = facts.with(&[codes::HPA_TARGET_MISSING]).map(|piece| {
-        Candidate::new(confidence::AUTOSCALER_TARGET, piece.object.clone(), piece.statement.as_str())
-            .because([piece])
-    });
-    at_maximum.chain(missing).chain(blind(facts)).collect()
+    at_maximum.chain(blind(facts)).collect()
 }
 
 /// What an autoscaler cannot read: about its target where that has no requests, about the metrics server where that is known

@@ -1,6 +1,7 @@
 //! Whole diagnoses of tiny worlds.
 
 mod causes;
+mod hostile;
 mod innocent;
 mod kept;
 mod placed;

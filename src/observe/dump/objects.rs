@@ -234,7 +234,12 @@ impl Taken {
 
     /// Keeps each object once, in the order in which they were read.
     pub(super) fn tidy(&mut self) {
-        each_once(&mut self.objects);
+        // Nodes and volumes are looked up by name alone; one that claims a namespace is not a second one of that name.
+        let objects = &mut self.objects;
+        objects.nodes.iter_mut().for_each(|node| node.metadata.namespace = None);
+        objects.volumes.iter_mut().for_each(|volume| volume.metadata.namespace = None);
+        objects.storage_classes.iter_mut().for_each(|class| class.metadata.namespace = None);
+        each_once(objects);
     }
 }
 

@@ -190,13 +190,14 @@ const OTHERWISE: &str = "Look at the newest change and the last words of the con
 /// What happened and the next steps for it. `workload` is the one that shows the trouble, where it is known.
 pub(super) fn next_steps(hypothesis: &Hypothesis, workload: Option<&ObjectRef>) -> String {
     let workload = workload.unwrap_or(&hypothesis.object);
-    let known = STEPS.iter().find(|(code, _)| *code == hypothesis.code);
+    let known = STEPS.iter().find(|(code, _)| *code == super::playbook(hypothesis));
     let steps = known
         .map_or(OTHERWISE, |(_, steps)| steps)
         .replace("{object}", &in_kubectl(&hypothesis.object))
         .replace("{workload}", &in_kubectl(workload))
         .replace("{namespace}", &workload.namespace);
-    format!("{} {steps}", hypothesis.statement.trim_end())
+    let runbook = hypothesis.runbook.as_ref().map(|runbook| format!(" Runbook: {runbook}."));
+    format!("{} {steps}{}", hypothesis.statement.trim_end(), runbook.unwrap_or_default())
 }
 
 fn in_kubectl(object: &ObjectRef) -> String {

@@ -63,6 +63,51 @@ struct Repair {
     given_up_node: Option<String>,
 }
 
+/// Repairs for a cause, the best first.
+type Playbook = fn(&Case<'_>, &Hypothesis) -> Result<Vec<Repair>, Pass>;
+
+/// Each cause that kubewright repairs, with what it does, in words and in code. About all others it tells people what they
+/// can do.
+const PLAYBOOKS: [(&str, &str, Playbook); 13] = [
+    ("deploy.bad_rollout", "roll back to the revision before", |case, cause| case.roll_back(cause, |_| true)),
+    ("probe.failing", "roll back to the revision before", |case, cause| case.roll_back(cause, |_| true)),
+    ("image.pull_failed", "roll back the rollout that brought the image", |case, cause| {
+        case.roll_back(cause, rollout::touches_image)
+    }),
+    ("container.bad_command", "roll back the rollout that brought the command", |case, cause| {
+        case.roll_back(cause, rollout::touches_start)
+    }),
+    ("image.wrong_architecture", "roll back the rollout that brought the image", |case, cause| {
+        case.roll_back(cause, rollout::touches_start)
+    }),
+    ("storage.permission_denied", SURROUNDINGS, of_surroundings),
+    ("security.context_forbids", SURROUNDINGS, of_surroundings),
+    ("container.port_conflict", SURROUNDINGS, of_surroundings),
+    ("config.missing_reference", "roll back the rollout that brought the reference", |case, cause| {
+        case.roll_back(cause, rollout::touches_configuration)
+    }),
+    ("memory.exhausted", "restore or raise the memory limit, or roll back", |case, cause| {
+        case.give_memory(cause)
+    }),
+    ("scaling.limit_reached", "raise the autoscaler's maximum", |case, cause| case.raise_maximum(cause)),
+    ("node.not_ready", "cordon the node and delete the pods that can move", |case, cause| {
+        case.leave_node(cause)
+    }),
+    ("workload.crash_loop", "restart the workload", |case, cause| case.restart(cause)),
+];
+
+const SURROUNDINGS: &str = "roll back the rollout that changed what the container may do and reach";
+
+fn of_surroundings(case: &Case<'_>, cause: &Hypothesis) -> Result<Vec<Repair>, Pass> {
+    case.roll_back(cause, rollout::touches_surroundings)
+}
+
+/// What kubewright does about a cause, in words; `None` where it tells people what they can do.
+#[must_use]
+pub fn playbook_for(code: &str) -> Option<&'static str> {
+    PLAYBOOKS.iter().find(|(known, ..)| *known == code).map(|(_, words, _)| *words)
+}
+
 /// Why a Hypothesis leads to no repair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Pass {
@@ -109,28 +154,12 @@ pub fn draft(
 
 impl Case<'_> {
     fn repair(&self, hypothesis: &Hypothesis) -> Result<Repair, Pass> {
-        let repairs = match hypothesis.code.as_str() {
-            "deploy.bad_rollout" | "probe.failing" => self.roll_back(hypothesis, |_| true),
-            "image.pull_failed" => self.roll_back(hypothesis, rollout::touches_image),
-            "container.bad_command" | "image.wrong_architecture" => {
-                self.roll_back(hypothesis, rollout::touches_start)
-            }
-            "storage.permission_denied" | "security.context_forbids" | "container.port_conflict" => {
-                self.roll_back(hypothesis, rollout::touches_surroundings)
-            }
-            "config.missing_reference" => self.roll_back(hypothesis, rollout::touches_configuration),
-            "memory.exhausted" => self.give_memory(hypothesis),
-            "scaling.limit_reached" => self.raise_maximum(hypothesis),
-            "node.not_ready" => self.leave_node(hypothesis),
-            "workload.crash_loop" => self.restart(hypothesis),
-            _ => {
-                return Err(Pass::ForPeople(advice::next_steps(
-                    hypothesis,
-                    self.workload(hypothesis).as_ref(),
-                )));
-            }
+        let known = PLAYBOOKS.iter().find(|(code, ..)| *code == playbook(hypothesis));
+        let Some((_, _, playbook)) = known else {
+            let steps = advice::next_steps(hypothesis, self.workload(hypothesis).as_ref());
+            return Err(Pass::ForPeople(steps));
         };
-        let mut repairs = repairs?;
+        let mut repairs = playbook(self, hypothesis)?;
         repairs.retain(|repair| !repair.actions.iter().any(|action| self.is_excluded(action)));
         repairs.into_iter().next().ok_or_else(|| {
             let steps = advice::next_steps(hypothesis, self.workload(hypothesis).as_ref());
@@ -171,6 +200,11 @@ pub(super) fn checks_after(
 ) -> Vec<Check> {
     let repair = Repair { workloads, autoscaler, given_up_node, ..Repair::default() };
     checks::after(&repair, signals)
+}
+
+/// The cause by whose playbook a Hypothesis is repaired: that of its code, unless the rule of a file names another.
+fn playbook(hypothesis: &Hypothesis) -> &str {
+    hypothesis.playbook.as_deref().unwrap_or(&hypothesis.code)
 }
 
 /// The same kind of change to the same object (and container).

@@ -74,6 +74,8 @@ fn cause(code: &str, object: ObjectRef, confidence: f64) -> Hypothesis {
         evidence_for: vec![EvidenceId(1)],
         evidence_against: Vec::new(),
         proposer: Proposer::Rule("test".to_owned()),
+        runbook: None,
+        playbook: None,
     }
 }
 
@@ -345,4 +347,17 @@ fn checks_are_fixed_beforehand_and_include_the_alerts_own_expression() {
     let cause = [cause("scaling.limit_reached", object, 0.9)];
     let unasked = draft(&cause, &after_rollout(&[IMAGE]), &[], &[], &[]).unwrap().checks;
     assert!(unasked.contains(&Check::HpaBelowMaximum { hpa }));
+}
+
+#[test]
+fn a_cause_of_a_users_rule_is_repaired_as_the_one_that_it_names() {
+    let own = |playbook: Option<&str>| Hypothesis {
+        playbook: playbook.map(str::to_owned),
+        runbook: Some("https://wiki.test/cold".to_owned()),
+        ..cause("cache.cold", web(), 0.9)
+    };
+    let restart = Action::RestartWorkload { workload: web() };
+    assert_eq!(drafted(&[own(Some("workload.crash_loop"))], &snapshot(), &[]), Ok(vec![restart]));
+    let steps = drafted(&[own(None)], &snapshot(), &[]).unwrap_err();
+    assert!(steps.contains("Runbook: https://wiki.test/cold."), "{steps}");
 }

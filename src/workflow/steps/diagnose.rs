@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::recall::{appended, kubernetes_version};
 use crate::agents::Groundwork;
-use crate::diagnose::{Diagnosis, diagnose};
+use crate::diagnose::Diagnosis;
 use crate::incident::{Event, Hypothesis, Incident, InvestigationEnd, Outcome};
 use crate::remediate::verify::{self, Standing};
 use crate::workflow::Workflow;
@@ -16,7 +16,8 @@ impl Workflow {
         let snapshot = self.store.snapshot(&incident.id).await?.context("no Snapshot is stored")?;
         let failed = incident.executions.clone();
         let version = kubernetes_version(&snapshot);
-        let diagnosis = tokio::task::spawn_blocking(move || diagnose(&snapshot, &failed)).await?;
+        let rules = self.rules.clone();
+        let diagnosis = tokio::task::spawn_blocking(move || rules.diagnose(&snapshot, &failed)).await?;
         let recalled = self.recalled(incident, &diagnosis, version.as_deref()).await;
         let Diagnosis { evidence, hypotheses, blind, healthy, .. } = diagnosis;
         let seen = Seen { pieces: evidence.len(), blind, healthy };

@@ -122,6 +122,8 @@ fn groundwork(statement: &str) -> Groundwork {
         evidence_for: vec![EvidenceId(1)],
         evidence_against: Vec::new(),
         proposer: Proposer::Rule("rollout".to_owned()),
+        runbook: None,
+        playbook: None,
     };
     Groundwork { evidence: vec![evidence], hypotheses: vec![hypothesis], gaps: Vec::new(), healthy: false }
 }

@@ -69,6 +69,8 @@ fn events(namespace: &str) -> [Event; 2] {
         evidence_for: vec![EvidenceId(1)],
         evidence_against: Vec::new(),
         proposer: Proposer::Rule("memory".to_owned()),
+        runbook: None,
+        playbook: None,
     };
     [
         Event::Observed { objects: 7, logs: 1, readings: 2, gaps: vec![gap] },

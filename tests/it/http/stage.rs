@@ -234,6 +234,8 @@ fn diagnosed() -> Event {
         evidence_for: vec![EvidenceId(1)],
         evidence_against: Vec::new(),
         proposer: Proposer::Rule("bad_deploy".to_owned()),
+        runbook: None,
+        playbook: None,
     };
     Event::Diagnosed { evidence: vec![evidence], hypotheses: vec![hypothesis] }
 }

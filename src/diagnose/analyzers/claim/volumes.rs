@@ -1,7 +1,7 @@
 //! Why no volume is bound to a claim: each volume against what the claim asks for, as the binder compares them
 //! (<https://kubernetes.io/docs/concepts/storage/persistent-volumes/#binding>).
 
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec};
+use k8s_openapi::api::core::v1::{Event, PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec};
 
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::finding::Finding;
@@ -31,7 +31,8 @@ pub(super) fn finding(index: &Index<'_>, claim: &PersistentVolumeClaim) -> Optio
         }
         let events =
             index.events(&name).filter(|event| event.reason.as_deref() == Some("ProvisioningFailed"));
-        let failed = events.filter_map(|event| event.message.as_deref()).last()?;
+        let last = |event: &&Event| (event.last_timestamp.as_ref().map(|time| time.0), event.message.clone());
+        let failed = events.max_by_key(last)?.message.as_deref()?;
         let missing = failed.contains("storageclass") && failed.contains("not found");
         return (!missing)
             .then(|| told(codes::PROVISIONING_FAILED, format!("the provisioner fails: {failed}")));
@@ -42,7 +43,9 @@ pub(super) fn finding(index: &Index<'_>, claim: &PersistentVolumeClaim) -> Optio
     if fits.iter().any(|(_, misfits)| misfits.is_empty()) {
         return None;
     }
-    let Some((volume, missing)) = fits.iter().min_by_key(|(_, misfits)| misfits.len()) else {
+    // Of volumes that are equally near the first by name, in whatever order they were read.
+    let nearest = fits.iter().min_by_key(|(volume, misfits)| (misfits.len(), volume.metadata.name.clone()));
+    let Some((volume, missing)) = nearest else {
         let knows = !index.blind_to("persistentvolume");
         return knows
             .then(|| told(codes::NO_VOLUME, "there is no volume, and no provisioner makes one".to_owned()));
