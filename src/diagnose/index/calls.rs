@@ -52,7 +52,7 @@ fn called(index: &Index<'_>, workload: &ObjectRef, spec: &PodSpec) -> BTreeSet<O
         hosts.extend(arguments.filter(|text| looks_like_address(text)).flat_map(|text| host_names(text)));
     }
     let service = |host: &str| index.service_named(host, &workload.namespace);
-    let other = |service: &ObjectRef| !index.behind(service).contains(workload);
+    let other = |service: &ObjectRef| !index.is_behind(workload, service);
     hosts.iter().filter_map(|host| service(host)).filter(other).collect()
 }
 
