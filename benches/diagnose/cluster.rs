@@ -82,9 +82,9 @@ impl App {
         json!({"app.kubernetes.io/component": "server", "app.kubernetes.io/name": self.name})
     }
 
-    /// The neighbour that it calls.
+    /// The neighbour that it calls: the first of the namespace.
     fn upstream(&self) -> String {
-        format!("app-{}", self.number / WORKLOADS * WORKLOADS + (self.number + 1) % WORKLOADS)
+        format!("app-{}", self.number / WORKLOADS * WORKLOADS)
     }
 
     fn spec(&self) -> Value {
