@@ -3,7 +3,7 @@
 //! A thousand pods of one Deployment that fail in the same way are one piece of knowledge, not a thousand: of each kind of
 //! finding about one workload only the first few are kept, and how many there were is written beside them.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::finding::Finding;
 use super::index::Index;
@@ -34,10 +34,9 @@ pub(super) fn number(findings: Vec<Finding>, index: &Index<'_>) -> Vec<Evidence>
     numbered.map(|(finding, number)| evidence(finding, EvidenceId(number), taken_at)).collect()
 }
 
-fn fold(mut findings: Vec<Finding>, index: &Index<'_>) -> Vec<(usize, Finding)> {
-    findings.sort_by(order);
-    findings.dedup();
-    let mut groups: BTreeMap<(&'static str, ObjectRef, Option<String>), Vec<Finding>> = BTreeMap::new();
+/// Groups what is alike before anything is sorted: a large incident has few kinds of findings and very many of each.
+fn fold(findings: Vec<Finding>, index: &Index<'_>) -> Vec<(usize, Finding)> {
+    let mut groups: HashMap<(&'static str, ObjectRef, Option<String>), Vec<Finding>> = HashMap::new();
     for finding in findings {
         let (about, kind) = (index.workload_of(&finding.object), finding.fields.get("dependency").cloned());
         groups.entry((finding.code.name, about, kind)).or_default().push(finding);
@@ -45,7 +44,9 @@ fn fold(mut findings: Vec<Finding>, index: &Index<'_>) -> Vec<(usize, Finding)> 
     groups.into_values().flat_map(first_few).collect()
 }
 
-fn first_few(group: Vec<Finding>) -> impl Iterator<Item = (usize, Finding)> {
+fn first_few(mut group: Vec<Finding>) -> impl Iterator<Item = (usize, Finding)> {
+    group.sort_by(order);
+    group.dedup();
     let alike = group.len();
     group.into_iter().take(MAX_ALIKE).enumerate().map(move |(rank, finding)| {
         let finding = if alike > 1 { finding.field("alike", alike) } else { finding };

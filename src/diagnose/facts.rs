@@ -1,6 +1,6 @@
 //! Everything a rule may look at.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
@@ -24,6 +24,7 @@ pub struct Facts<'a> {
     pub graph: &'a EvidenceGraph,
     by_code: BTreeMap<&'a str, Vec<&'a Evidence>>,
     by_workload: BTreeMap<ObjectRef, Vec<&'a Evidence>>,
+    changes_of: HashMap<&'a ObjectRef, Vec<&'a Change>>,
 }
 
 impl<'a> Facts<'a> {
@@ -36,7 +37,11 @@ impl<'a> Facts<'a> {
             by_code.entry(piece.code.as_str()).or_default().push(piece);
             by_workload.entry(index.workload_of(&piece.object)).or_default().push(piece);
         }
-        Self { index, evidence, graph, by_code, by_workload }
+        let mut changes_of: HashMap<_, Vec<_>> = HashMap::new();
+        for change in &index.snapshot.changes {
+            changes_of.entry(&change.object).or_default().push(change);
+        }
+        Self { index, evidence, graph, by_code, by_workload, changes_of }
     }
 
     /// Evidence with any of the codes, strongest first within a code.
@@ -107,11 +112,11 @@ impl<'a> Facts<'a> {
         workload: &ObjectRef,
     ) -> Option<(&'a Change, Option<EvidenceId>)> {
         let onset = self.onset(workload);
+        let own = self.changes_of.get(object).into_iter().flatten().copied();
         let fits = |change: &&Change| {
-            let same = change.kind == kind && change.object == *object;
-            same && onset::is_recent(change.at, onset) && !is_mere_restart(change)
+            change.kind == kind && onset::is_recent(change.at, onset) && !is_mere_restart(change)
         };
-        let change = self.index.snapshot.changes.iter().filter(fits).max_by_key(|change| change.at)?;
+        let change = own.filter(fits).max_by_key(|change| change.at)?;
         let code = super::analyzers::change_code(kind);
         let shown = self.with(&[code]).find(|piece| piece.object == *object && piece.at == change.at);
         Some((change, shown.map(|piece| piece.id)))

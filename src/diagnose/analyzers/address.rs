@@ -75,17 +75,12 @@ fn unknown(index: &Index<'_>, workload: &ObjectRef, told: &Told) -> Option<Findi
         (Some(namespace), None) if index.has_services(namespace) => namespace,
         _ => return None,
     };
-    let services = &index.snapshot.objects.services;
-    let mut here =
-        services.iter().filter(|service| service.metadata.namespace.as_deref() == Some(namespace)).peekable();
-    let listed = index.snapshot.recorded.knows_in("services", namespace) || here.peek().is_some();
+    let here = index.services_in(namespace);
+    let listed = index.snapshot.recorded.knows_in("services", namespace) || !here.is_empty();
     if !listed || index.blind_to("service") || name == "localhost" {
         return None;
     }
-    let near = here
-        .filter_map(|service| service.metadata.name.as_deref())
-        .filter(|known| strsim::osa_distance(known, name) <= MISSPELT.min(name.len() / 3))
-        .min_by_key(|known| strsim::osa_distance(known, name));
+    let near = misspelt(name, here);
     let service = ObjectRef::new("Service", namespace, name);
     let hint = near.map(|near| format!("; there is a Service {near}")).unwrap_or_default();
     let statement =
@@ -94,6 +89,18 @@ fn unknown(index: &Index<'_>, workload: &ObjectRef, told: &Told) -> Option<Findi
     let sure = near.is_some() && !told.in_file;
     let finding = if sure { finding.strength(0.85) } else { finding.strength(0.3) };
     Some(named(finding, told, &service).field("near", near.unwrap_or_default()))
+}
+
+/// The known name that differs least, if it differs by no more than a slip of the fingers.
+fn misspelt<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let most = MISSPELT.min(name.len() / 3);
+    // Most names differ in length by more: comparing those letter by letter would take longer than all else.
+    let alike = known.iter().filter(|known| known.len().abs_diff(name.len()) <= most);
+    let distances = alike.map(|known| (strsim::osa_distance(known, name), *known));
+    distances
+        .filter(|(distance, _)| *distance <= most)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, near)| near)
 }
 
 fn named(finding: Finding, told: &Told, service: &ObjectRef) -> Finding {

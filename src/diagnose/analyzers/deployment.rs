@@ -54,8 +54,7 @@ fn refused(index: &Index<'_>, deployment: &Deployment) -> Option<Finding> {
 
 /// What the API server told the Deployment's ReplicaSets last when they tried to create a pod.
 fn newest_refusal<'a>(index: &Index<'a>, deployment: &ObjectRef) -> Option<&'a str> {
-    let sets = index.snapshot.objects.replica_sets.iter().map(object_ref);
-    let own = sets.filter(|set| index.workload_of(set) == *deployment);
+    let own = index.replica_sets_of(deployment).iter().map(|set| object_ref(*set));
     let refusals = own.flat_map(|set| index.events(&set).collect::<Vec<_>>());
     let refusals = refusals.filter(|event| event.reason.as_deref() == Some("FailedCreate"));
     let newest = refusals.max_by_key(|event| event.last_timestamp.as_ref().map(|time| time.0))?;

@@ -12,6 +12,9 @@ use crate::diagnose::schedule::{Blocker, Explanation, Kind, Nodes, explain};
 /// Pods of one workload are alike: so many of each are explained.
 const ALIKE: usize = 3;
 
+/// So many pods are explained in all: each is compared with every node, and more would not be shown.
+const MOST: usize = 100;
+
 /// Most nodes that a finding tells of one by one.
 const MOST_NODES: usize = 12;
 
@@ -21,13 +24,27 @@ pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let nodes = Nodes::new(index);
-    let mut explained = BTreeMap::new();
-    let first_few = waiting.into_iter().filter(|pod| {
-        let count = explained.entry(index.workload(pod)).or_insert(0);
-        *count += 1;
-        *count <= ALIKE
-    });
-    first_few.filter_map(|pod| Some(finding(pod, &explain(index, &nodes, pod)?))).collect()
+    let chosen = first_few(index, waiting).into_iter();
+    chosen.filter_map(|pod| Some(finding(pod, &explain(index, &nodes, pod)?))).collect()
+}
+
+/// The first pods of each workload, those of the workload that is asked about before others, the first of each before the
+/// second of any.
+fn first_few<'a>(index: &Index<'_>, waiting: Vec<&'a Pod>) -> Vec<&'a Pod> {
+    let focus = index.snapshot.focus.as_ref().map(|focus| index.workload_of(focus));
+    let mut alike = BTreeMap::new();
+    let mut ranked = Vec::new();
+    for pod in waiting {
+        let workload = index.workload(pod);
+        let elsewhere = focus.as_ref() != Some(&workload);
+        let rank = alike.entry(workload).or_insert(0_usize);
+        *rank += 1;
+        if *rank <= ALIKE {
+            ranked.push(((elsewhere, *rank, object_ref(pod)), pod));
+        }
+    }
+    ranked.sort_by(|(left, _), (right, _)| left.cmp(right));
+    ranked.into_iter().take(MOST).map(|(_, pod)| pod).collect()
 }
 
 /// The scheduler has looked at the pod and found no node.

@@ -59,7 +59,7 @@ fn called(index: &Index<'_>, workload: &ObjectRef, spec: &PodSpec) -> BTreeSet<O
         hosts.extend(told.filter_map(|told| told.host.as_deref()));
     }
     let service = |host: &str| index.service_named(host, &workload.namespace);
-    let other = |service: &ObjectRef| !index.behind(service).contains(workload);
+    let other = |service: &ObjectRef| !index.is_behind(workload, service);
     hosts.iter().filter_map(|host| service(host)).filter(other).collect()
 }
 

@@ -11,7 +11,7 @@ mod services;
 mod software;
 mod templates;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{Event, Node, Pod, Service};
@@ -23,6 +23,7 @@ pub use templates::{Template, revision_of};
 
 use crate::incident::ObjectRef;
 use crate::observe::{ConfigAddress, Snapshot};
+use services::ByLabel;
 
 /// Look-ups over one Snapshot.
 pub struct Index<'a> {
@@ -36,13 +37,18 @@ pub struct Index<'a> {
     templates: BTreeMap<ObjectRef, Template<'a>>,
     workload_of_pod: HashMap<ObjectRef, ObjectRef>,
     pods_of: BTreeMap<ObjectRef, Vec<&'a Pod>>,
-    pods_by_label: HashMap<(&'a str, &'a str, &'a str), Vec<&'a Pod>>,
+    pods_by_label: ByLabel<'a, &'a Pod>,
+    workloads_by_label: ByLabel<'a, ObjectRef>,
+    services_in: HashMap<&'a str, Vec<&'a str>>,
+    behind: HashMap<ObjectRef, BTreeSet<ObjectRef>>,
+    replica_sets_of: HashMap<ObjectRef, Vec<&'a ReplicaSet>>,
     events_of: HashMap<ObjectRef, Vec<&'a Event>>,
     service_by_address: HashMap<&'a str, ObjectRef>,
     pod_by_address: HashMap<&'a str, ObjectRef>,
     ready_endpoints: HashMap<ObjectRef, usize>,
     config: HashMap<ObjectRef, &'a [String]>,
     told: HashMap<ObjectRef, &'a [ConfigAddress]>,
+    config_in: HashSet<(ConfigKind, &'a str)>,
     calls: BTreeMap<ObjectRef, BTreeSet<ObjectRef>>,
 }
 
@@ -66,16 +72,23 @@ impl<'a> Index<'a> {
             workload_of_pod: HashMap::new(),
             pods_of: BTreeMap::new(),
             pods_by_label: services::pods_by_label(&objects.pods),
+            workloads_by_label: services::workloads_by_label(objects),
+            services_in: services::services_in(&objects.services),
+            behind: HashMap::new(),
+            replica_sets_of: HashMap::new(),
             events_of: HashMap::new(),
             service_by_address: services::service_addresses(&objects.services),
             pod_by_address: services::pod_addresses(&objects.pods),
             ready_endpoints: services::ready_endpoints(&objects.endpoint_slices, &objects.endpoints),
             config: references::known(objects),
             told: references::told(objects),
+            config_in: references::namespaces(objects),
             calls: BTreeMap::new(),
         };
+        index.own_replica_sets();
         index.own_pods();
         index.collect_events();
+        index.look_behind_services();
         index.calls = calls::calls(&index);
         index
     }

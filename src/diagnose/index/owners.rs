@@ -2,6 +2,7 @@
 //!
 //! At most two owner steps are followed (pod, ReplicaSet, Deployment), so that owners in a circle do no harm.
 
+use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
@@ -12,6 +13,19 @@ use crate::incident::ObjectRef;
 const WORKLOADS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet", "CronJob"];
 
 impl<'a> Index<'a> {
+    pub(super) fn own_replica_sets(&mut self) {
+        for set in &self.snapshot.objects.replica_sets {
+            let owner = self.owner_of_replica_set(&object_ref(set));
+            self.replica_sets_of.entry(owner).or_default().push(set);
+        }
+    }
+
+    /// ReplicaSets of a Deployment, in the order of the Snapshot.
+    #[must_use]
+    pub fn replica_sets_of(&self, deployment: &ObjectRef) -> &[&'a ReplicaSet] {
+        self.replica_sets_of.get(deployment).map(Vec::as_slice).unwrap_or_default()
+    }
+
     pub(super) fn own_pods(&mut self) {
         for pod in &self.snapshot.objects.pods {
             let workload = self.find_workload(pod);

@@ -1,6 +1,6 @@
 //! Which ConfigMaps and Secrets a pod needs, and which exist.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use k8s_openapi::api::core::v1::{Container, EnvFromSource, EnvVarSource, PodSpec, Volume, VolumeProjection};
 
@@ -98,10 +98,15 @@ impl Index<'_> {
             ConfigKind::Secret => "secret",
         };
         let in_scope = self.snapshot.scope.namespace.as_deref() == Some(namespace);
-        let known =
-            || self.config.keys().any(|known| known.kind == kind.as_str() && known.namespace == namespace);
-        !self.blind_to(collector) && (in_scope || known())
+        (in_scope || self.config_in.contains(&(kind, namespace))) && !self.blind_to(collector)
     }
+}
+
+/// The namespaces in which there is a ConfigMap, a Secret.
+pub(super) fn namespaces(objects: &Objects) -> HashSet<(ConfigKind, &str)> {
+    let config_maps = objects.config_maps.iter().map(|map| (ConfigKind::ConfigMap, map.namespace.as_str()));
+    let secrets = objects.secrets.iter().map(|secret| (ConfigKind::Secret, secret.namespace.as_str()));
+    config_maps.chain(secrets).collect()
 }
 
 pub(super) fn known(objects: &Objects) -> HashMap<ObjectRef, &[String]> {

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use k8s_openapi::api::core::v1::{Endpoints, Pod, Service};
+use k8s_openapi::api::core::v1::{Endpoints, Pod, PodTemplateSpec, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{Index, namespace_of, object_ref};
+use super::{Index, namespace_of, object_ref, reference};
 use crate::incident::ObjectRef;
+use crate::observe::Objects;
 
 type Labels = BTreeMap<String, String>;
 
@@ -14,32 +16,49 @@ impl<'a> Index<'a> {
     /// Pods in the namespace that carry all of the labels; none for an empty selector.
     #[must_use]
     pub fn pods_with(&self, namespace: &str, selector: &Labels) -> Vec<&'a Pod> {
-        let Some((key, value)) = selector.iter().next() else { return Vec::new() };
-        let candidates = self.pods_by_label.get(&(namespace, key.as_str(), value.as_str()));
         let fits = |pod: &&&Pod| includes(pod.metadata.labels.as_ref(), selector);
-        candidates.into_iter().flatten().filter(fits).copied().collect()
+        fewest(&self.pods_by_label, namespace, selector).iter().filter(fits).copied().collect()
     }
 
     /// Workloads whose pod template carries all of the labels, also those that have no pods now.
     #[must_use]
     pub fn workloads_with(&self, namespace: &str, selector: &Labels) -> BTreeSet<ObjectRef> {
-        if selector.is_empty() {
-            return BTreeSet::new();
-        }
-        let templates = self.templates().filter(|(workload, template)| {
-            let labels = template.metadata.and_then(|metadata| metadata.labels.as_ref());
-            workload.namespace == namespace && workload.kind != "Job" && includes(labels, selector)
-        });
-        let templates = templates.map(|(workload, _)| workload.clone());
+        let fits = |workload: &&ObjectRef| {
+            let template = self.template(workload).and_then(|template| template.metadata);
+            includes(template.and_then(|metadata| metadata.labels.as_ref()), selector)
+        };
+        let templates = fewest(&self.workloads_by_label, namespace, selector).iter().filter(fits);
         let running = self.pods_with(namespace, selector).into_iter().map(|pod| self.workload(pod));
-        templates.chain(running).collect()
+        templates.cloned().chain(running).collect()
     }
 
     /// The workloads behind a Service.
     #[must_use]
     pub fn behind(&self, service: &ObjectRef) -> BTreeSet<ObjectRef> {
-        let selector = self.service(service).and_then(|service| service.spec.as_ref()?.selector.as_ref());
-        selector.map(|selector| self.workloads_with(&service.namespace, selector)).unwrap_or_default()
+        self.behind.get(service).cloned().unwrap_or_default()
+    }
+
+    /// Whether a workload is behind a Service.
+    #[must_use]
+    pub fn is_behind(&self, workload: &ObjectRef, service: &ObjectRef) -> bool {
+        self.behind.get(service).is_some_and(|behind| behind.contains(workload))
+    }
+
+    /// Finds for every Service what is behind it, once: much is asked about it.
+    pub(super) fn look_behind_services(&mut self) {
+        let behind = self.snapshot.objects.services.iter().filter_map(|service| {
+            let selector = service.spec.as_ref()?.selector.as_ref()?;
+            let name = object_ref(service);
+            let workloads = self.workloads_with(&name.namespace, selector);
+            Some((name, workloads))
+        });
+        self.behind = behind.collect();
+    }
+
+    /// The names of the Services in a namespace.
+    #[must_use]
+    pub fn services_in(&self, namespace: &str) -> &[&'a str] {
+        self.services_in.get(namespace).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Whether a workload behind a Service declares the port; `None` where none of them declares any.
@@ -94,12 +113,56 @@ pub(super) fn includes(labels: Option<&Labels>, selector: &Labels) -> bool {
     labels.into_iter().any(|labels| selector.iter().all(|(key, value)| labels.get(key) == Some(value)))
 }
 
-pub(super) fn pods_by_label(pods: &[Pod]) -> HashMap<(&str, &str, &str), Vec<&Pod>> {
-    let mut found: HashMap<_, Vec<_>> = HashMap::new();
+/// Whatever carries labels by namespace, key and value.
+pub(super) type ByLabel<'a, T> = HashMap<(&'a str, &'a str, &'a str), Vec<T>>;
+
+/// What carries the rarest of the selector's pairs: only there can all of them be. Nothing for an empty selector.
+fn fewest<'i, T>(by_label: &'i ByLabel<'i, T>, namespace: &'i str, selector: &'i Labels) -> &'i [T] {
+    let carriers = selector.iter().map(|(key, value)| {
+        by_label.get(&(namespace, key.as_str(), value.as_str())).map(Vec::as_slice).unwrap_or_default()
+    });
+    carriers.min_by_key(|carriers| carriers.len()).unwrap_or_default()
+}
+
+pub(super) fn pods_by_label(pods: &[Pod]) -> ByLabel<'_, &Pod> {
+    let mut found = ByLabel::new();
     for pod in pods {
         let namespace = namespace_of(&pod.metadata);
         for (key, value) in pod.metadata.labels.iter().flatten() {
             found.entry((namespace, key.as_str(), value.as_str())).or_default().push(pod);
+        }
+    }
+    found
+}
+
+/// Workloads by the labels of their pod templates; Jobs, behind which nobody waits for answers, are left out.
+pub(super) fn workloads_by_label<'a>(objects: &'a Objects) -> ByLabel<'a, ObjectRef> {
+    let mut found = ByLabel::new();
+    let mut add = |kind: &str, metadata: &'a ObjectMeta, template: Option<&'a PodTemplateSpec>| {
+        let labels = template.and_then(|template| template.metadata.as_ref()?.labels.as_ref());
+        let namespace = namespace_of(metadata);
+        for (key, value) in labels.into_iter().flatten() {
+            let place = found.entry((namespace, key.as_str(), value.as_str())).or_default();
+            Vec::push(place, reference(kind, metadata));
+        }
+    };
+    for object in &objects.deployments {
+        add("Deployment", &object.metadata, object.spec.as_ref().map(|spec| &spec.template));
+    }
+    for object in &objects.stateful_sets {
+        add("StatefulSet", &object.metadata, object.spec.as_ref().map(|spec| &spec.template));
+    }
+    for object in &objects.daemon_sets {
+        add("DaemonSet", &object.metadata, object.spec.as_ref().map(|spec| &spec.template));
+    }
+    found
+}
+
+pub(super) fn services_in(services: &[Service]) -> HashMap<&str, Vec<&str>> {
+    let mut found: HashMap<_, Vec<_>> = HashMap::new();
+    for service in services {
+        if let Some(name) = service.metadata.name.as_deref() {
+            found.entry(namespace_of(&service.metadata)).or_default().push(name);
         }
     }
     found

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Pod, PodSpec, Taint, Toleration};
 
+use super::asked::Asked;
 use super::blocker::{Blocker, Kind};
 use super::demand;
 use super::nodes::{Nodes, Seat};
-use super::peers;
-use crate::diagnose::index::{Index, namespace_of};
+use crate::diagnose::index::Index;
 use crate::diagnose::labels::fits;
 use crate::incident::Quantity;
 
@@ -37,7 +37,8 @@ pub(in crate::diagnose) struct Explanation {
 /// Explains; `None` where no node was read, or where nothing that can be seen excludes the pod from a node.
 pub(in crate::diagnose) fn explain(index: &Index<'_>, nodes: &Nodes<'_>, pod: &Pod) -> Option<Explanation> {
     let spec = pod.spec.as_ref()?;
-    let rows: Vec<_> = nodes.all.iter().map(|seat| (seat, blockers(index, nodes, seat, pod, spec))).collect();
+    let asked = Asked::new(index, nodes, pod, spec);
+    let rows: Vec<_> = nodes.all.iter().map(|seat| (seat, blockers(&asked, seat))).collect();
     if rows.iter().any(|(_, blockers)| blockers.is_empty()) {
         return None;
     }
@@ -74,19 +75,13 @@ fn blame(rows: &[&[Blocker]], by_choice: bool) -> Option<(Blocker, usize)> {
     best.map(|(_, (_, all, blocker))| (blocker.clone(), all))
 }
 
-fn blockers(
-    index: &Index<'_>,
-    nodes: &Nodes<'_>,
-    seat: &Seat<'_>,
-    pod: &Pod,
-    spec: &PodSpec,
-) -> Vec<Blocker> {
-    let mut found = chosen(seat, spec);
-    found.extend(taints(seat, spec));
-    found.extend(resources(seat, spec));
-    found.extend(ports(seat, spec));
-    found.extend(peers::blockers(nodes, seat, pod));
-    found.extend(volumes(index, seat, pod, spec));
+fn blockers(asked: &Asked<'_>, seat: &Seat<'_>) -> Vec<Blocker> {
+    let mut found = chosen(seat, asked.spec);
+    found.extend(taints(seat, asked.spec));
+    found.extend(resources(seat, asked));
+    found.extend(asked.port_taken(seat));
+    found.extend(asked.peers.blockers(seat));
+    found.extend(asked.volumes_elsewhere(seat));
     found
 }
 
@@ -168,13 +163,15 @@ fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
     same_effect && same_key && same_value
 }
 
-fn resources(seat: &Seat<'_>, spec: &PodSpec) -> Vec<Blocker> {
-    let mut found: Vec<_> = demand::of_pod(spec)
-        .into_iter()
-        .filter(|(resource, asked)| *asked > seat.free(resource) && *asked > Quantity::whole(0))
+fn resources(seat: &Seat<'_>, asked: &Asked<'_>) -> Vec<Blocker> {
+    let short = asked
+        .amounts
+        .iter()
+        .filter(|(resource, asked)| **asked > seat.free(resource) && **asked > Quantity::whole(0));
+    let mut found: Vec<_> = short
         .map(|(resource, asked)| {
-            let free = seat.free(&resource).max(Quantity::whole(0));
-            let (asked, free) = (demand::shown(&resource, asked), demand::shown(&resource, free));
+            let free = seat.free(resource).max(Quantity::whole(0));
+            let (asked, free) = (demand::shown(resource, *asked), demand::shown(resource, free));
             Blocker::new(Kind::Resource, format!("{resource}: asks {asked}, {free} free"))
         })
         .collect();
@@ -182,45 +179,4 @@ fn resources(seat: &Seat<'_>, spec: &PodSpec) -> Vec<Blocker> {
         found.push(Blocker::new(Kind::Pods, most.to_string()));
     }
     found
-}
-
-fn ports(seat: &Seat<'_>, spec: &PodSpec) -> Vec<Blocker> {
-    let wanted = host_ports(spec);
-    let taken: Vec<_> = seat.pods.iter().filter_map(|pod| pod.spec.as_ref()).flat_map(host_ports).collect();
-    let clash = wanted.into_iter().find(|port| taken.contains(port));
-    clash.map(|(port, protocol)| Blocker::new(Kind::Port, format!("{port}/{protocol}"))).into_iter().collect()
-}
-
-fn host_ports(spec: &PodSpec) -> Vec<(i32, String)> {
-    let ports = spec.containers.iter().flat_map(|container| container.ports.iter().flatten());
-    let ports = ports.filter_map(|port| {
-        let number = port.host_port.filter(|port| *port > 0)?;
-        Some((number, port.protocol.clone().unwrap_or_else(|| "TCP".to_owned())))
-    });
-    ports.collect()
-}
-
-/// Bound volumes of the pod that only other nodes can reach.
-fn volumes(index: &Index<'_>, seat: &Seat<'_>, pod: &Pod, spec: &PodSpec) -> Vec<Blocker> {
-    let objects = &index.snapshot.objects;
-    let namespace = namespace_of(&pod.metadata);
-    let claims = spec.volumes.iter().flatten().filter_map(|volume| volume.persistent_volume_claim.as_ref());
-    let volumes = claims.filter_map(|source| {
-        let claim = objects.claims.iter().find(|claim| {
-            claim.metadata.name.as_deref() == Some(source.claim_name.as_str())
-                && namespace_of(&claim.metadata) == namespace
-        })?;
-        let name = claim.spec.as_ref()?.volume_name.as_deref()?;
-        objects.volumes.iter().find(|volume| volume.metadata.name.as_deref() == Some(name))
-    });
-    let elsewhere = volumes.filter(|volume| {
-        let required = volume.spec.as_ref().and_then(|spec| spec.node_affinity.as_ref());
-        let required = required.and_then(|affinity| affinity.required.as_ref());
-        required.is_some_and(|required| {
-            !required.node_selector_terms.iter().any(|term| fits(term, seat.name, seat.labels))
-        })
-    });
-    elsewhere
-        .map(|volume| Blocker::new(Kind::Volume, volume.metadata.name.as_deref().unwrap_or_default()))
-        .collect()
 }

@@ -7,6 +7,7 @@
 //! A pod's name, selector and affinity say which nodes it is meant for. Where there is none, they are to blame. Where there
 //! are some, what excludes these is: what else keeps the pod from nodes that it was not meant for does not matter.
 
+mod asked;
 mod blocker;
 mod demand;
 mod explain;

@@ -1,8 +1,8 @@
 //! The nodes as the scheduler sees them: labels, taints, and what is left of their resources.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, Pod, PodSpec};
 
 use super::demand::{self, Amounts};
 use crate::diagnose::index::Index;
@@ -27,6 +27,8 @@ pub(super) struct Seat<'a> {
     pub(super) labels: &'a Labels,
     /// Pods that have not ended, as far as they were read.
     pub(super) pods: Vec<&'a Pod>,
+    /// Host ports that these pods have, with their protocols.
+    pub(super) ports: HashSet<(i32, &'a str)>,
     free: Amounts,
 }
 
@@ -47,7 +49,8 @@ impl<'a> Nodes<'a> {
             let name = node.metadata.name.as_deref()?;
             let pods = pods.remove(name).unwrap_or_default();
             let free = free(index, node, name, &pods);
-            Some(Seat { name, node, labels: or_none(node.metadata.labels.as_ref()), pods, free })
+            let ports = pods.iter().filter_map(|pod| pod.spec.as_ref()).flat_map(host_ports).collect();
+            Some(Seat { name, node, labels: or_none(node.metadata.labels.as_ref()), pods, ports, free })
         };
         Self { all: index.snapshot.objects.nodes.iter().filter_map(seat).collect() }
     }
@@ -75,6 +78,15 @@ impl Seat<'_> {
             || matches!(role, Some("master" | "control-plane"));
         tainted || (is_control_plane && cordoned)
     }
+}
+
+/// The host ports of a pod with their protocols.
+pub(super) fn host_ports(spec: &PodSpec) -> impl Iterator<Item = (i32, &str)> {
+    let ports = spec.containers.iter().flat_map(|container| container.ports.iter().flatten());
+    ports.filter_map(|port| {
+        let number = port.host_port.filter(|port| *port > 0)?;
+        Some((number, port.protocol.as_deref().unwrap_or("TCP")))
+    })
 }
 
 fn free(index: &Index<'_>, node: &Node, name: &str, pods: &[&Pod]) -> Amounts {

@@ -49,7 +49,7 @@ pub(super) fn about(index: &Index<'_>, source: &ObjectRef, complaint: &Complaint
     }
     for Place { host, port } in &complaint.places {
         if let Some(service) = resolve(index, host, &source.namespace) {
-            let own = service == workload || index.behind(&service).contains(&workload);
+            let own = service == workload || index.is_behind(&workload, &service);
             return (!own).then(|| About {
                 dependency: Some(service),
                 host: Some(host.clone()),
