@@ -41,8 +41,18 @@ causes! {
     BAD_ROLLOUT = "deploy.bad_rollout", 0.90, Trigger, "The newest revision of a workload does not run.";
     QUOTA_EXCEEDED = "quota.exceeded", 0.90, Mechanism, "A ResourceQuota refuses pods.";
     WEBHOOK_FAILED = "admission.webhook_failed", 0.90, Mechanism, "An admission webhook that cannot be called refuses pods.";
+    POLICY_DENIED = "admission.denied", 0.88, Mechanism, "An admission webhook or policy denies what a workload asks for.";
+    POD_SECURITY = "admission.pod_security", 0.90, Mechanism, "Pod Security admission refuses the pods of a workload.";
+    INJECTED = "admission.injected", 0.92, Mechanism, "A webhook adds a container to pods that keeps them from starting.";
+    LIMIT_RANGE = "admission.limit_range", 0.90, Mechanism, "A LimitRange refuses the amounts of a workload, or gives it too little.";
+    CLASS_MISSING = "admission.class_missing", 0.92, Mechanism, "A workload names a PriorityClass or RuntimeClass that does not exist.";
     SELECTOR_MISMATCH = "service.selector_mismatch", 0.88, Mechanism, "The selector of a Service matches no pod.";
     PORT_MISMATCH = "service.port_mismatch", 0.88, Mechanism, "A Service forwards to a port or protocol that its pods do not serve.";
+    INGRESS_MISROUTED = "ingress.misrouted", 0.85, Mechanism, "An Ingress leads nowhere, or to the wrong place.";
+    GATEWAY_MISROUTED = "gateway.misrouted", 0.87, Mechanism, "A Gateway or route leads nowhere, or its controller does not accept it.";
+    WRONG_ENDPOINTS = "service.wrong_endpoints", 0.87, Mechanism, "A Service leads to addresses or a name that people wrote down and that nobody has.";
+    DISRUPTION_BLOCKED = "disruption.blocked", 0.85, Mechanism, "A PodDisruptionBudget lets no pod go, so a drain waits.";
+    DELETION_BLOCKED = "deletion.blocked", 0.85, Mechanism, "Something that is being deleted does not go.";
     WRONG_ADDRESS = "dependency.wrong_address", 0.87, Mechanism, "A program is told the address of a Service that does not exist or does not have the port.";
     PROBE_MISCONFIGURED = "probe.misconfigured", 0.88, Mechanism, "A probe asks in a way that the program cannot answer.";
     COMPONENT_DOWN = "node.component_down", 0.92, Mechanism, "A service that a node or the control plane needs is not running.";
@@ -50,6 +60,7 @@ causes! {
     NETWORK_DEGRADED = "network.degraded", 0.62, Symptom, "Traffic of a node or a program is delayed or lost.";
     NODE_NOT_READY = "node.not_ready", 0.85, Mechanism, "A node does not work, and what runs on it fails.";
     AUTOSCALER_TARGET = "scaling.target_missing", 0.85, Mechanism, "An autoscaler points at a workload that does not exist.";
+    METRICS_UNAVAILABLE = "scaling.metrics_unavailable", 0.82, Mechanism, "An autoscaler cannot read what it works on, so it changes nothing.";
     CLAIM_PENDING = "storage.claim_pending", 0.85, Mechanism, "A volume claim is not bound, so its pods cannot start.";
     UNSCHEDULABLE = "scheduling.unschedulable", 0.85, Mechanism, "No node fits a pod.";
     SCALING_LIMIT = "scaling.limit_reached", 0.80, Mechanism, "An autoscaler may not add the replicas that the load needs.";
@@ -60,7 +71,8 @@ causes! {
     DEPENDENCY_UNAVAILABLE = "dependency.unavailable", 0.75, Trigger, "A dependency does not answer its callers.";
     CREATION_REFUSED = "admission.refused", 0.75, Mechanism, "The API server refuses pods of a workload.";
     CONFIG_CHANGED = "config.bad_change", 0.70, Trigger, "A program fails since configuration that it reads was written.";
-    ACCESS_FORBIDDEN = "access.forbidden", 0.75, Trigger, "A service account may not do what its program asks.";
+    ACCESS_FORBIDDEN = "access.forbidden", 0.90, Mechanism, "A service account may not do what its program asks.";
+    TOKEN_INVALID = "access.token_invalid", 0.85, Mechanism, "A program asks the Kubernetes API without a token, or with one that is not valid any more.";
     PROBE_FAILING = "probe.failing", 0.65, Symptom, "A probe fails although the program runs.";
     CRASH_LOOP = "workload.crash_loop", 0.60, Symptom, "A program keeps ending, and nothing shows what set it off.";
     POD_EVICTED = "node.pressure", 0.70, Mechanism, "A node short of resources evicts pods.";

@@ -4,6 +4,7 @@
 //! bounds it, `graph` connects the objects, `rules` propose causes, `ranking` orders them. Nothing here does I/O, asks
 //! for the time, or trusts that a field is there.
 
+mod access;
 pub mod analyzers;
 pub mod codes;
 pub mod confidence;
@@ -14,6 +15,7 @@ pub mod graph;
 pub mod index;
 mod labels;
 pub mod mask;
+mod network;
 mod onset;
 mod ranking;
 mod rules;

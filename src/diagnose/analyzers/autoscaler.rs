@@ -19,7 +19,8 @@ fn check(index: &Index<'_>, autoscaler: &HorizontalPodAutoscaler) -> Vec<Finding
         // Somebody switched the target off; autoscaling stands still by design.
         return Vec::new();
     }
-    [at_maximum(index, autoscaler), target_missing(index, autoscaler), metrics_unavailable(autoscaler)]
+    let metrics = metrics_unavailable(index, autoscaler);
+    [at_maximum(index, autoscaler), target_missing(index, autoscaler), metrics]
         .into_iter()
         .flatten()
         .collect()
@@ -94,7 +95,9 @@ fn target_missing(index: &Index<'_>, autoscaler: &HorizontalPodAutoscaler) -> Op
     Some(finding.field("spec.scaleTargetRef", target).field("message", message))
 }
 
-fn metrics_unavailable(autoscaler: &HorizontalPodAutoscaler) -> Option<Finding> {
+/// About the workload whose containers do not state the request that a share is taken of; about the autoscaler that asks for a
+/// metric nobody knows; else only that its metrics cannot be read, which may be anybody's fault.
+fn metrics_unavailable(index: &Index<'_>, autoscaler: &HorizontalPodAutoscaler) -> Option<Finding> {
     let inactive = condition(autoscaler, "ScalingActive").filter(|active| active.status == "False")?;
     let reason = inactive.reason.as_deref().unwrap_or_default();
     if !(reason.starts_with("FailedGet") && reason.ends_with("Metric")) {
@@ -102,8 +105,64 @@ fn metrics_unavailable(autoscaler: &HorizontalPodAutoscaler) -> Option<Finding> 
     }
     let name = object_ref(autoscaler);
     let message = inactive.message.as_deref().unwrap_or_default();
-    let statement = format!("{name} cannot read its metrics: {message}");
+    let target = index.scale_target(autoscaler).filter(|target| index.template(target).is_some());
+    let (code, object, why) = match target {
+        Some(target) if message.contains("missing request for") => {
+            let why = format!("{target} does not state the request that {name} takes a share of");
+            (codes::HPA_REQUEST_MISSING, target, why)
+        }
+        _ if is_unknown(reason, message) => {
+            (codes::HPA_METRIC_UNKNOWN, name.clone(), format!("{name} asks for a metric that nobody knows"))
+        }
+        _ => (codes::HPA_METRICS_UNAVAILABLE, name.clone(), format!("{name} cannot read its metrics")),
+    };
     let since = inactive.last_transition_time.as_ref().map(|time| time.0);
-    let finding = Finding::new(codes::HPA_METRICS_UNAVAILABLE, name, statement).at(since);
-    Some(finding.field("reason", reason))
+    let finding = Finding::new(code, object, format!("{why}: {message}")).at(since);
+    Some(finding.field("reason", reason).field("autoscaler", &name.name))
+}
+
+/// A metric of its own that the adapter does not have, while it answers.
+fn is_unknown(reason: &str, message: &str) -> bool {
+    let own = ["FailedGetPodsMetric", "FailedGetObjectMetric", "FailedGetExternalMetric"].contains(&reason);
+    let unknown =
+        ["could not find the metric", "no metrics returned from", "not registered", "no matching metrics"];
+    own && unknown.iter().any(|word| message.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::diagnose::world::{World, object};
+
+    fn blamed(reason: &str, message: &str) -> Vec<String> {
+        let mut world = World::new().deployment("web", 1);
+        world.snapshot.objects.autoscalers.push(object(json!({
+            "metadata": {"namespace": "shop", "name": "scaler"},
+            "spec": {"maxReplicas": 4, "scaleTargetRef": {"kind": "Deployment", "name": "web"}},
+            "status": {"desiredReplicas": 1, "conditions": [{"type": "ScalingActive", "status": "False", "reason": reason, "message": message}]}})));
+        world.causes().into_iter().map(|(_, object, _)| object).collect()
+    }
+
+    #[test]
+    fn a_request_that_is_not_stated_blames_the_workload_and_an_unknown_metric_the_autoscaler() {
+        let request =
+            "failed to get cpu utilization: missing request for cpu in container app of Pod web-1-0";
+        assert_eq!(blamed("FailedGetResourceMetric", request), ["Deployment shop/web"]);
+        let unknown =
+            "unable to get metric queue_lenght: the server could not find the metric queue_lenght for pods";
+        assert_eq!(blamed("FailedGetPodsMetric", unknown), ["HorizontalPodAutoscaler shop/scaler"]);
+    }
+
+    #[test]
+    fn metrics_that_are_late_and_autoscalers_that_rest_blame_nobody() {
+        assert_eq!(
+            blamed("FailedGetResourceMetric", "did not receive metrics for any ready pods"),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            blamed("ScalingDisabled", "scaling is disabled since the replica count of the target is zero"),
+            Vec::<String>::new()
+        );
+    }
 }

@@ -3,6 +3,7 @@
 //! A rule names the object at fault and the workloads whose trouble that explains. It may say more than holds: `ranking`
 //! drops what something more specific explains as well.
 
+mod access;
 mod admission;
 mod candidate;
 mod component;
@@ -20,6 +21,7 @@ mod rollout;
 mod scaling;
 mod scheduling;
 mod service;
+mod stated;
 
 pub(super) use candidate::Candidate;
 
@@ -42,6 +44,9 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         probe::failing,
         job::failed,
         admission::refused,
+        access::forbidden,
+        network::denied,
+        stated::causes,
         service::selects_nothing,
         service::misrouted,
         service::wrongly_addressed,
