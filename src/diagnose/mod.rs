@@ -4,6 +4,7 @@
 //! bounds it, `graph` connects the objects, `rules` (code) and `rulebook` (data) propose causes, `ranking` orders them.
 //! Nothing here asks for the time or trusts that a field is there, and nothing but reading the users' rules does I/O.
 
+mod access;
 pub mod analyzers;
 pub mod codes;
 pub mod confidence;
@@ -14,6 +15,7 @@ pub mod graph;
 pub mod index;
 mod labels;
 pub mod mask;
+mod network;
 mod onset;
 mod ranking;
 mod rulebook;

@@ -15,7 +15,10 @@ pub(super) fn blind_spots(index: &Index<'_>) -> Vec<String> {
     let matters = |collector: &str| {
         let collector: String = collector.to_ascii_lowercase().replace(['_', '-', ' '], "");
         let measured = about_load && MEASURES.iter().any(|word| collector.contains(word));
-        measured || ESSENTIAL.iter().any(|word| collector.contains(word)) || collector.contains("cluster")
+        // Who may do what matters only where somebody is refused.
+        let rights = collector.starts_with("clusterrole");
+        let essential = ESSENTIAL.iter().any(|word| collector.contains(word));
+        measured || essential || (collector.contains("cluster") && !rights)
     };
     let gaps = snapshot.gaps.iter().filter(|gap| matters(&gap.collector));
     let mut blind: Vec<_> =

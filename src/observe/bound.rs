@@ -66,6 +66,16 @@ fn others(objects: &mut Objects) -> Vec<(&'static str, usize)> {
         ("limitranges", keep(&mut objects.limit_ranges, OTHERS, same)),
         ("poddisruptionbudgets", keep(&mut objects.disruption_budgets, OTHERS, same)),
         ("serviceaccounts", keep(&mut objects.service_accounts, OTHERS, same)),
+        ("roles", keep(&mut objects.roles, OTHERS, same)),
+        ("rolebindings", keep(&mut objects.role_bindings, OTHERS, same)),
+        ("clusterroles", keep(&mut objects.cluster_roles, REPLICA_SETS, same)),
+        ("clusterrolebindings", keep(&mut objects.cluster_role_bindings, OTHERS, same)),
+        ("validatingwebhookconfigurations", keep(&mut objects.validating_webhooks, OTHERS, same)),
+        ("mutatingwebhookconfigurations", keep(&mut objects.mutating_webhooks, OTHERS, same)),
+        ("namespaces", keep(&mut objects.namespaces, OTHERS, same)),
+        ("priorityclasses", keep(&mut objects.priority_classes, OTHERS, same)),
+        ("runtimeclasses", keep(&mut objects.runtime_classes, OTHERS, same)),
+        ("ingressclasses", keep(&mut objects.ingress_classes, OTHERS, same)),
     ]
 }
 

@@ -96,6 +96,7 @@ fn retain(objects: &mut Objects, passes: &impl Fn(&str) -> bool) {
         namespaces,
         priority_classes: _,
         runtime_classes: _,
+        ingress_classes: _,
         others,
     } = objects;
     of(pods, passes);

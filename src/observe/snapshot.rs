@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::{
     ResourceQuota, Service, ServiceAccount,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
 use k8s_openapi::api::node::v1::RuntimeClass;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
@@ -139,6 +139,9 @@ pub struct Objects {
     /// RuntimeClasses.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub runtime_classes: Vec<RuntimeClass>,
+    /// IngressClasses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ingress_classes: Vec<IngressClass>,
     /// Objects of the Gateway API and of kinds that are not built in, as they came; at most a few thousand.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<Value>,
@@ -182,6 +185,7 @@ impl Objects {
             self.namespaces.len(),
             self.priority_classes.len(),
             self.runtime_classes.len(),
+            self.ingress_classes.len(),
             self.others.len(),
         ]
         .iter()

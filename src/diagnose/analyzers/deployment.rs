@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentCondition};
 
-use super::replica_set::refusal;
+use super::refusal;
 use crate::diagnose::codes;
 use crate::diagnose::finding::Finding;
 use crate::diagnose::index::{Index, object_ref};
@@ -11,7 +11,10 @@ use crate::incident::ObjectRef;
 pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     let deployments = index.snapshot.objects.deployments.iter();
     deployments
-        .flat_map(|deployment| [unavailable(deployment), stuck(deployment), refused(index, deployment)])
+        .flat_map(|deployment| {
+            let refused = [refused(index, deployment), no_replica_set(index, deployment)];
+            [unavailable(deployment), stuck(deployment)].into_iter().chain(refused)
+        })
         .flatten()
         .collect()
 }
@@ -49,7 +52,15 @@ fn refused(index: &Index<'_>, deployment: &Deployment) -> Option<Finding> {
     let name = object_ref(deployment);
     let stated = condition.message.as_deref().filter(|message| !message.is_empty());
     let message = stated.or_else(|| newest_refusal(index, &name)).unwrap_or_default();
-    Some(refusal(index, &name, message).at(since(condition)))
+    Some(refusal::finding(index, &name, message, since(condition)))
+}
+
+/// A new revision whose very ReplicaSet is refused.
+fn no_replica_set(index: &Index<'_>, deployment: &Deployment) -> Option<Finding> {
+    let condition = condition(deployment, "Progressing", "False")
+        .filter(|condition| condition.reason.as_deref() == Some("ReplicaSetCreateError"))?;
+    let message = condition.message.as_deref().unwrap_or_default();
+    Some(refusal::finding(index, &object_ref(deployment), message, since(condition)))
 }
 
 /// What the API server told the Deployment's ReplicaSets last when they tried to create a pod.

@@ -3,36 +3,51 @@
 //! They report only what is wrong or unusual now. What healthy clusters also show gives nothing: restarts that lie back,
 //! completed jobs, zero replicas on purpose, conditions whose `True` means health.
 
+mod access;
 mod address;
 mod alert;
 mod autoscaler;
+mod backend;
 mod change;
 mod claim;
 mod config;
 mod cron_job;
 mod daemon_set;
 mod database;
+mod deletion;
 mod deployment;
+mod disruption;
+mod endpoint;
+mod gateway;
+mod ingress;
+mod injected;
 mod job;
+mod limit_range;
 mod load;
 mod log;
 mod metric;
 mod missing;
+mod network_policy;
 mod node;
 mod node_service;
 mod pod;
 mod preempted;
 mod quota;
+mod refusal;
 mod repair;
 mod replica_set;
 mod route;
+mod runtime_class;
 mod scheduling;
 mod service;
 mod service_account;
 mod sharing;
 mod stateful_set;
 mod told;
+mod token;
+mod webhook;
 
+pub(super) use access::CODES as ACCESS;
 pub(super) use change::{code as change_code, describe as describe_change};
 pub(super) use cron_job::origin as job_origin;
 pub(super) use scheduling::CODES as SCHEDULING;
@@ -66,6 +81,13 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
         claim::findings,
         scheduling::findings,
         service_account::findings,
+        access::findings,
+        token::findings,
+        webhook::findings,
+        ingress::findings,
+        gateway::findings,
+        disruption::findings,
+        deletion::findings,
         quota::findings,
         log::findings,
         metric::findings,
@@ -73,6 +95,16 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
     ];
     let mut found: Vec<_> = analyzers.iter().flat_map(|analyzer| analyzer(index)).collect();
     found.extend(repair::findings(failed));
+    // What these say depends on what others found.
+    let seconds: &[fn(&Index<'_>, &[Finding]) -> Vec<Finding>] = &[
+        network_policy::findings,
+        injected::findings,
+        endpoint::findings,
+        limit_range::findings,
+        runtime_class::findings,
+    ];
+    let more: Vec<_> = seconds.iter().flat_map(|analyzer| analyzer(index, &found)).collect();
+    found.extend(more);
     let changes = change::findings(index, &found);
     found.extend(changes);
     found

@@ -45,6 +45,7 @@ fn objects(index: &Index<'_>) -> Vec<ObjectRef> {
     found.extend(objects.jobs.iter().map(object_ref));
     found.extend(objects.cron_jobs.iter().map(object_ref));
     found.extend(objects.services.iter().map(object_ref));
+    found.extend(objects.ingresses.iter().map(object_ref));
     found.extend(objects.nodes.iter().map(object_ref));
     found.extend(objects.autoscalers.iter().map(object_ref));
     found.extend(objects.claims.iter().map(object_ref));

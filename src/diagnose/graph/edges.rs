@@ -3,6 +3,8 @@
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use serde_json::Value;
+
 use super::EdgeKind;
 use super::build::Edge;
 use crate::diagnose::index::{Index, config_references, object_ref, reference};
@@ -13,6 +15,7 @@ pub(super) fn edges(index: &Index<'_>) -> Vec<Edge> {
     found.extend(index.snapshot.objects.pods.iter().flat_map(of_pod));
     found.extend(selected(index));
     found.extend(scaled(index));
+    found.extend(routed(index));
     for (workload, spec) in index.specs() {
         found.extend(needs(&workload, spec));
         let called = index.called_by(&workload).iter();
@@ -52,6 +55,51 @@ fn scaled(index: &Index<'_>) -> Vec<Edge> {
         Some((object_ref(autoscaler), EdgeKind::Scales, target))
     };
     index.snapshot.objects.autoscalers.iter().filter_map(edge).collect()
+}
+
+/// From Ingresses, and from routes of the Gateway API, to the Services that they name.
+fn routed(index: &Index<'_>) -> Vec<Edge> {
+    let objects = &index.snapshot.objects;
+    let ingresses = objects.ingresses.iter().flat_map(|ingress| {
+        let name = object_ref(ingress);
+        let spec = ingress.spec.iter();
+        let backends = spec.flat_map(|spec| {
+            let rules = spec.rules.iter().flatten().filter_map(|rule| rule.http.as_ref());
+            let paths = rules.flat_map(|http| http.paths.iter().map(|path| &path.backend));
+            spec.default_backend.iter().chain(paths)
+        });
+        let services = backends.filter_map(|backend| backend.service.as_ref());
+        let to = |namespace: &str, service: &str| ObjectRef::new("Service", namespace, service);
+        let edges =
+            services.map(|service| (name.clone(), EdgeKind::Routes, to(&name.namespace, &service.name)));
+        edges.collect::<Vec<_>>()
+    });
+    ingresses.chain(objects.others.iter().flat_map(of_route)).collect()
+}
+
+fn of_route(route: &Value) -> Vec<Edge> {
+    let text = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_str).map(str::to_owned);
+    let (Some(kind), Some(name)) = (text(route, "/kind"), text(route, "/metadata/name")) else {
+        return Vec::new();
+    };
+    let is_gateways =
+        text(route, "/apiVersion").is_some_and(|version| version.starts_with("gateway.networking.k8s.io/"));
+    if !(is_gateways && kind.ends_with("Route")) {
+        return Vec::new();
+    }
+    let namespace = text(route, "/metadata/namespace").unwrap_or_default();
+    let list = |value: &Value, path: &str| {
+        value.pointer(path).and_then(Value::as_array).cloned().unwrap_or_default()
+    };
+    let rules = list(route, "/spec/rules");
+    let backends = rules.iter().flat_map(|rule| list(rule, "/backendRefs"));
+    let services = backends.filter(|backend| text(backend, "/kind").is_none_or(|kind| kind == "Service"));
+    let from = ObjectRef::new(kind, namespace.as_str(), name);
+    let edge = |backend: Value| {
+        let namespace = text(&backend, "/namespace").unwrap_or_else(|| namespace.clone());
+        Some((from.clone(), EdgeKind::Routes, ObjectRef::new("Service", namespace, text(&backend, "/name")?)))
+    };
+    services.filter_map(edge).collect()
 }
 
 fn needs(workload: &ObjectRef, spec: &PodSpec) -> Vec<Edge> {

@@ -37,6 +37,8 @@ pub enum EdgeKind {
     Scales,
     /// Is configured to call it.
     Calls,
+    /// Passes requests on to it from outside.
+    Routes,
     /// Was seen complaining about it in its log.
     FailsToCall,
     /// Changed it.

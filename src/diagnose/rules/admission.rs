@@ -1,40 +1,52 @@
 //! Pods that the API server refuses: quotas, webhooks, policies.
 
-use std::collections::BTreeMap;
-
 use super::candidate::Candidate;
+use super::stated;
 use crate::diagnose::codes;
-use crate::diagnose::confidence::{self, Cause};
+use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
-use crate::incident::{Evidence, ObjectRef};
 
-/// `quota.exceeded` about the ResourceQuota; `admission.webhook_failed` about the webhook's Service; a ServiceAccount that
-/// is missing is at fault itself; anything else that is refused is about the workload.
+/// A ServiceAccount that is missing is stated as plainly as can be, unlike refusals for reasons that are not told apart.
+const PLAIN: f64 = 1.2;
+
+/// `quota.exceeded` about the ResourceQuota; `admission.webhook_failed` about what keeps the webhook from being called; a
+/// ServiceAccount that is missing is at fault itself; anything else that is refused is about the workload.
 pub(super) fn refused(facts: &Facts<'_>) -> Vec<Candidate> {
     let causes = [
-        (codes::SERVICE_ACCOUNT_MISSING, confidence::CREATION_REFUSED),
         (codes::QUOTA_LEAVES_NO_ROOM, confidence::QUOTA_EXCEEDED),
         (codes::QUOTA_EXCEEDED, confidence::QUOTA_EXCEEDED),
-        (codes::WEBHOOK_FAILED, confidence::WEBHOOK_FAILED),
         (codes::CREATE_PODS_FAILED, confidence::CREATION_REFUSED),
     ];
-    causes.into_iter().flat_map(|(code, cause)| of_kind(facts, code, cause)).collect()
+    let plain = causes.into_iter().flat_map(|(code, cause)| stated::of_code(facts, code, cause));
+    let accounts = stated::of_code(facts, codes::SERVICE_ACCOUNT_MISSING, confidence::CREATION_REFUSED);
+    let webhooks = stated::of_code(facts, codes::WEBHOOK_FAILED, confidence::WEBHOOK_FAILED);
+    plain
+        .chain(accounts.into_iter().map(|candidate| candidate.times(PLAIN)))
+        .chain(webhooks.into_iter().map(|candidate| served_by(facts, candidate)))
+        .collect()
 }
 
-fn of_kind(facts: &Facts<'_>, code: codes::Code, cause: Cause) -> Vec<Candidate> {
-    let mut objects: BTreeMap<&ObjectRef, Vec<&Evidence>> = BTreeMap::new();
-    for piece in facts.with(&[code]) {
-        objects.entry(&piece.object).or_default().push(piece);
+/// A webhook whose Service has nothing that answers: what is behind it is nearer the cause, and what is wrong there nearer
+/// still.
+fn served_by(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
+    let service = candidate.object.clone();
+    if service.kind != "Service" {
+        return candidate;
     }
-    let candidate = |(object, evidence): (&ObjectRef, Vec<&Evidence>)| {
-        let statement = evidence.first().map(|piece| piece.statement.clone()).unwrap_or_default();
-        let workloads: Vec<_> = evidence.iter().filter_map(|piece| workload(piece)).collect();
-        Candidate::new(cause, object.clone(), statement).because(evidence).explaining(workloads)
+    let mut behind = facts.index.behind(&service).into_iter();
+    let only = behind.next().filter(|_| behind.next().is_none());
+    let ails = |workload: &crate::incident::ObjectRef| {
+        let off = facts.about(workload, &[codes::SCALED_TO_ZERO]);
+        facts.in_trouble(workload)
+            || !off.is_empty()
+            || !facts.about(&service, &[codes::NO_READY_ENDPOINTS]).is_empty()
     };
-    objects.into_iter().map(candidate).collect()
-}
-
-fn workload(piece: &Evidence) -> Option<ObjectRef> {
-    let namespace = piece.fields.get("workload_namespace").unwrap_or(&piece.object.namespace);
-    Some(ObjectRef::new(piece.fields.get("workload_kind")?, namespace, piece.fields.get("workload")?))
+    let Some(workload) = only.filter(ails) else { return candidate };
+    let off = facts.about(&workload, &[codes::SCALED_TO_ZERO]);
+    let mut moved = Candidate { object: workload.clone(), hearsay: true, ..candidate };
+    if !off.is_empty() {
+        moved.statement =
+            format!("{workload}, which serves the webhook, wants 0 replicas. {}", moved.statement);
+    }
+    moved.because(off).explaining([workload])
 }

@@ -1,15 +1,15 @@
 //! Dependencies that fail their callers.
 //!
 //! The caller shows the errors; what it complains about is nearer the cause. How near is decided here: a Secret that was
-//! just changed, a rollout of either side, a workload without replicas, a policy in between; else the dependency itself.
+//! just changed, a rollout of either side, a workload without replicas; else the dependency itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidate::Candidate;
-use super::{address, certificate, database, names, network};
+use super::{address, certificate, database, names};
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::confidence;
-use crate::diagnose::facts::{Facts, is_trouble};
+use crate::diagnose::facts::Facts;
 use crate::diagnose::graph::{EdgeKind, dependency as written};
 use crate::incident::{Evidence, ObjectRef};
 use crate::observe::{Change, ChangeKind};
@@ -43,11 +43,10 @@ struct Complaints<'a> {
     behind: BTreeSet<ObjectRef>,
 }
 
-/// One candidate for each dependency that callers in trouble complain about, and one for each forbidden service account.
+/// One candidate for each dependency that callers in trouble complain about.
 pub(super) fn fails(facts: &Facts<'_>) -> Vec<Candidate> {
     let mut found: Vec<_> =
         collect(facts).iter().filter_map(|complaints| candidate(facts, complaints)).collect();
-    found.extend(forbidden(facts));
     found.extend(switched_off(facts));
     found.extend(waited_for(facts));
     found
@@ -183,12 +182,11 @@ fn nearest_cause(facts: &Facts<'_>, complaints: &Complaints<'_>) -> Candidate {
     let refused_login = complaints.evidence.iter().any(|piece| piece.code == codes::LOG_AUTHENTICATION.name);
     let scaled = scaled_to_zero(facts, complaints);
     let changed = || refused_login.then(|| credentials_changed(facts, complaints)).flatten();
-    let denied = || network::denied(facts, &complaints.callers, &complaints.behind, &complaints.evidence);
     let login = || {
         let client = || database::refused_logins(facts, &complaints.dependency, &complaints.callers);
         refused_login.then(client).flatten()
     };
-    let nearest = scaled.or_else(changed).or_else(denied).or_else(login);
+    let nearest = scaled.or_else(changed).or_else(login);
     nearest.unwrap_or_else(|| the_dependency(facts, complaints, refused_login))
 }
 
@@ -281,17 +279,4 @@ fn rolled_out(
     );
     let candidate = Candidate::new(confidence::BAD_ROLLOUT, side.clone(), statement).times(0.9);
     Some(candidate.because_of(shown).explaining(complaints.behind.clone()))
-}
-
-/// A program that the Kubernetes API forbids what it asks: its service account lacks the right.
-fn forbidden(facts: &Facts<'_>) -> Vec<Candidate> {
-    let found = facts.with(&[codes::LOG_FORBIDDEN]).filter_map(|piece| {
-        let account = named(piece)?;
-        let caller = facts.index.workload_of(&piece.object);
-        let telling = facts.in_trouble(&caller) || facts.is_asked_about(&caller) || is_trouble(piece);
-        let statement = format!("{account} may not do what {caller} asks of the Kubernetes API.");
-        let candidate = Candidate::new(confidence::ACCESS_FORBIDDEN, account, statement);
-        telling.then(|| candidate.because([piece]).explaining([caller]))
-    });
-    found.collect()
 }

@@ -1,12 +1,19 @@
 //! Images that cannot be pulled.
 
+use jiff::SignedDuration;
+
 use super::candidate::Candidate;
 use super::rollout::Rollout;
 use crate::diagnose::analyzers::job_origin;
+use super::stated;
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
+use crate::diagnose::onset;
 use crate::incident::{Evidence, ObjectRef};
+
+/// A pull secret that was written this long after its workload was not made together with it.
+const LATER: SignedDuration = SignedDuration::from_mins(10);
 
 /// What shows that an image cannot be pulled.
 pub(super) const PULLS: &[Code] = &[
@@ -24,7 +31,9 @@ pub(super) const PULLS: &[Code] = &[
 
 /// `image.pull_failed`, which says why, and whether a rollout brought the image.
 pub(super) fn pull_failed(facts: &Facts<'_>) -> Vec<Candidate> {
-    let failing = facts.by_workload(PULLS).into_iter();
+    // What a webhook added is its fault and has a rule of its own.
+    let injected: Vec<_> = facts.with(&[codes::INJECTED_CONTAINER]).filter_map(stated::workload).collect();
+    let failing = facts.by_workload(PULLS).into_iter().filter(|(workload, _)| !injected.contains(workload));
     failing.map(|(workload, evidence)| candidate(facts, &workload, &evidence)).collect()
 }
 
@@ -40,10 +49,36 @@ fn candidate(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) ->
         format!("Image {image} of {workload} cannot be pulled: {why}.{}", brought.unwrap_or_default());
     // What a CronJob's Jobs pull is the CronJob's to say.
     let origin = job_origin(facts.index, workload);
-    Candidate::new(confidence::IMAGE_PULL_FAILED, origin, statement)
+    let secret = new_secret(facts, workload)
+        .filter(|_| evidence.iter().all(|piece| piece.code == codes::IMAGE_UNAUTHORIZED.name));
+    let statement = match &secret {
+        Some(secret) => {
+            format!("{statement} The credentials are those of {secret}, which was written lately.")
+        }
+        None => statement,
+    };
+    let object = secret.unwrap_or(origin);
+    Candidate::new(confidence::IMAGE_PULL_FAILED, object, statement)
         .explaining([workload.clone()])
         .because(evidence.iter().copied())
         .because_of(rollout.and_then(|rollout| rollout.shown))
+}
+
+/// The one pull secret of a workload, where it exists, holds what a registry wants, and was written shortly before the trouble
+/// and long after the workload: then it is what has changed.
+fn new_secret(facts: &Facts<'_>, workload: &ObjectRef) -> Option<ObjectRef> {
+    let index = facts.index;
+    let spec = index.spec_of(workload)?;
+    let mut named = spec.image_pull_secrets.iter().flatten();
+    let only = named.next().filter(|_| named.next().is_none())?;
+    let secret = ObjectRef::new("Secret", workload.namespace.as_str(), only.name.as_str());
+    let mut secrets = index.snapshot.objects.secrets.iter();
+    let found = secrets.find(|found| found.namespace == secret.namespace && found.name == secret.name)?;
+    let holds = found.keys.iter().any(|key| key == ".dockerconfigjson" || key == ".dockercfg");
+    let written = found.changed_at.or(found.created_at)?;
+    let made = index.deployment(workload)?.metadata.creation_timestamp.as_ref()?.0;
+    let later = written.duration_since(made) > LATER;
+    (holds && later && onset::is_recent(written, facts.onset(workload))).then_some(secret)
 }
 
 fn why(code: &str) -> &'static str {

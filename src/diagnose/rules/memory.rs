@@ -2,6 +2,7 @@
 
 use super::candidate::Candidate;
 use super::rollout::Rollout;
+use super::stated;
 use crate::diagnose::codes;
 use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
@@ -33,7 +34,11 @@ fn killed_by_kernel(facts: &Facts<'_>, workload: &ObjectRef, killed: &[&Evidence
         statement.push_str(&changed(rollout));
     }
     let support = facts.about(workload, &[codes::METRIC_MEMORY, codes::CRASH_LOOP, codes::RESTARTED]);
+    // A limit that a LimitRange gave is that one's, which has a rule of its own.
+    let given = facts.with(&[codes::LIMIT_RANGE_DEFAULT]).filter_map(stated::workload);
+    let sure = if given.into_iter().any(|given| given == *workload) { 0.9 } else { 1.0 };
     Candidate::new(confidence::MEMORY_EXHAUSTED, workload.clone(), statement)
+        .times(sure)
         .because(killed.iter().copied())
         .because(support)
         .because_of(rollout.and_then(|rollout| rollout.shown))

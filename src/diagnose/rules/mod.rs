@@ -4,6 +4,7 @@
 //! drops what something more specific explains as well.
 
 mod address;
+mod access;
 mod admission;
 mod candidate;
 mod certificate;
@@ -28,6 +29,7 @@ mod scheduling;
 mod service;
 mod settings;
 mod surroundings;
+mod stated;
 
 pub(super) use candidate::{Candidate, Told};
 
@@ -57,6 +59,9 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         probe::failing,
         job::failed,
         admission::refused,
+        access::forbidden,
+        network::denied,
+        stated::causes,
         service::selects_nothing,
         service::misrouted,
         service::wrongly_addressed,

@@ -17,7 +17,13 @@ pub(super) fn selects_nothing(facts: &Facts<'_>) -> Vec<Candidate> {
         let complaints = dependency::about(facts, &piece.object);
         let callers = facts.graph.sources(&piece.object, EdgeKind::FailsToCall);
         let unreachable = unreachable(facts, &piece.object);
-        let sure = if complaints.is_empty() && unreachable.is_empty() { 0.6 } else { 1.0 };
+        // Requests from outside are sent there: somebody uses it.
+        let exposed = !facts.graph.sources(&piece.object, EdgeKind::Routes).is_empty();
+        let sure = match (complaints.is_empty() && unreachable.is_empty(), exposed) {
+            (false, _) => 1.0,
+            (true, true) => 0.95,
+            (true, false) => 0.6,
+        };
         Candidate::new(confidence::SELECTOR_MISMATCH, piece.object.clone(), piece.statement.as_str())
             .times(sure)
             .because([piece])

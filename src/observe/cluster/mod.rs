@@ -12,6 +12,7 @@ mod names;
 mod objects;
 mod owners;
 mod prune;
+mod untyped;
 
 pub(super) use connect::connect;
 pub(super) use fetch::{Asked, fetch};

@@ -6,20 +6,27 @@ use std::time::Instant;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
+};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Event, LimitRange, Node, PersistentVolume, PersistentVolumeClaim, Pod, ResourceQuota, Secret,
-    Service, ServiceAccount,
+    ConfigMap, Endpoints, Event, LimitRange, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod,
+    ResourceQuota, Secret, Service, ServiceAccount,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
+use k8s_openapi::api::node::v1::RuntimeClass;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
+use k8s_openapi::api::scheduling::v1::PriorityClass;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::ListParams;
 use kube::{Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::super::{KeyedObject, Objects, ReadError};
 use super::fetch::Asked;
@@ -65,6 +72,7 @@ macro_rules! kept {
             let id = |keyed: &KeyedObject| (keyed.namespace.clone(), keyed.name.clone());
             append_kind(&mut objects.config_maps, more.config_maps, id);
             append_kind(&mut objects.secrets, more.secrets, id);
+            append_kind(&mut objects.others, more.others, untyped_id);
         }
     };
 }
@@ -91,6 +99,23 @@ kept! {
     PodDisruptionBudget => disruption_budgets,
     ServiceAccount => service_accounts,
     Event => events,
+    Endpoints => endpoints,
+    Role => roles,
+    RoleBinding => role_bindings,
+    ClusterRole => cluster_roles,
+    ClusterRoleBinding => cluster_role_bindings,
+    ValidatingWebhookConfiguration => validating_webhooks,
+    MutatingWebhookConfiguration => mutating_webhooks,
+    Namespace => namespaces,
+    PriorityClass => priority_classes,
+    RuntimeClass => runtime_classes,
+    IngressClass => ingress_classes,
+}
+
+/// The kind, namespace and name of an object that was read untyped.
+fn untyped_id(object: &Value) -> [String; 3] {
+    ["/kind", "/metadata/namespace", "/metadata/name"]
+        .map(|path| object.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned())
 }
 
 fn append_kind<T, I: Eq + Hash>(known: &mut Vec<T>, more: Vec<T>, id: impl Fn(&T) -> I) {
@@ -118,7 +143,10 @@ impl<'a> Reader<'a> {
             self.kind::<LimitRange>(namespace),
             self.kind::<PodDisruptionBudget>(namespace),
             self.kind::<ServiceAccount>(namespace),
+            self.optional::<Role>(Some(namespace)),
+            self.optional::<RoleBinding>(Some(namespace)),
         ]);
+        collectors.extend(self.routes(namespace));
         collectors
     }
 
@@ -155,11 +183,34 @@ impl<'a> Reader<'a> {
 
     /// What belongs to no namespace.
     pub(in super::super) fn cluster_wide(self) -> Vec<BoxFuture<'a, Part>> {
-        vec![
+        let mut collectors = vec![
             self.select::<Node>(None, ListParams::default()),
             self.select::<PersistentVolume>(None, ListParams::default()),
             self.select::<StorageClass>(None, ListParams::default()),
-        ]
+            self.optional::<Namespace>(None),
+            self.optional::<ClusterRole>(None),
+            self.optional::<ClusterRoleBinding>(None),
+            self.optional::<ValidatingWebhookConfiguration>(None),
+            self.optional::<MutatingWebhookConfiguration>(None),
+            self.optional::<PriorityClass>(None),
+            self.optional::<RuntimeClass>(None),
+            self.optional::<IngressClass>(None),
+        ];
+        collectors.extend(self.gateways());
+        collectors
+    }
+
+    /// A kind that a server may do without: one that does not serve it has none.
+    fn optional<K>(self, namespace: Option<&'a str>) -> BoxFuture<'a, Part>
+    where
+        K: Kept + Served + DeserializeOwned + Send,
+    {
+        async move {
+            let mut part = self.select::<K>(namespace, ListParams::default()).await;
+            part.failures.retain(|(_, error)| error.code() != Some(404));
+            part
+        }
+        .boxed()
     }
 
     fn kind<K>(self, namespace: &'a str) -> BoxFuture<'a, Part>

@@ -112,11 +112,12 @@ kinds! {
     "Namespace", "namespaces" => namespaces;
     "PriorityClass", "priorityclasses" => priority_classes;
     "RuntimeClass", "runtimeclasses" => runtime_classes;
+    "IngressClass", "ingressclasses" => ingress_classes;
 }
 
 /// The singular of a plural that is read: what a list of objects that do not say their kind holds.
 pub(super) fn kind_of(resource: &str) -> Option<&'static str> {
-    const SINGULAR: [&str; 34] = [
+    const SINGULAR: [&str; 35] = [
         "Pod",
         "Deployment",
         "ReplicaSet",
@@ -147,6 +148,7 @@ pub(super) fn kind_of(resource: &str) -> Option<&'static str> {
         "Namespace",
         "PriorityClass",
         "RuntimeClass",
+        "IngressClass",
         "ConfigMap",
         "Secret",
         "Event",

@@ -4,7 +4,7 @@ use crate::incident::{Hypothesis, ObjectRef};
 
 /// Steps by cause. `{object}` is the object at fault and `{workload}` the one that shows it, as kubectl names them with
 /// their namespace (`deployment/web -n shop`); `{namespace}` is the workload's.
-const STEPS: [(&str, &str); 39] = [
+const STEPS: &[(&str, &str)] = &[
     (
         "dependency.authentication",
         "kubewright changes no Secrets and no databases. Compare the credentials that {workload} is given (kubectl describe \
@@ -87,8 +87,8 @@ const STEPS: [(&str, &str); 39] = [
     ),
     (
         "access.forbidden",
-        "Grant the service account of {workload} what its log asks for, with a Role and a RoleBinding; kubectl auth can-i --list \
-         --as system:serviceaccount:{namespace}:NAME shows what it may do now.",
+        "Put {object} right (kubectl describe {object}), so that the service account of {workload} may do what its log asks for; \
+         kubectl auth can-i --list --as system:serviceaccount:{namespace}:NAME shows what it may do now.",
     ),
     (
         "job.failed",
@@ -176,9 +176,58 @@ const STEPS: [(&str, &str); 39] = [
         "kubectl describe {object}: let the owner of its finalizers finish, or bring its node back.",
     ),
     (
+        "access.token_invalid",
+        "Give {workload} a token: automountServiceAccountToken: true in its template, or a restart where its account was made \
+         anew.",
+    ),
+    (
+        "admission.denied",
+        "Change what the rule denies in {workload}, or ask the owner of the rule for audit mode or an exception; {object} is the \
+         younger of the two.",
+    ),
+    (
+        "admission.pod_security",
+        "Set the fields that the message names in the template of {workload} (kubectl edit {workload}), or ask the owner of \
+         namespace {namespace} whether its level is meant: kubectl get namespace {namespace} --show-labels.",
+    ),
+    (
+        "admission.limit_range",
+        "Bring the requests and limits of {workload} within the LimitRange (kubectl describe limitrange -n {namespace}), or ask \
+         its owner to change it.",
+    ),
+    (
+        "admission.class_missing",
+        "Create {object} again from its source, or correct the name in the template of {workload}.",
+    ),
+    (
+        "admission.injected",
+        "Repair what {object} injects, then delete the pods that fail: they are made anew. The templates are innocent.",
+    ),
+    (
+        "ingress.misrouted",
+        "kubectl describe {object}: make its backend, port, class or certificate name what exists.",
+    ),
+    (
+        "gateway.route_refused",
+        "kubectl describe {object}: its conditions say what its controller does not accept; make names and ports fit what exists.",
+    ),
+    (
+        "service.wrong_endpoints",
+        "kubectl describe {object}: put the right address or name there; nothing keeps it up to date by itself.",
+    ),
+    (
+        "disruption.blocked",
+        "Scale {workload} up for the time of the drain, or change {object} to maxUnavailable: 1 with its owner's consent.",
+    ),
+    (
+        "deletion.blocked",
+        "Bring back the controller that takes the finalizer of {object} away (kubectl get {object} -o yaml names it); only if it \
+         will never come back, remove the finalizer, after noting what remains outside.",
+    ),
+    (
         "scaling.metrics_unavailable",
-        "Give the containers of {workload} requests, or bring the metrics API back (kubectl get apiservices | grep \
-         metrics).",
+        "kubectl describe the autoscaler: give every container of {workload} a request for what it scales on, or correct the name of \
+         the metric ({object}).",
     ),
     ("scaling.target_missing", "Point {object} at a workload that exists, or delete it."),
 ];

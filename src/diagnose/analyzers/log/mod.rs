@@ -73,7 +73,7 @@ pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     found
 }
 
-fn lines(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
     let lines = text.lines().rev().take(MAX_LINES);
     lines.map(|line| {
         if line.len() <= MAX_LINE {
@@ -86,7 +86,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 
 /// The log of the run before tells something only while that run's end still matters: not of a pod that recovered, and not
 /// of one that has done its work.
-fn still_matters(index: &Index<'_>, excerpt: &LogExcerpt) -> bool {
+pub(super) fn still_matters(index: &Index<'_>, excerpt: &LogExcerpt) -> bool {
     let pod = ObjectRef::new("Pod", excerpt.namespace.as_str(), excerpt.pod.as_str());
     let Some(status) = index.pod(&pod).and_then(|pod| pod.status.as_ref()) else { return !excerpt.previous };
     if status.phase.as_deref() == Some("Succeeded") {

@@ -1,0 +1,195 @@
+//! NetworkPolicies that keep a call from getting through which somebody complains about. Policies that nobody complains of
+//! do what they are there for.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use crate::diagnose::codes;
+use crate::diagnose::finding::Finding;
+use crate::diagnose::index::Index;
+use crate::diagnose::network::{Block, Call, Direction, End, Port, blocked, names_blocked};
+use crate::incident::ObjectRef;
+
+/// Complaints that fit packets which are dropped: nobody answers, and no name is resolved.
+const SILENCE: [codes::Code; 4] =
+    [codes::LOG_TIMEOUT, codes::LOG_UNREACHABLE, codes::LOG_DNS, codes::LOG_UNAVAILABLE];
+
+/// Looks at the complaints among what was found.
+pub(super) fn findings(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
+    if index.snapshot.objects.network_policies.is_empty() {
+        return Vec::new();
+    }
+    let mut denied: BTreeMap<(ObjectRef, ObjectRef, String), Finding> = BTreeMap::new();
+    for complaint in found {
+        let finding = if complaint.code == codes::SERVICE_UNREACHABLE {
+            unreachable(index, complaint)
+        } else if SILENCE.contains(&complaint.code) {
+            complained(index, complaint)
+        } else {
+            None
+        };
+        if let Some(finding) = finding {
+            let caller = finding.fields.get("workload").cloned().unwrap_or_default();
+            let called = finding.fields.get("dependency_name").cloned().unwrap_or_default();
+            let key = (finding.object.clone(), ObjectRef::cluster_wide("", called), caller);
+            denied.entry(key).or_insert(finding);
+        }
+    }
+    denied.into_values().collect()
+}
+
+/// The policy between a caller that waits in vain and whom it names.
+fn complained(index: &Index<'_>, complaint: &Finding) -> Option<Finding> {
+    let workload = index.workload_of(&complaint.object);
+    let caller = index.pod(&complaint.object).or_else(|| index.pods_of(&workload).first().copied())?;
+    if is_about_names(complaint) {
+        let block = names_blocked(index, caller)?;
+        let statement = format!(
+            "{} lets {workload} send nothing to the cluster's DNS servers, and it cannot resolve names",
+            block.policy
+        );
+        return Some(with(
+            Finding::new(codes::POLICY_DENIES, block.policy.clone(), statement),
+            &block,
+            complaint,
+            &workload,
+        ));
+    }
+    if complaint.code == codes::LOG_UNAVAILABLE || complaint.code == codes::LOG_DNS {
+        return None;
+    }
+    let dependency = dependency(complaint)?;
+    let (to, port) = called(index, complaint, &dependency)?;
+    let block = blocked(index, &Call { from: End::Pod(caller), to, port })?;
+    let way = if block.direction == Direction::Egress { "out of its pods" } else { "in" };
+    let statement = format!(
+        "{} does not let {workload} {way} to {dependency}, and its connections time out",
+        block.policy
+    );
+    Some(with(
+        Finding::new(codes::POLICY_DENIES, block.policy.clone(), statement),
+        &block,
+        complaint,
+        &workload,
+    ))
+}
+
+/// A complaint about names as such, not about a name that does not exist: a lookup that is not answered.
+fn is_about_names(complaint: &Finding) -> bool {
+    let said = complaint.statement.to_ascii_lowercase();
+    let asks = [
+        "lookup ",
+        "getaddrinfo",
+        "resol",
+        "eai_again",
+        ":53",
+        "unknownhost",
+        "no such host",
+        "enotfound",
+        "name or service",
+    ];
+    complaint.code == codes::LOG_DNS || (asks.iter().any(|word| said.contains(word)) && said.contains("53"))
+}
+
+fn dependency(complaint: &Finding) -> Option<ObjectRef> {
+    let field = |name: &str| complaint.fields.get(name).map(String::as_str);
+    let namespace = field("dependency_namespace").unwrap_or_default();
+    Some(ObjectRef::new(field("dependency_kind")?, namespace, field("dependency_name")?))
+}
+
+/// Who is called and on which port of its own.
+fn called<'a>(
+    index: &Index<'a>,
+    complaint: &Finding,
+    dependency: &ObjectRef,
+) -> Option<(End<'a>, Option<Port>)> {
+    let named = complaint.fields.get("dependency_port").and_then(|port| port.parse::<i32>().ok());
+    if dependency.kind == "ExternalHost" {
+        let address = dependency.name.parse::<IpAddr>().ok();
+        let number = named.or_else(|| port_of_scheme(&complaint.statement, &dependency.name));
+        return Some((End::Outside(address), number.map(|number| Port { number, protocol: "TCP" })));
+    }
+    let behind = index.behind(dependency);
+    let workloads = behind.iter().chain([dependency]);
+    let pod = workloads.into_iter().find_map(|workload| index.pods_of(workload).first().copied())?;
+    let port = match index.service(dependency) {
+        Some(service) => port_of(service, named, pod),
+        None => named.map(|number| Port { number, protocol: "TCP" }),
+    };
+    Some((End::Pod(pod), port))
+}
+
+/// The port that a URL without one means.
+fn port_of_scheme(said: &str, host: &str) -> Option<i32> {
+    let schemes = [("https://", 443), ("http://", 80)];
+    schemes.into_iter().find(|(scheme, _)| said.contains(&format!("{scheme}{host}"))).map(|(_, port)| port)
+}
+
+/// The pod's port behind a port of its Service; of a Service with one port that one.
+fn port_of(service: &Service, named: Option<i32>, pod: &Pod) -> Option<Port> {
+    let ports = service.spec.as_ref()?.ports.as_deref().unwrap_or_default();
+    let port = match (named, ports) {
+        (Some(number), _) => ports.iter().find(|port| port.port == number)?,
+        (None, [only]) => only,
+        (None, _) => return None,
+    };
+    let number = match &port.target_port {
+        None => port.port,
+        Some(IntOrString::Int(number)) => *number,
+        Some(IntOrString::String(name)) => {
+            let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+            let mut declared = containers.flat_map(|container| container.ports.iter().flatten());
+            declared.find(|found| found.name.as_deref() == Some(name.as_str()))?.container_port
+        }
+    };
+    let protocol = match port.protocol.as_deref() {
+        Some("UDP") => "UDP",
+        Some("SCTP") => "SCTP",
+        _ => "TCP",
+    };
+    Some(Port { number, protocol })
+}
+
+/// Connections that fail from wherever they were tried: only a policy that lets nobody in explains that.
+fn unreachable(index: &Index<'_>, complaint: &Finding) -> Option<Finding> {
+    let service = &complaint.object;
+    let behind = index.behind(service);
+    let pod = behind.iter().find_map(|workload| index.pods_of(workload).first().copied())?;
+    let port = complaint.fields.get("port").and_then(|port| port.parse::<i32>().ok());
+    let port = index.service(service).and_then(|service| port_of(service, port, pod));
+    let block = blocked(index, &Call { from: End::Unknown, to: End::Pod(pod), port })?;
+    let workload = index.workload(pod);
+    let statement =
+        format!("{} lets nobody in to {workload}, and connections to {service} fail", block.policy);
+    let finding = Finding::new(codes::POLICY_DENIES, block.policy.clone(), statement).strength(0.7);
+    Some(
+        with(finding, &block, complaint, &workload)
+            .field("dependency_kind", &service.kind)
+            .field("dependency_namespace", &service.namespace)
+            .field("dependency_name", &service.name),
+    )
+}
+
+fn with(finding: Finding, block: &Block, complaint: &Finding, workload: &ObjectRef) -> Finding {
+    let direction = if block.direction == Direction::Egress { "egress" } else { "ingress" };
+    let copied = [
+        "dependency_kind",
+        "dependency_namespace",
+        "dependency_name",
+        "dependency_port",
+        "lines",
+        "since_onset",
+    ];
+    let finding = finding
+        .at(complaint.at)
+        .field("direction", direction)
+        .field("policies_that_isolate", block.isolating)
+        .field("workload_kind", &workload.kind)
+        .field("workload_namespace", &workload.namespace)
+        .field("workload", &workload.name)
+        .field("complaint", complaint.code.name);
+    copied.into_iter().fold(finding, |finding, name| finding.field_if(name, complaint.fields.get(name)))
+}
