@@ -67,6 +67,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All of them, for help texts and checks.
+    pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
+
     /// The name in front matter, manifests and filters.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -80,8 +83,7 @@ impl Severity {
     /// The severity with this name, case ignored.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        let all = [Self::Info, Self::Warning, Self::Critical];
-        all.into_iter().find(|severity| severity.name().eq_ignore_ascii_case(name.trim()))
+        Self::ALL.into_iter().find(|severity| severity.name().eq_ignore_ascii_case(name.trim()))
     }
 }
 
@@ -200,6 +202,9 @@ pub struct Document {
     pub attributes: Attributes,
     /// Its parts in reading order.
     pub blocks: Vec<Block>,
+    /// What it says about itself that cannot be understood and does not count, each in one sentence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
 }
 
 /// One part of a document that is not torn apart without need.

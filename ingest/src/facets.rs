@@ -72,6 +72,11 @@ fn minor(version: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
+/// Whether this is a version of Kubernetes: `1.31`, `v1.31.2-gke.7`.
+pub(crate) fn is_version(value: &str) -> bool {
+    minor(value).is_some()
+}
+
 /// The version of a question in the facet's form: `v1.31.2` asks for `1.31`.
 pub(crate) fn asked_version(value: &str) -> String {
     minor(value).map_or_else(|| value.to_owned(), |minor| format!("1.{minor}"))

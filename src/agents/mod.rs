@@ -180,12 +180,17 @@ impl Agents {
 }
 
 /// Everything that is wrong with the agents and models of `settings`, nothing if they can work. Asks nobody.
-///
-/// # Errors
-/// As [`Agents::new`]: what is wrong with the agents before what is wrong with the models.
-pub fn examine(settings: &AgentsSettings, egress: &Egress, more_tools: &[Added]) -> Result<(), AgentsError> {
-    hire(settings, more_tools).map_err(AgentsError::Roster)?;
-    models(settings, egress).map(drop)
+#[must_use]
+pub fn examine(settings: &AgentsSettings, egress: &Egress, more_tools: &[Added]) -> Vec<AgentsError> {
+    let agents = hire(settings, more_tools).map_err(AgentsError::Roster).err();
+    // One provider after the other, so that one does not hide the next.
+    let of_provider = |name: &String| {
+        let mut alone = settings.clone();
+        alone.providers.retain(|known, _| known == name);
+        alone.models.retain(|_, model| model.provider == *name);
+        models(&alone, egress).err()
+    };
+    agents.into_iter().chain(settings.providers.keys().filter_map(of_provider)).collect()
 }
 
 /// Who makes other wordings of questions for a search outside of a server; `None` without a model.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use kubewright_ingest::KnowledgeBase;
+use kubewright_ingest::{KnowledgeBase, KnowledgeSettings as BaseSettings};
 
 use crate::egress::Egress;
 use crate::settings::{AgentsSettings, EgressSettings, Environment, KnowledgeSettings};
@@ -71,13 +71,14 @@ impl BaseArgs {
         Ok((settings, egress))
     }
 
+    /// Opens what is there; where nothing is, nothing is made, and the text says what to do.
     pub(super) async fn open(
         &self,
         collection: Collection,
         environment: &Environment,
-    ) -> anyhow::Result<KnowledgeBase> {
+    ) -> anyhow::Result<Result<KnowledgeBase, String>> {
         let (settings, egress) = self.settings(environment)?;
-        open(&settings, &egress, collection).await
+        open_existing(&settings, &egress, collection).await
     }
 }
 
@@ -86,19 +87,49 @@ impl Collection {
     pub(super) fn of(incidents: bool) -> Self {
         if incidents { Self::Incidents } else { Self::Documents }
     }
+
+    fn settings(self, settings: &KnowledgeSettings, egress: &Egress) -> BaseSettings {
+        match self {
+            Self::Documents => settings.documents(egress.scrubber()),
+            Self::Incidents => settings.episodes(egress.scrubber()),
+        }
+    }
+
+    /// What to say where there is nothing of it.
+    fn nothing_in(self, folder: &Path) -> String {
+        let folder = folder.display();
+        match self {
+            Self::Documents => {
+                format!("the knowledge base in {folder} is empty; fill it with `kubewright ingest`")
+            }
+            Self::Incidents => {
+                format!("no past incidents are kept in {folder}; the server adds those that it closes")
+            }
+        }
+    }
 }
 
+/// Opens the collection, or makes an empty one.
 pub(super) async fn open(
     settings: &KnowledgeSettings,
     egress: &Egress,
     collection: Collection,
 ) -> anyhow::Result<KnowledgeBase> {
-    let settings = match collection {
-        Collection::Documents => settings.documents(egress.scrubber()),
-        Collection::Incidents => settings.episodes(egress.scrubber()),
-    };
     // A large future; it does not belong on the stack of every command.
-    Box::pin(KnowledgeBase::open(settings)).await
+    Box::pin(KnowledgeBase::open(collection.settings(settings, egress))).await
+}
+
+/// Opens the collection, unless there is none: to read makes no folders. Then the text says what to do.
+pub(super) async fn open_existing(
+    settings: &KnowledgeSettings,
+    egress: &Egress,
+    collection: Collection,
+) -> anyhow::Result<Result<KnowledgeBase, String>> {
+    let place = collection.settings(settings, egress);
+    if place.location.is_none() && !place.folder.is_dir() {
+        return Ok(Err(collection.nothing_in(&place.folder)));
+    }
+    Ok(Ok(Box::pin(KnowledgeBase::open(place)).await?))
 }
 
 /// What to say of a knowledge base that holds nothing; `None` if it holds something.
@@ -106,19 +137,6 @@ pub(super) async fn emptiness(
     base: &KnowledgeBase,
     collection: Collection,
 ) -> anyhow::Result<Option<String>> {
-    if !base.documents().await?.is_empty() {
-        return Ok(None);
-    }
-    let folder: &Path = base.folder();
-    Ok(Some(match collection {
-        Collection::Documents => {
-            format!("the knowledge base in {} is empty; fill it with `kubewright ingest`", folder.display())
-        }
-        Collection::Incidents => {
-            format!(
-                "no past incidents are kept in {}; the server adds those that it closes",
-                folder.display()
-            )
-        }
-    }))
+    let is_empty = base.documents().await?.is_empty();
+    Ok(is_empty.then(|| collection.nothing_in(base.folder())))
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::base::{Collection, emptiness, open};
+use super::base::{Collection, emptiness, open_existing};
 use super::output::{Format, print, render};
 use super::rules;
 use super::text::line;
@@ -19,7 +19,9 @@ use crate::agents::{AgentsError, examine};
 use crate::egress::Egress;
 use crate::observe::Observer;
 use crate::remediate::Policy;
-use crate::settings::{AgentsSettings, Allowance, ClusterSettings, Environment, KnowledgeSettings, Settings};
+use crate::settings::{
+    AgentsSettings, Allowance, ClusterSettings, EgressSettings, Environment, KnowledgeSettings, Settings,
+};
 use crate::store::{Store, Usage};
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -76,12 +78,22 @@ pub(super) async fn run(
             let tried = |problem: crate::settings::Problem| {
                 Tried::new("configuration", &problem.place, Err(problem.message))
             };
-            problems.0.into_iter().map(tried).collect()
+            let mut tried: Vec<Tried> = problems.0.into_iter().map(tried).collect();
+            tried.extend(mistakes(&AgentsSettings::usable_part(&args.config, environment)).await);
+            tried
         }
     };
     print(&render(format, &tried, |tried| show(tried))?)?;
     let failed = tried.iter().any(|tried| !tried.ok);
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What is wrong with the agents beside what the configuration itself is wrong with: tools, prompts and servers.
+async fn mistakes(settings: &AgentsSettings) -> Vec<Tried> {
+    let Ok(egress) = Egress::new(&EgressSettings::default()) else { return Vec::new() };
+    let Reached { added, reports } = reach(settings, &egress).await;
+    let examined = examine(settings, &egress, &added).into_iter().flat_map(wrong);
+    examined.chain(reports.into_iter().flat_map(server)).filter(|tried| !tried.ok).collect()
 }
 
 async fn everything(file: &str, settings: &Settings) -> Vec<Tried> {
@@ -144,12 +156,16 @@ async fn knowledge(settings: &KnowledgeSettings, egress: Option<&Egress>) -> Vec
         return vec![Tried::limited(AREA, "documents", "not tried without the egress guard".to_owned())];
     };
     let reached = async {
-        let base = open(settings, egress, Collection::Documents).await?;
+        let base = match open_existing(settings, egress, Collection::Documents).await? {
+            Ok(base) => base,
+            Err(nothing) => return Ok(Err(nothing)),
+        };
         let empty = emptiness(&base, Collection::Documents).await?;
-        anyhow::Ok((base.stats().await?, empty, base.reranker().await))
+        anyhow::Ok(Ok((base.stats().await?, empty, base.reranker().await)))
     };
     let (stats, empty, reranker) = match reached.await {
-        Ok(found) => found,
+        Ok(Ok(found)) => found,
+        Ok(Err(nothing)) => return vec![Tried::limited(AREA, "documents", nothing)],
         Err(error) => return vec![Tried::new(AREA, "documents", Err(chain(error)))],
     };
     let documents = match (empty, stats.outdated) {
@@ -197,17 +213,23 @@ async fn agents(settings: &Settings, egress: Option<&Egress>) -> Vec<Tried> {
         return vec![Tried::limited(AGENTS, "models", detail)];
     };
     let Reached { added, reports } = reach(settings, egress).await;
-    let mut tried: Vec<Tried> = match examine(settings, egress, &added) {
-        Ok(()) => vec![models(settings)],
-        Err(AgentsError::Roster(problems)) => problems
-            .into_iter()
-            .map(|problem| Tried::new(AGENTS, &problem.place, Err(problem.message)))
-            .collect(),
-        Err(error) => vec![Tried::new(AGENTS, "models", Err(chain(error)))],
-    };
+    let mut tried: Vec<Tried> = examine(settings, egress, &added).into_iter().flat_map(wrong).collect();
+    if tried.is_empty() {
+        tried.push(models(settings));
+    }
     tried.extend(limits);
     tried.extend(reports.into_iter().flat_map(server));
     tried
+}
+
+fn wrong(error: AgentsError) -> Vec<Tried> {
+    match error {
+        AgentsError::Roster(problems) => {
+            let tried = problems.into_iter();
+            tried.map(|problem| Tried::new(AGENTS, &problem.place, Err(problem.message))).collect()
+        }
+        AgentsError::Models(_) => vec![Tried::new(AGENTS, "models", Err(chain(error)))],
+    }
 }
 
 fn models(settings: &AgentsSettings) -> Tried {

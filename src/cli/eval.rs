@@ -4,7 +4,7 @@ mod cache;
 mod diagnosis;
 mod logs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use kubewright_ingest::evaluate::{Evaluation, Query, Run, read as read_queries};
+use kubewright_ingest::evaluate::{Evaluation, Query, Run, not_among, read as read_queries};
 use kubewright_ingest::search::{LONGEST_QUESTION, Mode, SearchRequest, SearchResponse};
 use kubewright_ingest::source::{Location, SourceSpec};
 use kubewright_ingest::{IngestOptions, KnowledgeBase};
@@ -104,6 +104,7 @@ async fn retrieval(
 ) -> anyhow::Result<Evaluation> {
     let folder = TempDir::with_prefix("kubewright-eval-").context("could not make a temporary folder")?;
     let base = filled(args, &folder, environment).await?;
+    let not_in_corpus = absent(&base, queries).await?;
     let mut runs = BTreeMap::new();
     for mode in modes(&args.modes, &base).await? {
         anstream::eprintln!("asking {} queries, {}", queries.len(), mode.name());
@@ -113,7 +114,24 @@ async fn retrieval(
         }
         runs.insert(mode.name().to_owned(), run);
     }
-    Ok(Evaluation::of(queries, &runs)?)
+    Ok(Evaluation { not_in_corpus, ..Evaluation::of(queries, &runs)? })
+}
+
+/// Queries of documents that are not in the knowledge base. Where none is, the figures would say nothing.
+async fn absent(base: &KnowledgeBase, queries: &[Query]) -> anyhow::Result<BTreeMap<String, Vec<String>>> {
+    let documents: BTreeSet<String> =
+        base.documents().await?.into_iter().map(|document| document.path).collect();
+    let absent = not_among(queries, &documents);
+    let named: usize = queries.iter().map(|query| query.relevant.len()).sum();
+    if named > 0 && absent.values().map(Vec::len).sum::<usize>() == named {
+        let one = absent.values().flatten().next().map_or("", String::as_str);
+        bail!(
+            "the corpus has none of the documents that the queries name, as {one}; their paths must be relative to the \
+             corpus, whose documents are named like {}",
+            documents.first().map_or("nothing: it is empty", String::as_str)
+        );
+    }
+    Ok(absent)
 }
 
 /// A knowledge base of the corpus alone.

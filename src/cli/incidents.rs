@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::output::{Format, age, heading, print, render, story, table};
+use super::output::{Format, age, heading, indented, print, render, story, table_without};
 use super::{Client, export, recalled, text, watch};
 use crate::http::{CloseRequest, IncidentDetail};
 use crate::incident::{AgentRun, Phase, Severity};
@@ -15,6 +15,9 @@ use crate::store::{IncidentSummary, Page};
 
 /// Widest title in a list.
 const TITLE_WIDTH: usize = 60;
+
+/// Columns of a list that a narrow terminal can do without.
+const SPARE: [&str; 3] = ["CLUSTER", "SEVERITY", "CAUSE"];
 
 /// What to do with incidents.
 #[derive(Debug, Subcommand)]
@@ -165,7 +168,7 @@ fn list(page: &Page, now: Timestamp) -> String {
         return "No incidents.\n".to_owned();
     }
     let headings = ["ID", "PHASE", "SEVERITY", "CLUSTER", "SUBJECT", "CAUSE", "AGE", "TITLE"];
-    let shown = table(headings, page.incidents.iter().map(|incident| row(incident, now)));
+    let shown = table_without(&SPARE, headings, page.incidents.iter().map(|incident| row(incident, now)));
     let more = page.next_cursor.as_deref().map(text::line);
     shown + &more.map(|cursor| format!("\nMore: --cursor {cursor}\n")).unwrap_or_default()
 }
@@ -190,7 +193,7 @@ pub(super) fn reading(detail: &IncidentDetail) -> String {
     let runbooks =
         detail.runbooks.iter().map(|runbook| format!("runbook \"{}\" ({})", runbook.title, runbook.uri));
     let recalled = detail.incident.evidence.iter().filter_map(recalled);
-    let lines: String = runbooks.chain(recalled).map(|found| format!("  {}\n", text::line(&found))).collect();
+    let lines: String = runbooks.chain(recalled).map(|found| indented(&found)).collect();
     if lines.is_empty() { lines } else { format!("\n{}{lines}", heading("To read")) }
 }
 

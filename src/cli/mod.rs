@@ -35,6 +35,7 @@ mod snapshot;
 mod sse;
 mod text;
 mod watch;
+mod wrap;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -10,8 +10,9 @@ use clap::{Arg, ValueEnum};
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
-use super::text;
+use super::{text, wrap};
 use crate::incident::Story;
 
 const BOLD: Style = Style::new().bold();
@@ -84,32 +85,119 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// A table in the manner of kubectl: no lines, upper-case headings. Every cell becomes one clean line.
+/// Columns between those of a table.
+const GAP: u16 = 3;
+
+/// Narrowest that a column of text is made, columns of the terminal: an identifier still fits.
+const NARROWEST: usize = 16;
+
+/// A table in the manner of kubectl: no lines, upper-case headings. Every cell becomes one clean line, cut where the
+/// terminal is too narrow.
 pub(super) fn table<const N: usize>(
     headings: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
+    table_without(&[], headings, rows)
+}
+
+/// As [`table`]; in a terminal that is too narrow the columns that are named first are left out, one after the other,
+/// before any is cut.
+pub(super) fn table_without<const N: usize>(
+    spare: &[&str],
+    headings: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let rows: Vec<[String; N]> = rows.into_iter().map(|row| row.map(|cell| text::line(&cell))).collect();
+    let lines: Vec<Vec<&str>> = std::iter::once(headings.to_vec())
+        .chain(rows.iter().map(|row| row.iter().map(String::as_str).collect()))
+        .collect();
+    laid_out(lines, spare, wrap::width())
+}
+
+/// The first line is the headings.
+fn laid_out(mut lines: Vec<Vec<&str>>, spare: &[&str], width: Option<usize>) -> String {
+    let mut widths = widest(&lines);
+    if let Some(width) = width {
+        for name in spare {
+            if total(&least(&widths)) <= width {
+                break;
+            }
+            let place =
+                lines.first().and_then(|headings| headings.iter().position(|heading| heading == name));
+            for line in &mut lines {
+                place.filter(|place| *place < line.len()).map(|place| line.remove(place));
+            }
+            widths = widest(&lines);
+        }
+        fit(&mut widths, width);
+    }
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(headings.to_vec());
-    for row in rows {
-        table.add_row(row.map(|cell| text::line(&cell)).to_vec());
+    table.load_style(presets::NOTHING);
+    for (index, line) in lines.iter().enumerate() {
+        let cells: Vec<String> =
+            line.iter().zip(&widths).map(|(cell, width)| wrap::cut(cell, *width)).collect();
+        match index {
+            0 => table.set_header(cells),
+            _ => table.add_row(cells),
+        };
     }
     for column in table.column_iter_mut() {
-        column.set_padding((0, 3));
+        column.set_padding((0, GAP));
     }
     let lines = table.lines().map(|line| format!("{}\n", line.trim_end()));
     lines.collect()
 }
 
+/// The widest cell of each column.
+fn widest(lines: &[Vec<&str>]) -> Vec<usize> {
+    let columns = lines.first().map_or(0, Vec::len);
+    let widest = |column: usize| {
+        lines.iter().filter_map(|line| line.get(column)).map(|cell: &&str| cell.width()).max()
+    };
+    (0..columns).map(|column| widest(column).unwrap_or(0)).collect()
+}
+
+/// The least that each column can be made.
+fn least(widths: &[usize]) -> Vec<usize> {
+    widths.iter().map(|width| (*width).min(NARROWEST)).collect()
+}
+
+fn total(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + usize::from(GAP) * widths.len().saturating_sub(1)
+}
+
+/// Makes columns narrower until they fit together: the last one first, then whichever is the widest; below the least
+/// only where nothing else helps.
+fn fit(widths: &mut [usize], width: usize) {
+    if let Some(last) = widths.len().checked_sub(1) {
+        let over = total(widths).saturating_sub(width);
+        if let Some(last) = widths.get_mut(last) {
+            *last = last.saturating_sub(over).max((*last).min(NARROWEST));
+        }
+    }
+    while total(widths) > width {
+        match widths.iter_mut().max() {
+            Some(widest) if *widest > 1 => *widest -= 1,
+            _ => return,
+        }
+    }
+}
+
 /// A story for a terminal.
 #[must_use]
 pub fn story(story: &Story) -> String {
-    let mut shown = format!("{BOLD}{}{BOLD:#}\n", text::line(&story.headline));
+    let headline = wrap::wrapped(&text::line(&story.headline), 2, wrap::width());
+    let mut shown = format!("{BOLD}{headline}{BOLD:#}\n");
     for (heading, lines) in story.sections() {
         shown.push_str(&format!("\n{HEADING}{heading}{HEADING:#}\n"));
-        lines.iter().for_each(|line| shown.push_str(&format!("  {}\n", text::line(line))));
+        lines.iter().for_each(|line| shown.push_str(&indented(line)));
     }
     shown
+}
+
+/// Text of the outside world below a heading, in as many lines as the terminal needs.
+pub(super) fn indented(line: &str) -> String {
+    format!("{}\n", wrap::wrapped(&format!("  {}", text::line(line)), 4, wrap::width()))
 }
 
 /// The first line of something, for a terminal; it must have passed [`text`] already.
@@ -150,7 +238,7 @@ pub(super) fn age(then: Timestamp, now: Timestamp) -> String {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
 
-    use super::{Format, age, render, table};
+    use super::{Format, age, laid_out, render, table};
 
     #[test]
     fn tables_look_like_those_of_kubectl() {
@@ -161,6 +249,37 @@ mod tests {
         inc-a       verify
         inc-bcdef   a b[0m
         ");
+    }
+
+    #[test]
+    fn in_a_narrow_terminal_the_last_column_is_cut_and_spare_ones_are_left_out() {
+        let lines = || {
+            vec![
+                vec!["ID", "TURNS", "TOKENS", "PATH", "OUTCOME"],
+                vec![
+                    "run-7h2kq0m4x9ta",
+                    "3",
+                    "13023",
+                    "a/very/long/path/of/a/runbook.md",
+                    "checkout has a wrong image",
+                ],
+            ]
+        };
+        let spare = ["TOKENS", "TURNS"];
+        let wide = laid_out(lines(), &spare, None);
+        assert_eq!(laid_out(lines(), &spare, Some(200)), wide);
+        insta::assert_snapshot!(laid_out(lines(), &spare, Some(80)), @r"
+        ID                 TURNS   TOKENS   PATH                        OUTCOME
+        run-7h2kq0m4x9ta   3       13023    a/very/long/path/of/a/ru…   checkout has a…
+        ");
+        insta::assert_snapshot!(laid_out(lines(), &spare, Some(60)), @r"
+        ID                 PATH                     OUTCOME
+        run-7h2kq0m4x9ta   a/very/long/path/of/a…   checkout has a…
+        ");
+        for width in 30..120 {
+            let shown = laid_out(lines(), &spare, Some(width));
+            assert!(shown.lines().all(|line| line.chars().count() <= width), "{width}:\n{shown}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::output::{Format, age, bold, heading, print, render, table};
+use super::output::{Format, age, bold, heading, indented, print, render, table_without};
 use super::{Client, text};
 use crate::agents::runs::{RunResult, RunSaid, RunSpeaker};
 use crate::http::RunDetail;
@@ -14,6 +14,9 @@ use crate::store::{RunKind, RunPage, RunState, RunSummary};
 
 /// Widest question and outcome in a list.
 const WIDTH: usize = 50;
+
+/// Columns of a list that a narrow terminal can do without.
+const SPARE: [&str; 4] = ["TURNS", "TOKENS", "COST", "ABOUT"];
 
 /// Longest arguments of a call that are shown.
 const ARGUMENTS: usize = 160;
@@ -113,7 +116,7 @@ fn list(page: &RunPage, now: Timestamp) -> String {
         return "No runs.\n".to_owned();
     }
     let headings = ["ID", "STATE", "AGENT", "ABOUT", "TURNS", "TOKENS", "COST", "AGE", "OUTCOME"];
-    let shown = table(headings, page.runs.iter().map(|run| row(run, now)));
+    let shown = table_without(&SPARE, headings, page.runs.iter().map(|run| row(run, now)));
     let more = page.next_cursor.as_deref().map(text::line);
     shown + &more.map(|cursor| format!("\nMore: --cursor {cursor}\n")).unwrap_or_default()
 }
@@ -153,7 +156,7 @@ fn show(detail: &RunDetail) -> String {
             continue;
         }
         shown.push_str(&format!("\n{}", heading(title)));
-        lines.iter().for_each(|line| shown.push_str(&format!("  {}\n", text::line(line))));
+        lines.iter().for_each(|line| shown.push_str(&indented(line)));
     }
     shown
         + &format!(

@@ -90,7 +90,10 @@ pub(super) async fn run(
         request.reformulations = reworded(&args.base, &request.query, environment).await?;
     }
     let collection = Collection::of(args.incidents);
-    let base = args.base.open(collection, environment).await?;
+    let base = match args.base.open(collection, environment).await? {
+        Ok(base) => base,
+        Err(nothing) => bail!(nothing),
+    };
     let response = Box::pin(base.search(&request)).await?;
     if response.results.is_empty()
         && let Some(empty) = emptiness(&base, collection).await?

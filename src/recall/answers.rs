@@ -104,7 +104,26 @@ impl Recall {
     /// # Errors
     /// [`RecallError`]; a question that is of no use is a [`KnowledgeError::Invalid`].
     pub async fn search(&self, request: &SearchRequest) -> Result<SearchResponse, RecallError> {
-        Ok(Box::pin(self.collections()?.documents.base.search(request)).await?)
+        let documents = self.collections()?.documents;
+        let mut response = Box::pin(documents.base.search(request)).await?;
+        if let Some(why) = self.filling(&documents).filter(|_| response.degraded.is_some()) {
+            response.degraded = Some(why);
+        }
+        Ok(response)
+    }
+
+    /// What is missing from answers until the first ingestion is over; whether anything is, an answer says.
+    fn filling(&self, documents: &Collection) -> Option<String> {
+        if !self.is_refreshing() {
+            return None;
+        }
+        Some(match documents.embedded.so_far() {
+            Some((done, total)) => format!(
+                "searched by words only: the knowledge base is being filled, {done} of {total} passages can be found by \
+                 meaning so far"
+            ),
+            None => "the knowledge base is being filled; ask again in a moment".to_owned(),
+        })
     }
 
     /// All documents, by source and path.

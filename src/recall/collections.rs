@@ -1,11 +1,11 @@
 //! Both collections while they are open: who writes when, and what is measured after a write.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use kubewright_ingest::{KnowledgeBase, KnowledgeError};
+use kubewright_ingest::{IngestProgress, KnowledgeBase, KnowledgeError};
 use tokio::sync::{Mutex, MutexGuard};
 use tracing::{info, warn};
 
@@ -14,6 +14,9 @@ use crate::telemetry::metrics;
 
 /// How long a person's click waits for a write that is going on in this process.
 const TURN: Duration = Duration::from_secs(2);
+
+/// The name of the collection of documents.
+const DOCUMENTS: &str = "documents";
 
 /// How often and after which pause background work tries again while another process writes.
 const BUSY_TRIES: u32 = 24;
@@ -37,6 +40,29 @@ pub(super) struct Collection {
     /// Writers of this process queue here instead of finding the knowledge base busy.
     writing: Arc<Mutex<()>>,
     degraded: Arc<AtomicBool>,
+    pub(super) embedded: Arc<Embedded>,
+}
+
+/// How many passages of the ingestion under way have their vector.
+#[derive(Default)]
+pub(super) struct Embedded {
+    done: AtomicUsize,
+    total: AtomicUsize,
+}
+
+impl Embedded {
+    pub(super) fn note(&self, step: &IngestProgress<'_>) {
+        if let IngestProgress::Embedded { done, total, .. } = step {
+            self.done.store(*done, Ordering::Relaxed);
+            self.total.store(*total, Ordering::Relaxed);
+        }
+    }
+
+    /// With vector, and in all; `None` before the first is made.
+    pub(super) fn so_far(&self) -> Option<(usize, usize)> {
+        let (done, total) = (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed));
+        (total > 0).then_some((done, total))
+    }
 }
 
 impl Collections {
@@ -44,7 +70,7 @@ impl Collections {
         let documents = KnowledgeBase::open(places.documents.clone()).await.context("the documents")?;
         let episodes = KnowledgeBase::open(places.episodes.clone()).await.context("the past incidents")?;
         Ok(Self {
-            documents: Collection::new("documents", documents),
+            documents: Collection::new(DOCUMENTS, documents),
             episodes: Collection::new("episodes", episodes),
         })
     }
@@ -56,7 +82,7 @@ impl Collections {
 
 impl Collection {
     fn new(name: &'static str, base: KnowledgeBase) -> Self {
-        Self { base, name, writing: Arc::default(), degraded: Arc::default() }
+        Self { base, name, writing: Arc::default(), degraded: Arc::default(), embedded: Arc::default() }
     }
 
     /// Waits for a turn to write, for as long as a person would.
@@ -119,7 +145,9 @@ impl Collection {
             }
         };
         metrics::knowledge_size(self.name, stats.documents, stats.passages);
-        metrics::knowledge_degraded(self.name, stats.degraded.is_some());
+        // Without documents nothing is found; that there are no past incidents yet is as it should be.
+        let has_nothing = stats.passages == 0 && self.name == DOCUMENTS;
+        metrics::knowledge_degraded(self.name, has_nothing || stats.degraded.is_some());
         let was = self.degraded.swap(stats.degraded.is_some(), Ordering::Relaxed);
         if let Some(why) = stats.degraded.filter(|_| !was) {
             warn!(collection = self.name, why, "knowledge is searched by words only");
@@ -127,6 +155,6 @@ impl Collection {
     }
 }
 
-fn is_busy(error: &anyhow::Error) -> bool {
+pub(super) fn is_busy(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(KnowledgeError::Busy(_) | KnowledgeError::LockLost { .. }))
 }

@@ -188,6 +188,11 @@ impl Recall {
         state.wait_for(known).await.is_ok_and(|state| !matches!(*state, State::Off))
     }
 
+    /// Whether the collections are open and the first ingestion is not over.
+    fn is_refreshing(&self) -> bool {
+        matches!(*self.inner.state.borrow(), State::Open(_))
+    }
+
     /// How it stands, in a few words that anybody may read.
     #[must_use]
     pub fn standing(&self) -> &'static str {

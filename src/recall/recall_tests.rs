@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -27,6 +28,84 @@ async fn open(folder: &TempDir) -> (Recall, CancellationToken) {
     tokio::spawn(async move { running.run(shutdown).await });
     recall.settled().await;
     (recall, stop)
+}
+
+/// An embedding endpoint that answers its first question, by which the model is tried, and the others when it may.
+async fn endpoint(may: Arc<tokio::sync::Semaphore>) -> url::Url {
+    let embed = move |axum::Json(asked): axum::Json<serde_json::Value>| {
+        let may = may.clone();
+        async move {
+            may.acquire().await.unwrap().forget();
+            let texts = asked["input"].as_array().map_or(1, Vec::len);
+            let datum = |index: usize| serde_json::json!({ "object": "embedding", "index": index, "embedding": [0.6, 0.8] });
+            let data: Vec<serde_json::Value> = (0..texts).map(datum).collect();
+            let usage = serde_json::json!({ "prompt_tokens": 1, "total_tokens": 1 });
+            axum::Json(serde_json::json!({ "object": "list", "data": data, "model": "m", "usage": usage }))
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let routes = axum::Router::new().route("/v1/embeddings", axum::routing::post(embed));
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    format!("http://{address}/v1").parse().unwrap()
+}
+
+#[tokio::test]
+async fn while_it_is_filled_documents_are_found_by_words_and_it_is_said_how_far_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let may = Arc::new(tokio::sync::Semaphore::new(1));
+    let mut places = places(folder.path());
+    places.documents.model = kubewright_ingest::ModelChoice::Remote {
+        url: endpoint(may.clone()).await,
+        model: "fake".to_owned(),
+        key: String::new(),
+        dimension: None,
+    };
+    let recall = Recall::new(Some(places)).await;
+    let running = recall.clone();
+    tokio::spawn(async move { running.run(CancellationToken::new()).await });
+    assert!(recall.opened().await);
+    let asked = SearchRequest::new("exit code 137");
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+    let found = loop {
+        let found = recall.search(&asked).await.unwrap();
+        let why = found.degraded.clone().expect("as long as vectors are missing it is said");
+        assert!(why.contains("is being filled") && !why.contains("--rebuild"), "{why}");
+        if !found.results.is_empty() {
+            break found;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "nothing is found by words");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    assert_eq!(found.mode, Mode::Lexical);
+    assert_eq!(recall.standing(), "being brought up to date");
+    may.add_permits(100_000);
+    recall.settled().await;
+    let found = recall.search(&asked).await.unwrap();
+    assert_eq!((found.mode, found.degraded), (Mode::Hybrid, None));
+    assert!(!folder.path().join("documents/vectors-owed").exists());
+}
+
+#[tokio::test]
+async fn what_was_left_without_vectors_gets_them_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let may = Arc::new(tokio::sync::Semaphore::new(100_000));
+    let (_, stop) = open(&folder).await;
+    stop.cancel();
+    std::fs::write(folder.path().join("documents/vectors-owed"), []).unwrap();
+    let mut places = places(folder.path());
+    places.documents.model = kubewright_ingest::ModelChoice::Remote {
+        url: endpoint(may).await,
+        model: "fake".to_owned(),
+        key: String::new(),
+        dimension: None,
+    };
+    let recall = Recall::new(Some(places)).await;
+    let running = recall.clone();
+    tokio::spawn(async move { running.run(CancellationToken::new()).await });
+    recall.settled().await;
+    let found = recall.search(&SearchRequest::new("exit code 137")).await.unwrap();
+    assert_eq!((found.mode, found.degraded), (Mode::Hybrid, None));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use super::{AgentsSettings, EgressSettings, KnowledgeSettings, Problems, Settings, raw, validate};
+use super::{AgentsSettings, EgressSettings, KnowledgeSettings, Problems, Settings, raw, validate, wording};
 
 /// The process environment, as a map.
 pub type Environment = BTreeMap<String, String>;
@@ -87,6 +87,17 @@ impl AgentsSettings {
         let settings = validate::agents(raw, &file, environment, &mut problems);
         if problems.0.is_empty() { Ok(settings) } else { Err(problems) }
     }
+
+    /// What can be used of that file though something in it or in the configuration is wrong: whoever tells those
+    /// problems can look for further ones in it.
+    #[must_use]
+    pub fn usable_part(path: &Path, environment: &Environment) -> Self {
+        let file = path.display().to_string();
+        let text = read(path, &file).unwrap_or_default();
+        let Ok(mut reader) = Reader::new(&text, &file) else { return Self::default() };
+        let raw = reader.section("agents");
+        validate::agents(raw, &file, environment, &mut reader.problems)
+    }
 }
 
 pub(super) fn read(path: &Path, file: &str) -> Result<String, Problems> {
@@ -129,11 +140,10 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(text: &str, file: &'a str) -> Result<Self, Problems> {
         let mut problems = Problems::default();
-        match text.parse() {
+        match text.parse::<toml::Table>() {
             Ok(table) => Ok(Self { table, file, problems }),
             Err(error) => {
-                let error: toml::de::Error = error;
-                problems.add(file, error.to_string().trim_end().replace('\n', "\n    "));
+                problems.add(file, wording::of_syntax(text, &error));
                 Err(problems)
             }
         }
@@ -183,11 +193,6 @@ impl<'a> Reader<'a> {
     }
 
     fn read<T: DeserializeOwned>(&mut self, key: &str, value: toml::Value) -> Option<T> {
-        value
-            .try_into()
-            .map_err(|error: toml::de::Error| {
-                self.problems.add(format!("{}: {key}", self.file), error.message().to_owned());
-            })
-            .ok()
+        wording::section(&format!("{}: {key}", self.file), value, &mut self.problems)
     }
 }

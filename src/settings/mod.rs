@@ -13,6 +13,7 @@ mod problem;
 mod raw;
 mod secret;
 mod validate;
+mod wording;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -25,6 +25,15 @@ impl Problems {
     pub(super) fn add(&mut self, place: impl Into<String>, message: impl Into<String>) {
         self.0.push(Problem { place: place.into(), message: message.into() });
     }
+
+    /// Whether there is one at this place or below it, so that what follows from it need not be told.
+    pub(super) fn concern(&self, place: &str) -> bool {
+        let below = |problem: &Problem| {
+            let rest = problem.place.strip_prefix(place);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        self.0.iter().any(below)
+    }
 }
 
 impl fmt::Display for Problems {

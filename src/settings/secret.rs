@@ -1,4 +1,8 @@
 //! Secrets by reference: the name of a variable, or of a file.
+//!
+//! Who writes the secret itself where its place belongs is told what to write; what was written is never repeated.
+
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -8,14 +12,39 @@ use super::{Environment, Problems};
 /// Largest secret file that is read.
 const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
-/// Names where a secret is. Exactly one of the two.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SecretRef {
+/// What to write where something else stands.
+const FORM: &str =
+    "say where it is: { env = \"NAME\" } or { file = \"/path\" }; the secret itself is not written here";
+
+/// Names where a secret is. Reading one never fails, so that no error of a parser quotes what stands there; what is
+/// wrong with it is said by [`SecretRef::resolve`].
+#[derive(Debug, Clone)]
+pub(super) struct SecretRef(Option<Place>);
+
+#[derive(Debug, Clone)]
+enum Place {
     /// An environment variable.
-    env: Option<String>,
+    Variable(String),
     /// A file; surrounding white space is cut.
-    file: Option<std::path::PathBuf>,
+    File(PathBuf),
+}
+
+impl<'de> Deserialize<'de> for SecretRef {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(place(&toml::Value::deserialize(deserializer)?)))
+    }
+}
+
+/// Exactly one of the two keys, with a text.
+fn place(written: &toml::Value) -> Option<Place> {
+    let mut entries = written.as_table()?.iter();
+    let (key, value) = entries.next().filter(|_| entries.next().is_none())?;
+    let text = value.as_str()?.to_owned();
+    match key.as_str() {
+        "env" => Some(Place::Variable(text)),
+        "file" => Some(Place::File(text.into())),
+        _ => None,
+    }
 }
 
 impl SecretRef {
@@ -26,13 +55,10 @@ impl SecretRef {
         place: &str,
         problems: &mut Problems,
     ) -> Option<SecretString> {
-        let read = match (&self.env, &self.file) {
-            (Some(name), None) => environment
-                .get(name)
-                .cloned()
-                .ok_or_else(|| format!("environment variable {name} is not set; export it or use `file`")),
-            (None, Some(path)) => read_file(path),
-            _ => Err("name exactly one of `env` and `file`".to_owned()),
+        let read = match &self.0 {
+            Some(Place::Variable(name)) => environment.get(name).cloned().ok_or_else(|| unset(name)),
+            Some(Place::File(path)) => read_file(path).map_err(|why| format!("{}: {why}", shown(path))),
+            None => Err(FORM.to_owned()),
         };
         match read.map(|text| text.trim().to_owned()) {
             Ok(text) if text.is_empty() => problems.add(place, "the secret is empty"),
@@ -43,10 +69,33 @@ impl SecretRef {
     }
 }
 
-fn read_file(path: &std::path::Path) -> Result<String, String> {
-    let size = std::fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?.len();
-    if size > MAX_SECRET_BYTES {
-        return Err(format!("{} has {size} bytes; a secret has at most {MAX_SECRET_BYTES}", path.display()));
+/// A variable is named only where it looks like one: the secret itself often stands there by mistake.
+fn unset(name: &str) -> String {
+    let upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    // Keys of clouds are of capitals and digits as well, but without a gap.
+    let is_name =
+        name.chars().all(upper) && (name.contains('_') || !name.contains(|c: char| c.is_ascii_digit()));
+    if is_name && !name.is_empty() {
+        return format!("environment variable {name} is not set; export it or use `file`");
     }
-    std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+    "there is no environment variable of the name that `env` gives; export it or use `file`. The secret itself is not \
+     written here"
+        .to_owned()
+}
+
+/// A path is repeated only where it looks like one.
+fn shown(path: &Path) -> String {
+    let text = path.display().to_string();
+    match text.starts_with(['/', '.', '~']) {
+        true => text,
+        false => "the path that `file` gives".to_owned(),
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > MAX_SECRET_BYTES {
+        return Err(format!("has {size} bytes; a secret has at most {MAX_SECRET_BYTES}"));
+    }
+    std::fs::read_to_string(path).map_err(|error| error.to_string())
 }

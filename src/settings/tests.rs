@@ -49,7 +49,7 @@ fn every_problem_is_reported_at_once_with_its_place() {
     "#;
     let places: Vec<String> = parse(text).unwrap_err().0.into_iter().map(|problem| problem.place).collect();
     let expected = [
-        "k.toml: intake",
+        "k.toml: intake.window",
         "k.toml: surprise",
         "k.toml: clusters[0].url",
         "k.toml: clusters[0].prometheus.bearer_token",
@@ -141,4 +141,55 @@ fn a_folder_of_rules_may_be_named_and_need_not_be_there() {
     assert_eq!(rules.as_deref(), Some(std::path::Path::new("/nowhere")));
     assert_eq!(with("").unwrap().diagnosis.rules, None);
     assert_eq!(with("rule = \"x\"").unwrap_err().0[0].place, "k.toml: diagnosis");
+}
+
+/// Written where its place belongs, in every form that a hand in a hurry gives it.
+const SECRET: &str = "GHP0hunter2hunter2";
+
+#[test]
+fn a_secret_that_is_written_into_the_file_is_never_repeated() {
+    let cluster = "[[clusters]]\nname = \"a\"\n";
+    for written in [
+        format!("[server]\ntoken = \"{SECRET}\"\n{cluster}"),
+        format!("[server]\ntoken = {{ env = \"{SECRET}\" }}\n{cluster}"),
+        format!("[server]\ntoken = {{ file = \"{SECRET}\" }}\n{cluster}"),
+        format!("[server]\ntoken = {{ value = \"{SECRET}\" }}\n{cluster}"),
+        format!("[server]\ntoken = [\"{SECRET}\"]\n{cluster}"),
+        format!("[server]\ntoken = \"{SECRET}\n{cluster}"),
+        format!("[intake]\nmax_body_bytes = \"{SECRET}\"\n{cluster}"),
+        format!("{cluster}url = \"http://admin:{SECRET}@host:port\"\n"),
+        format!("{cluster}prometheus = \"{SECRET}\"\n"),
+        format!("{cluster}prometheus = {{ url = \"http://p\", bearer_token = \"{SECRET}\" }}\n"),
+        format!("{cluster}prometheus = {{ url = \"http://p\", headers = {{ Key = \"{SECRET}\" }} }}\n"),
+    ] {
+        let problems = parse(&written).unwrap_err();
+        assert!(!format!("{problems} {problems:?}").contains(SECRET), "{problems}");
+        assert_eq!(problems.0.len(), 1, "{problems}");
+    }
+    let problems = parse(&format!("[server]\ntoken = \"{SECRET}\"\n{cluster}")).unwrap_err();
+    let expected = "k.toml: server.token: say where it is: { env = \"NAME\" } or { file = \"/path\" }; the secret \
+                    itself is not written here";
+    assert_eq!(problems.0[0].to_string(), expected);
+}
+
+#[test]
+fn everything_in_a_table_that_cannot_be_read_is_told_and_nothing_that_follows_from_it() {
+    let text = "[server]\nlisten = 1\nlisten_too = 2\n[verify]\ndeadline = 3\npoll_interval = 4\n[[clusters]]\nname = 5\n";
+    let places: Vec<String> = parse(text).unwrap_err().0.into_iter().map(|problem| problem.place).collect();
+    let expected =
+        ["server.listen", "server.listen_too", "verify.deadline", "verify.poll_interval", "clusters[0].name"];
+    assert_eq!(places, expected.map(|key| format!("k.toml: {key}")));
+}
+
+#[test]
+fn a_provider_or_model_that_cannot_be_read_is_told_once() {
+    let text = "[providers.o]\nkind = \"opnai\"\n[providers.k]\nkind = \"openai\"\nkey = \"GHP0hunter2hunter2\"\n\
+                [models.main]\nprovider = \"o\"\nmodel = 1\n[models.next]\nprovider = \"o\"\nmodel = \"m\"\n\
+                [agents.security]\nmodels = [\"main\", \"mian\"]\n";
+    let file = std::path::Path::new("agents.toml");
+    let problems = super::AgentsSettings::parse(text, file, &Environment::new()).unwrap_err();
+    assert!(!problems.to_string().contains(SECRET), "{problems}");
+    let places: Vec<&str> = problems.0.iter().map(|problem| problem.place.as_str()).collect();
+    let expected = ["models.main.model", "providers.k.key", "providers.o.kind", "agents.security.models"];
+    assert_eq!(places, expected.map(|key| format!("agents.toml: {key}")));
 }

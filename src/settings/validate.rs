@@ -97,6 +97,11 @@ impl Validator<'_> {
         self.problems.add(format!("{}: {key}", self.file), message);
     }
 
+    /// Whether something is wrong with this key or below it already.
+    pub(super) fn concerned(&self, key: &str) -> bool {
+        self.problems.concern(&format!("{}: {key}", self.file))
+    }
+
     fn server(&mut self, raw: &raw::Server) -> Option<ServerSettings> {
         let text = raw.listen.as_deref().unwrap_or(DEFAULT_LISTEN);
         let token = raw.token.as_ref().and_then(|token| self.secret("server.token", token));
@@ -231,7 +236,7 @@ impl Validator<'_> {
     }
 
     fn clusters(&mut self, raw: Vec<raw::Cluster>) -> Vec<ClusterSettings> {
-        if raw.is_empty() {
+        if raw.is_empty() && !self.concerned("clusters") {
             self.add(
                 "clusters",
                 "name at least one cluster: [[clusters]] with a name and kubeconfig, in_cluster or url",
@@ -293,7 +298,8 @@ impl Validator<'_> {
     pub(super) fn url(&mut self, key: &str, text: &str) -> Option<Url> {
         let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         if url.is_none() {
-            self.add(key, format!("\"{text}\" is not an http(s) URL"));
+            // What was meant as a URL may hold a password.
+            self.add(key, "is not an http(s) URL; write it like \"http://host:9090\"");
         }
         url
     }

@@ -165,6 +165,40 @@ async fn a_configuration_is_checked_with_every_problem_at_once() {
 }
 
 #[tokio::test]
+async fn wrong_tools_prompts_and_models_are_told_beside_what_the_configuration_is_wrong_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kubewright.toml");
+    std::fs::write(&file, "[automation]\nlevel = 9\n[[clusters]]\nname = 5\n").unwrap();
+    let agents = "[providers.o]\nkind = \"opnai\"\n[providers.p]\nkind = \"openai\"\nurl = \"http://far.example\"\n\
+                  key = { env = \"USER\" }\n[agents.security]\nmodels = [\"mian\"]\ntemperature = 9\n\
+                  tools = [\"kubernetes_gett\", \"tickets_find\"]\nprompt = \"gone.md\"\n\
+                  [mcp.away]\nurl = \"http://127.0.0.1:1/mcp\"\n[mcp.tickets]\nurl = \"nowhere\"\n";
+    std::fs::write(folder.path().join("agents.toml"), agents).unwrap();
+    let nobody = SocketAddr::from(([127, 0, 0, 1], 1));
+    let checked = run(nobody, &["check", "-o", "json", "--config", file.to_str().unwrap()]).await;
+    let tried: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let told: Vec<&str> = tried
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tried| tried["what"].as_str().unwrap().rsplit(": ").next().unwrap())
+        .collect();
+    let expected = [
+        "clusters[0].name",
+        "automation.level",
+        "providers.o.kind",
+        "agents.security.models",
+        "agents.security.temperature",
+        "mcp.tickets.url",
+        "agents.security.tools",
+        "agents.security.prompt",
+        "models",
+        "MCP server away",
+    ];
+    assert_eq!(told, expected, "{tried:#}");
+}
+
+#[tokio::test]
 async fn the_document_and_completions_need_no_server() {
     let nobody = SocketAddr::from(([127, 0, 0, 1], 1));
     let document: Value = serde_json::from_slice(&run(nobody, &["openapi"]).await.stdout).unwrap();

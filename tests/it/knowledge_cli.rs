@@ -162,6 +162,37 @@ async fn an_empty_knowledge_base_says_how_to_fill_it() {
     assert!(incidents.contains("no past incidents"), "{incidents}");
     let list = place.good(&["knowledge", "list", "--knowledge", "elsewhere"]).await;
     assert!(list.contains("kubewright ingest"), "{list}");
+    for command in ["stats", "versions"] {
+        place.bad(&["knowledge", command, "--knowledge", "elsewhere"]).await;
+    }
+    assert!(!place.path("elsewhere").exists() && !place.path("base").exists(), "to read makes no folders");
+}
+
+#[tokio::test]
+async fn a_check_of_an_empty_knowledge_base_names_one_remedy_and_makes_no_folder() {
+    let place = Place::new();
+    let cluster = "[[clusters]]\nname = \"a\"\nurl = \"http://127.0.0.1:1\"\n";
+    std::fs::write(
+        place.path("kubewright.toml"),
+        format!("[knowledge]\nfolder = \"base\"\ndownload_models = false\n{cluster}"),
+    )
+    .unwrap();
+    let check = async || -> Vec<Value> {
+        let output = place.run(&["check", "-o", "json"]).await;
+        let tried: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+        tried.into_iter().filter(|tried| tried["area"] == "knowledge").collect()
+    };
+    let nothing = check().await;
+    assert_eq!(nothing.len(), 1, "{nothing:?}");
+    assert!(
+        nothing[0]["detail"].as_str().unwrap().contains("fill it with `kubewright ingest`"),
+        "{nothing:?}"
+    );
+    assert!(!place.path("base").exists());
+    // One that is opened and was never filled.
+    std::fs::create_dir_all(place.path("base/documents")).unwrap();
+    let empty = check().await;
+    assert!(!empty.iter().any(|tried| tried["detail"].as_str().unwrap().contains("--rebuild")), "{empty:?}");
 }
 
 #[tokio::test]
@@ -202,6 +233,7 @@ async fn a_source_that_cannot_be_read_fails_and_keeps_what_was_there() {
     assert_eq!(place.json(&["knowledge", "list", "ours"]).await.as_array().unwrap().len(), 2);
     let missing = place.bad(&["ingest", "nowhere", "neither"]).await;
     assert!(missing.contains("nowhere") && missing.contains("neither"), "all at once: {missing}");
+    assert_eq!(missing.matches("A source is a file").count(), 1, "what is possible is said once: {missing}");
 }
 
 #[tokio::test]
@@ -290,6 +322,15 @@ async fn a_search_is_measured_on_questions_with_known_answers() {
     assert!(place.good(&args).await.starts_with("2 queries, "));
     let vector = place.bad(&[&args[..], &["--mode", "vector"]].concat()).await;
     assert!(vector.contains("cannot be measured"), "{vector}");
+    let astray = queries.replace("image.md", "docs/image.md");
+    std::fs::write(place.path("queries.jsonl"), &astray).unwrap();
+    let figures = place.json(&args).await;
+    assert_eq!(figures["not_in_corpus"], serde_json::json!({ "b": ["docs/image.md"] }), "{figures}");
+    let shown = place.good(&args).await;
+    assert!(shown.contains("does not have") && shown.contains("b: docs/image.md"), "{shown}");
+    std::fs::write(place.path("queries.jsonl"), astray.replace("memory.md", "docs/memory.md")).unwrap();
+    let none = place.bad(&args).await;
+    assert!(none.contains("relative to the corpus") && none.contains("named like image.md"), "{none}");
     std::fs::write(place.path("queries.jsonl"), "nonsense\n").unwrap();
     let wrong = place.bad(&args).await;
     assert!(wrong.contains("queries.jsonl") && wrong.contains("line 1"), "{wrong}");

@@ -79,6 +79,8 @@ async fn questions_of_no_use_are_refused_with_what_is_wrong() {
         "q=a&mode=magic",
         "q=a&filter=colour=red",
         "q=a&filter=x",
+        "q=a&filter=category=bogus",
+        "q=a&filter=severity=bananas",
         "q=a&x=1",
         &long,
     ] {
@@ -168,6 +170,32 @@ async fn broken_uploads_are_refused_and_leave_nothing() {
         Request::post(DOCUMENTS).header(header::CONTENT_TYPE, "text/markdown").body(Body::from("# A"));
     assert_eq!(stage.send(plain.unwrap()).await.error(), (415, "unsupported_media_type".to_owned()));
     assert_eq!(stage.get(&format!("{DOCUMENTS}?source=uploads")).await.json()["total"], 0);
+}
+
+#[tokio::test]
+async fn an_upload_with_a_wrong_field_says_which_there_are_and_one_with_two_names_that_it_has() {
+    let stage = Stage::with_knowledge().await;
+    let file = part("name=\"file\"; filename=\"a.md\"", "# A\n\ntext\n");
+    let message = |answer: Answer| answer.json()["error"]["message"].as_str().unwrap_or_default().to_owned();
+    let wrong = message(form(&stage, file.clone() + &part("name=\"source\"", "x") + "--edge--\r\n").await);
+    assert!(wrong.contains("\"source\"") && wrong.contains("file, path (or name), media_type"), "{wrong}");
+    let twice = part("name=\"path\"", "a.md") + &part("name=\"name\"", "b.md");
+    let twice = message(form(&stage, file + &twice + "--edge--\r\n").await);
+    let json = json!({ "path": "a.md", "name": "b.md", "content": "x" });
+    for told in [twice, message(stage.post(DOCUMENTS, &json).await)] {
+        assert!(told.contains("two names") && told.contains("`name` is another word for `path`"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_upload_says_about_itself_and_does_not_count_is_told() {
+    let stage = Stage::with_knowledge().await;
+    let content = "---\nseverity: purple\n---\n# Quagga\n\nThe quaggad restarts at noon.\n";
+    let accepted = stage.post(DOCUMENTS, &json!({ "path": "quagga.md", "content": content })).await;
+    let job = finished(&stage, &accepted).await;
+    assert_eq!(job["state"], "done", "{job}");
+    let told = "severity: \"purple\" does not count; expected info, warning, critical";
+    assert_eq!(job["report"]["ignored"], json!([told]), "{job}");
 }
 
 #[tokio::test]

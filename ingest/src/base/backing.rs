@@ -159,12 +159,16 @@ impl Backing {
         Ok(Recipe::new(Some(model)))
     }
 
-    /// Whether questions can be asked by meaning of an index made by this recipe.
-    pub(super) async fn usable(&self, recipe: &Recipe) -> Result<(), String> {
+    /// Whether questions can be asked by meaning of an index made by this recipe. Of an empty one it does not matter: what
+    /// comes first is made by the model of today.
+    pub(super) async fn usable(&self, recipe: &Recipe, is_empty: bool) -> Result<(), String> {
         if self.settings.model == ModelChoice::None {
             return Err("no embedding model is configured (knowledge.model)".to_owned());
         }
         let embedder = self.embedder().await?;
+        if is_empty {
+            return Ok(());
+        }
         let Some(model) = &recipe.model else {
             return Err("the knowledge base has no vectors; run `kubewright ingest --rebuild` to make them"
                 .to_owned());

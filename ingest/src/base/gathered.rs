@@ -25,7 +25,7 @@ pub(super) struct Gathered {
 pub(super) enum Parsed {
     Unchanged(String),
     Refused(Refusal),
-    Passages(String, Vec<Passage>),
+    Passages { path: String, passages: Vec<Passage>, ignored: Vec<Refusal> },
 }
 
 impl Gathered {
@@ -51,10 +51,11 @@ impl Gathered {
                 }
             }
             Parsed::Refused(refusal) => self.report.refused.push(refusal),
-            Parsed::Passages(path, passages) => {
+            Parsed::Passages { path, passages, ignored } => {
                 if !seen.insert(path.clone()) {
                     return;
                 }
+                self.report.ignored.extend(ignored);
                 let known = states.contains_key(&path);
                 if passages.is_empty() {
                     self.report.empty += 1;
@@ -117,7 +118,10 @@ pub(super) fn parse(
         seal(&mut passage);
         passage
     });
-    Parsed::Passages(raw.path.clone(), passages.collect())
+    let passages = passages.collect();
+    let ignored = document.ignored.iter();
+    let ignored = ignored.map(|reason| Refusal { uri: raw.uri.clone(), reason: reason.clone() }).collect();
+    Parsed::Passages { path: raw.path, passages, ignored }
 }
 
 /// Names a passage by its place and its text.
@@ -176,7 +180,7 @@ mod tests {
                 validators: crate::Validators::default(),
             };
             let parsed = parse(&spec, Found::Document(raw), &Limits::default(), &chunker, &BTreeMap::new());
-            let Parsed::Passages(_, mut passages) = parsed else { panic!("{path} is read") };
+            let Parsed::Passages { mut passages, .. } = parsed else { panic!("{path} is read") };
             // It is made of the version itself.
             passages.iter_mut().for_each(|passage| passage.document_hash.clear());
             passages

@@ -29,6 +29,17 @@ pub struct Happened {
     pub removed: usize,
 }
 
+impl Happened {
+    /// What is noted where files were put in order and no document was touched.
+    pub const TIDIED: &str = "tidied";
+
+    /// Whether it touched no document.
+    #[must_use]
+    pub fn is_housekeeping(&self) -> bool {
+        self.what == Self::TIDIED
+    }
+}
+
 const FILE: &str = "history.jsonl";
 
 /// Most of the file that is read.

@@ -311,7 +311,27 @@ impl KnowledgeBase {
             Ok(view) => view,
             Err(error) => return Some(format!("{error:#}")),
         };
-        self.inner.backing.usable(&view.lexical.stamp.recipe).await.err()
+        self.usable(&view).await.err()
+    }
+
+    /// Whether questions can be asked by meaning of this state.
+    async fn usable(&self, view: &View) -> Result<(), String> {
+        let stamp = &view.lexical.stamp;
+        self.inner.backing.usable(&stamp.recipe, stamp.passages == 0).await
+    }
+
+    /// Whether there is nothing to find.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn is_empty(&self) -> anyhow::Result<bool> {
+        Ok(self.view().await?.lexical.stamp.passages == 0)
+    }
+
+    /// Whether the truth lies where other machines may write to it.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.inner.settings.location.is_some()
     }
 
     /// The folder.

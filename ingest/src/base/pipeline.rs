@@ -31,6 +31,9 @@ pub struct IngestOptions {
     pub prune: bool,
     /// If the index was made with another model or chunker, make it anew first.
     pub rebuild: bool,
+    /// Take documents into an index without vectors though there is a model: they are found by words at once, and by
+    /// meaning after a `rebuild`.
+    pub words_first: bool,
 }
 
 /// How far an ingestion is.
@@ -114,7 +117,7 @@ impl KnowledgeBase {
         self.follow().await?;
         let (after, _) = self.inner.backing.latest().await?;
         if after != before {
-            self.note(after, None, "tidied".to_owned(), &SourceReport::default());
+            self.note(after, None, Happened::TIDIED.to_owned(), &SourceReport::default());
         }
         Ok(())
     }
@@ -139,6 +142,9 @@ impl KnowledgeBase {
             self.mirror(version, &found).await?;
         }
         let Some(difference) = found.difference(&wanted) else { return Ok(()) };
+        if options.words_first && found == Recipe::new(None) {
+            return Ok(());
+        }
         let empty = self.view().await?.lexical.stamp.passages == 0;
         if !empty && !options.rebuild {
             return Err(KnowledgeError::Recipe(difference).into());
@@ -321,7 +327,7 @@ impl KnowledgeBase {
                 Ok((original, parse(&spec, Found::Document(raw), &limits, &chunker, &known)))
             })
             .await?;
-            if let Parsed::Passages(_, passages) = &mut parsed
+            if let Parsed::Passages { passages, .. } = &mut parsed
                 && let Some(first) = passages.first_mut()
             {
                 first.original = original;

@@ -102,8 +102,8 @@ fn cut(
     let mut spec = SourceSpec::new(first.source.clone(), Location::BuiltIn);
     spec.attributes = first.attributes.clone();
     let mut passages = match parse(&spec, Found::Document(raw), limits, chunker, &BTreeMap::new()) {
-        Parsed::Passages(_, passages) if !passages.is_empty() => passages,
-        Parsed::Passages(..) | Parsed::Unchanged(_) => return None,
+        Parsed::Passages { passages, .. } if !passages.is_empty() => passages,
+        Parsed::Passages { .. } | Parsed::Unchanged(_) => return None,
         Parsed::Refused(refusal) => {
             tracing::warn!(
                 document = refusal.uri,

@@ -37,6 +37,9 @@ pub struct SourceReport {
     pub passages: usize,
     /// What was not taken in, and why.
     pub refused: Vec<Refusal>,
+    /// What new and changed documents say about themselves that cannot be understood and does not count, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<Refusal>,
     /// Why the source as a whole could not be read; then its last version stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use super::history::{self, Happened};
 use super::{KnowledgeBase, KnowledgeError, SourceReport, blocking};
-use crate::lexical::DocumentState;
-use crate::{Passage, Version};
+use crate::Version;
 
 impl KnowledgeBase {
     /// The versions that can be restored, the oldest first, each with what is known about how it came about.
@@ -29,9 +28,12 @@ impl KnowledgeBase {
 
     async fn restore_alone(&self, version: u64) -> anyhow::Result<u64> {
         self.must_be_kept(version).await?;
+        self.level().await?;
+        let now = self.hashes(None).await?;
         let (restored, recipe) = self.inner.backing.restore(version).await?;
         self.mirror(restored, &recipe).await?;
-        self.note(restored, None, format!("restored version {version}"), &SourceReport::default());
+        let report = compared("", &now, &self.hashes(None).await?);
+        self.note(restored, None, format!("restored version {version}"), &report);
         Ok(restored)
     }
 
@@ -64,7 +66,12 @@ impl KnowledgeBase {
             );
             return Err(KnowledgeError::NotFound(what).into());
         }
-        let report = compared(source, states.values(), &passages);
+        let place = |source: &str, path: &str| (source.to_owned(), path.to_owned());
+        let now = states.values().map(|state| (place(&state.source, &state.path), state.hash.clone()));
+        let then = passages
+            .iter()
+            .map(|passage| (place(&passage.source, &passage.path), passage.document_hash.clone()));
+        let report = compared(source, &now.collect(), &then.collect());
         let lexical = self.lexical();
         blocking(move || {
             let gone: Vec<(&str, &str)> =
@@ -74,6 +81,13 @@ impl KnowledgeBase {
         .await?;
         self.note(restored, Some(source), format!("restored {source} of version {version}"), &report);
         Ok(restored)
+    }
+
+    /// What the documents of a source, or of all, hold now.
+    async fn hashes(&self, source: Option<&str>) -> anyhow::Result<Hashes> {
+        let (view, source) = (self.view().await?, source.map(str::to_owned));
+        let states = blocking(move || view.lexical.states(source.as_deref())).await?;
+        Ok(states.into_values().map(|state| ((state.source, state.path), state.hash)).collect())
     }
 
     async fn must_be_kept(&self, version: u64) -> anyhow::Result<()> {
@@ -86,23 +100,17 @@ impl KnowledgeBase {
     }
 }
 
+/// Content hashes of documents by source and path.
+type Hashes = BTreeMap<(String, String), String>;
+
 /// How documents differ from those that take their place.
-fn compared<'a>(
-    source: &str,
-    now: impl Iterator<Item = &'a DocumentState>,
-    then: &[Passage],
-) -> SourceReport {
-    let then: BTreeMap<&str, &str> =
-        then.iter().map(|passage| (passage.path.as_str(), passage.document_hash.as_str())).collect();
-    let mut report = SourceReport { source: source.to_owned(), added: then.len(), ..SourceReport::default() };
-    for state in now {
-        match then.get(state.path.as_str()) {
-            Some(hash) => {
-                report.added = report.added.saturating_sub(1);
-                report.changed += usize::from(*hash != state.hash);
-            }
-            None => report.removed += 1,
-        }
+fn compared(source: &str, now: &Hashes, then: &Hashes) -> SourceReport {
+    let changed = then.iter().filter(|(place, hash)| now.get(*place).is_some_and(|known| known != *hash));
+    SourceReport {
+        source: source.to_owned(),
+        added: then.keys().filter(|place| !now.contains_key(*place)).count(),
+        changed: changed.count(),
+        removed: now.keys().filter(|place| !then.contains_key(*place)).count(),
+        ..SourceReport::default()
     }
-    report
 }

@@ -1,6 +1,6 @@
 //! Asking both indexes, at the same time and of the same state of the knowledge base.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -48,6 +48,9 @@ impl KnowledgeBase {
         let started = Instant::now();
         check(request)?;
         let view = self.view().await?;
+        if view.lexical.stamp.passages == 0 {
+            return Ok(nothing(request, started));
+        }
         let (question, expansions) = self.understand(request);
         let ((mode, degraded, near), hits) = match request.mode {
             Mode::Lexical => ((Mode::Lexical, None, Vec::new()), None),
@@ -78,10 +81,7 @@ impl KnowledgeBase {
         };
         let reasons: Vec<String> = degraded.into_iter().chain(response.degraded).collect();
         let degraded = (!reasons.is_empty()).then(|| reasons.join("; "));
-        let took_ms = started.elapsed().as_secs_f64() * 1_000.0;
-        let labels = [("mode", mode.name()), ("degraded", if degraded.is_some() { "true" } else { "false" })];
-        metrics::histogram!("kubewright_knowledge_search_duration_seconds", &labels)
-            .record(took_ms / 1_000.0);
+        let took_ms = measured(mode, degraded.is_some(), started);
         Ok(SearchResponse { mode, degraded, expansions, took_ms, ..response })
     }
 
@@ -123,7 +123,7 @@ impl KnowledgeBase {
             return (Mode::Lexical, None, Vec::new());
         }
         let found = async {
-            self.inner.backing.usable(&view.lexical.stamp.recipe).await.map_err(anyhow::Error::msg)?;
+            self.usable(view).await.map_err(anyhow::Error::msg)?;
             let backing = view.backing.as_ref().context("the vectors of this version cannot be read")?;
             let vector = self.inner.backing.question(&question.sentence).await?;
             let places = view.places.get_or_try_init(|| places(view, backing)).await?;
@@ -149,6 +149,26 @@ fn by_words(view: &View, question: &Question, filter: &Filter) -> anyhow::Result
         false => Vec::new(),
     };
     Ok(LexicalView::hits(&view.roster, passages, documents, DOCUMENTS))
+}
+
+/// What an empty knowledge base answers: nothing, and why.
+fn nothing(request: &SearchRequest, started: Instant) -> SearchResponse {
+    SearchResponse {
+        mode: request.mode,
+        degraded: Some("the knowledge base is empty; fill it with `kubewright ingest`".to_owned()),
+        results: Vec::new(),
+        facets: BTreeMap::new(),
+        expansions: Vec::new(),
+        took_ms: measured(request.mode, true, started),
+    }
+}
+
+/// Milliseconds since the question was asked, noted for the metrics.
+fn measured(mode: Mode, is_degraded: bool, started: Instant) -> f64 {
+    let took_ms = started.elapsed().as_secs_f64() * 1_000.0;
+    let labels = [("mode", mode.name()), ("degraded", if is_degraded { "true" } else { "false" })];
+    metrics::histogram!("kubewright_knowledge_search_duration_seconds", &labels).record(took_ms / 1_000.0);
+    took_ms
 }
 
 fn check(request: &SearchRequest) -> Result<(), KnowledgeError> {

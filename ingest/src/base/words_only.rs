@@ -79,7 +79,7 @@ impl Backing {
         Ok(Recipe::new(None))
     }
 
-    pub(super) async fn usable(&self, _: &Recipe) -> Result<(), String> {
+    pub(super) async fn usable(&self, _: &Recipe, _: bool) -> Result<(), String> {
         Err(WITHOUT.to_owned())
     }
 

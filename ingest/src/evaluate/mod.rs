@@ -9,7 +9,7 @@ mod queries;
 mod report;
 
 pub use metrics::Figures;
-pub use queries::{QueriesError, Query, read};
+pub use queries::{QueriesError, Query, not_among, read};
 pub use report::{Difference, Evaluation, Intervals, ModeReport};
 
 use std::collections::BTreeMap;

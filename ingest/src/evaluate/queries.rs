@@ -1,6 +1,6 @@
 //! The query file: one JSON object a line, `{"id","query","relevant":[paths relative to the corpus]}`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Read};
 
 use serde::Deserialize;
@@ -113,6 +113,16 @@ fn query(line: usize, text: &str) -> Result<Query, QueriesError> {
     Ok(Query { id: raw.id, text: raw.query, relevant })
 }
 
+/// The relevant paths that are not among the `documents` of the corpus, by the query that names them.
+#[must_use]
+pub fn not_among(queries: &[Query], documents: &BTreeSet<String>) -> BTreeMap<String, Vec<String>> {
+    let absent = |query: &Query| -> Vec<String> {
+        query.relevant.iter().filter(|path| !documents.contains(relative(path))).cloned().collect()
+    };
+    let named = queries.iter().map(|query| (query.id.clone(), absent(query)));
+    named.filter(|(_, absent)| !absent.is_empty()).collect()
+}
+
 /// A path as paths are compared: without `./` or `/` before it.
 pub(super) fn relative(path: &str) -> &str {
     path.trim().trim_start_matches("./").trim_start_matches('/')
@@ -134,6 +144,15 @@ mod tests {
         assert_eq!(queries.len(), 2);
         assert_eq!(queries[0].relevant, BTreeSet::from(["x/a.md".to_owned()]));
         assert_eq!(queries[1].relevant, BTreeSet::from(["b.md".to_owned()]));
+    }
+
+    #[test]
+    fn paths_that_the_corpus_does_not_have_are_named_with_their_query() {
+        let text = "{\"id\":\"a\",\"query\":\"q\",\"relevant\":[\"x/a.md\"]}\n\
+                    {\"id\":\"b\",\"query\":\"q\",\"relevant\":[\"./b.md\",\"docs/b.md\"]}";
+        let corpus = BTreeSet::from(["x/a.md".to_owned(), "b.md".to_owned()]);
+        let absent = not_among(&read_text(text).unwrap(), &corpus);
+        assert_eq!(absent, BTreeMap::from([("b".to_owned(), vec!["docs/b.md".to_owned()])]));
     }
 
     #[test]

@@ -17,6 +17,9 @@ const ORDER: [&str; 3] = ["lexical", "vector", HYBRID];
 pub struct Evaluation {
     /// Queries that were asked.
     pub queries: usize,
+    /// Relevant paths that the corpus does not have, by the query that names them; each counts as not found.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub not_in_corpus: BTreeMap<String, Vec<String>>,
     /// The figures of each mode, by its name.
     pub modes: BTreeMap<String, ModeReport>,
     /// How much better hybrid is than each other mode, by the other's name, on the same queries.
@@ -90,7 +93,7 @@ pub(super) fn of(queries: usize, by_query: &BTreeMap<&str, Vec<Figures>>) -> Eva
         let others = by_query.iter().filter(|(mode, _)| **mode != HYBRID);
         others.map(|(mode, other)| ((*mode).to_owned(), difference(hybrid, other))).collect()
     });
-    Evaluation { queries, modes, hybrid_minus }
+    Evaluation { queries, not_in_corpus: BTreeMap::new(), modes, hybrid_minus }
 }
 
 fn difference(one: &[Figures], other: &[Figures]) -> Difference {
@@ -117,7 +120,29 @@ impl fmt::Display for Evaluation {
         for (other, gain) in &self.hybrid_minus {
             writeln!(out, "{}", row(&format!("hybrid−{other}"), &gain.mean, &gain.ci, true))?;
         }
+        absent(out, &self.not_in_corpus)?;
         Ok(())
+    }
+}
+
+/// Queries of wrong paths that are named.
+const NAMED: usize = 5;
+
+fn absent(out: &mut fmt::Formatter<'_>, not_in_corpus: &BTreeMap<String, Vec<String>>) -> fmt::Result {
+    if not_in_corpus.is_empty() {
+        return Ok(());
+    }
+    let count = not_in_corpus.len();
+    writeln!(
+        out,
+        "\n{count} queries name documents that the corpus does not have; they count as not found:"
+    )?;
+    for (query, paths) in not_in_corpus.iter().take(NAMED) {
+        writeln!(out, "  {query}: {}", paths.join(", "))?;
+    }
+    match count.saturating_sub(NAMED) {
+        0 => Ok(()),
+        more => writeln!(out, "  and {more} more; all of them with -o json"),
     }
 }
 

@@ -16,7 +16,8 @@ pub(super) fn read(path: &str, text: &str) -> Result<Document, String> {
     let (front, body) = front_matter::split(text);
     let mut outline = Outline::default();
     blocks(&mut outline, body, front.lines);
-    outline.finish(front.title, front.attributes, path)
+    let document = outline.finish(front.title, front.attributes, path)?;
+    Ok(Document { ignored: front.ignored, ..document })
 }
 
 /// Walks through Markdown that begins after `skipped` lines of its document.

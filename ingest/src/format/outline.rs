@@ -103,7 +103,7 @@ impl Outline {
             }
         }
         let title = given.or(heading).unwrap_or_else(|| title_from_path(path));
-        Ok(Document { title, attributes, blocks: self.blocks })
+        Ok(Document { title, attributes, blocks: self.blocks, ignored: Vec::new() })
     }
 }
 

@@ -153,8 +153,8 @@ fn limit(resource: rlimit::Resource, most: u64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Lines;
     use crate::document::{Block, BlockKind};
-    use crate::{Attributes, Lines};
 
     const LONG: Duration = Duration::from_secs(60);
 
@@ -169,7 +169,7 @@ mod tests {
             headings: Vec::new(),
             lines: Lines::new(1, 2),
         };
-        Document { title: "A book".to_owned(), attributes: Attributes::default(), blocks: vec![block] }
+        Document { title: "A book".to_owned(), blocks: vec![block], ..Document::default() }
     }
 
     #[test]

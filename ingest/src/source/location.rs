@@ -53,11 +53,7 @@ pub enum Place {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum LocationError {
     /// Neither a file nor a folder, nor anything else that is understood.
-    #[error(
-        "{0} does not exist. A source is a file, a folder, a glob in quotes, `-` for stdin, an http or https URL of \
-         a page, a sitemap.xml or an archive, a git repository (https URL ending in .git, or git:FOLDER), a .zip, \
-         .tar or .tar.gz file, or `builtin`"
-    )]
+    #[error("{0} does not exist")]
     Missing(String),
     /// Not a URL.
     #[error("{text} is not a URL: {error}")]
@@ -89,10 +85,15 @@ pub enum LocationError {
 }
 
 impl Location {
+    /// What a command line argument can be, for those who gave another.
+    pub const KINDS: &'static str = "A source is a file, a folder, a glob in quotes, `-` for stdin, an http or https URL \
+        of a page, a sitemap.xml or an archive, a git repository (https URL ending in .git, or git:FOLDER), a .zip, .tar \
+        or .tar.gz file, or `builtin`.";
+
     /// The place that a command line argument means. Looks at the file system, not at the network.
     ///
     /// # Errors
-    /// When it exists nowhere, or is of a kind that is not read; the text says what is possible.
+    /// When it exists nowhere, or is of a kind that is not read; [`Self::KINDS`] says what is possible.
     pub fn parse(text: &str) -> Result<Self, LocationError> {
         let text = text.trim();
         if text == "-" {
@@ -102,7 +103,11 @@ impl Location {
             return Ok(Self::BuiltIn);
         }
         if let Some(rest) = text.strip_prefix("git:").or_else(|| text.strip_prefix("git+")) {
-            return Self::git(rest);
+            return Self::git(rest).map_err(|error| match error {
+                // As it was written.
+                LocationError::Missing(_) => LocationError::Missing(text.to_owned()),
+                other => other,
+            });
         }
         if text.starts_with("git@") {
             return Err(LocationError::Ssh(text.to_owned()));
@@ -266,7 +271,8 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_refused_with_what_to_do() {
         let refusal = |text| Location::parse(text).unwrap_err().to_string();
-        assert!(refusal("/does/not/exist.md").contains("does not exist"));
+        assert_eq!(refusal("/does/not/exist.md"), "/does/not/exist.md does not exist");
+        assert_eq!(refusal("git:/does/not/exist#v1"), "git:/does/not/exist#v1 does not exist");
         assert!(refusal("git@a.example:b.git").contains("git:FOLDER"));
         assert!(refusal("ssh://a.example/b.git").contains("ssh"));
         assert!(refusal("http://a.example/b.git").contains("https only"));

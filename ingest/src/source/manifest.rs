@@ -82,9 +82,8 @@ impl Manifest {
     /// # Errors
     /// All problems at once.
     pub fn parse(text: &str, base: &Path) -> Result<Self, ManifestError> {
-        let table: toml::Table = text
-            .parse()
-            .map_err(|error: toml::de::Error| ManifestError::Problems(vec![error.to_string()]))?;
+        let table: toml::Table =
+            text.parse().map_err(|error| ManifestError::Problems(vec![of_syntax(text, &error)]))?;
         let mut problems = Vec::new();
         let mut entries = Vec::new();
         for (key, value) in table {
@@ -115,6 +114,12 @@ impl Manifest {
         }
         if problems.is_empty() { Ok(Self { sources }) } else { Err(ManifestError::Problems(problems)) }
     }
+}
+
+/// Why a text is no TOML, with its line but without quoting it: URLs may carry passwords.
+fn of_syntax(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    format!("line {}: {}", before.matches('\n').count() + 1, error.message())
 }
 
 impl Entry {

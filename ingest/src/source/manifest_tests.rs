@@ -90,7 +90,11 @@ fn all_problems_come_at_once_with_their_keys() {
 
 #[test]
 fn garbage_is_refused() {
-    assert!(problems("[[source").len() == 1);
+    let broken = problems("\n[[source]]\nurl = \"https://me:hunter2@a.example");
+    assert!(
+        broken.len() == 1 && broken[0].starts_with("line 3: ") && !broken[0].contains("hunter2"),
+        "{broken:?}"
+    );
     assert!(problems("source = 3")[0].contains("[[source]]"));
     assert!(problems("[[source]]\nname = 'x'\ntrust = nan\nbuiltin = true")[0].contains("trust"));
     assert_eq!(problems("[[source]]\nname = 3").len(), 1);

@@ -19,7 +19,10 @@ async fn an_earlier_version_comes_back_whole() {
 
     let versions = base.versions().await.unwrap();
     assert!(versions.iter().any(|(version, what)| version.version == old && what.is_some()), "{versions:?}");
-    base.restore(old).await.unwrap();
+    let restored = base.restore(old).await.unwrap();
+    let noted = base.versions().await.unwrap().into_iter().find(|(version, _)| version.version == restored);
+    let noted = noted.unwrap().1.unwrap();
+    assert_eq!((noted.added, noted.changed, noted.removed), (1, 0, 1), "what came back and what went");
     assert_eq!(paths(&search(&base, "evictions", Lexical, &[]).await), ["a.md"]);
     assert!(search(&base, "quotas", Lexical, &[]).await.results.is_empty());
     let gone = base.restore(999_999).await.unwrap_err();

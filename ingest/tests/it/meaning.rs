@@ -35,6 +35,32 @@ async fn a_question_in_other_words_finds_its_document_by_meaning() {
 }
 
 #[tokio::test]
+async fn documents_can_be_found_by_words_before_they_have_vectors() {
+    let stage = filled();
+    let base = stage.open().await;
+    assert_eq!(base.degraded().await, None, "an empty one has nothing to be made anew");
+    let words_first = IngestOptions { words_first: true, ..IngestOptions::default() };
+    base.ingest(&[stage.source()], words_first, |_| {}).await.unwrap();
+    let query = "certificate expired";
+    let by_words = search(&base, query, Hybrid, &[]).await;
+    assert_eq!((by_words.mode, paths(&by_words)[0]), (Lexical, "certificate.md"));
+    let rebuild = IngestOptions { rebuild: true, ..IngestOptions::default() };
+    base.ingest(&[], rebuild, |_| {}).await.unwrap();
+    let found = search(&base, query, Hybrid, &[]).await;
+    assert_eq!((found.mode, found.degraded.as_deref()), (Hybrid, None));
+
+    // Made at once, they are ranked and scored alike.
+    let other = filled();
+    let at_once = other.open().await;
+    other.ingest(&at_once).await;
+    let expected = search(&at_once, query, Hybrid, &[]).await;
+    let scores = |found: &kubewright_ingest::search::SearchResponse| -> Vec<(String, f32)> {
+        found.results.iter().map(|found| (found.citation.path.clone(), found.score)).collect()
+    };
+    assert_eq!(scores(&found), scores(&expected));
+}
+
+#[tokio::test]
 async fn what_a_change_touches_is_embedded_and_found_and_the_rest_stays() {
     let stage = filled();
     let base = stage.open().await;

@@ -1,6 +1,6 @@
 //! Ingestion and search by words.
 
-use kubewright_ingest::search::Mode::{Hybrid, Lexical};
+use kubewright_ingest::search::Mode::{Hybrid, Lexical, Vector};
 use kubewright_ingest::search::{Platform, SearchRequest};
 use kubewright_ingest::{Category, IngestOptions, KnowledgeBase, KnowledgeError};
 
@@ -161,4 +161,22 @@ async fn questions_that_make_no_sense_are_refused_with_words() {
     for query in ["((((", "\"", "a AND OR NOT", "\u{0}\u{1}", "{}[]()*", "title:x^9999"] {
         assert!(search(&base, query, Lexical, &[]).await.results.is_empty());
     }
+}
+
+#[tokio::test]
+async fn an_empty_knowledge_base_says_that_it_is_and_no_rebuild_is_advised() {
+    let stage = Stage::words();
+    let base = stage.open().await;
+    for mode in [Lexical, Vector, Hybrid] {
+        let answer = search(&base, "anything", mode, &[]).await;
+        assert_eq!(answer.mode, mode);
+        assert_eq!(
+            answer.degraded.as_deref(),
+            Some("the knowledge base is empty; fill it with `kubewright ingest`")
+        );
+    }
+    stage.write("a.md", "# A\n\nThe text about evictions.");
+    stage.ingest(&base).await;
+    assert!(!base.is_empty().await.unwrap());
+    assert_eq!(search(&base, "evictions", Lexical, &[]).await.degraded, None);
 }

@@ -81,7 +81,12 @@ async fn search(given: Arguments, context: &ToolContext) -> Result<ToolOutput, T
     let request = SearchRequest { filter, k, ..SearchRequest::new(given.query) };
     let response = context.recall.search(&request).await.map_err(failed)?;
     if response.results.is_empty() {
-        let text = "Nothing in the knowledge base answers that. Use other words or fewer filters.".to_owned();
+        let text = match response.degraded {
+            Some(why) => format!("Nothing was found, which says little: {why}."),
+            None => {
+                "Nothing in the knowledge base answers that. Use other words or fewer filters.".to_owned()
+            }
+        };
         return Ok(ToolOutput { text, ..ToolOutput::default() });
     }
     let degraded = response.degraded.map(|why| format!("(searched less well than usual: {why})\n\n"));

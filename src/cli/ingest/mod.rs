@@ -109,7 +109,8 @@ pub(super) async fn run(
     if specs.iter().any(|spec| matches!(spec.location, Location::Stdin { .. })) {
         anstream::eprintln!("Reading standard input.");
     }
-    let options = IngestOptions { dry_run: args.dry_run, prune: args.prune, rebuild: args.rebuild };
+    let IngestArgs { dry_run, prune, rebuild, .. } = args;
+    let options = IngestOptions { dry_run, prune, rebuild, words_first: false };
     let run = Run { base, format, options };
     if args.watch {
         return follow::run(&run, &specs, shutdown).await;

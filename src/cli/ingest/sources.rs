@@ -27,7 +27,7 @@ pub(super) fn of(args: &IngestArgs, settings: &KnowledgeSettings) -> anyhow::Res
     let problems: Vec<String> =
         read.iter().filter_map(|read| Some(read.as_ref().err()?.to_string())).collect();
     if !problems.is_empty() {
-        bail!(problems.join("\n"));
+        bail!("{}\n{}", problems.join("\n"), Location::KINDS);
     }
     let mut names = BTreeSet::new();
     let mut specs = Vec::new();

@@ -3,13 +3,13 @@
 use anstyle::{AnsiColor, Style};
 use kubewright_ingest::{IngestReport, Refusal, SourceReport};
 
-use crate::cli::output::table;
+use crate::cli::output::{indented, table};
 use crate::cli::text::{line, shorten};
 
 const BAD: Style = AnsiColor::Red.on_default();
 const NOTE: Style = AnsiColor::Yellow.on_default();
 
-/// Refused documents that are named.
+/// Documents that are named below a heading.
 const NAMED: usize = 20;
 /// Widest version: a git commit is told by its beginning.
 const VERSION_WIDTH: usize = 13;
@@ -19,7 +19,11 @@ const NAME_WIDTH: usize = 50;
 pub(super) fn show(report: &IngestReport, degraded: Option<&str>) -> String {
     let headings = ["SOURCE", "VERSION", "ADDED", "CHANGED", "UNCHANGED", "REMOVED", "REFUSED", "CHUNKS"];
     let mut shown = table(headings, report.sources.iter().map(row));
-    shown += &refused(report);
+    let refused = named("Refused", report, |source| &source.refused);
+    let ignored = named("Not understood, and left out", report, |source| &source.ignored);
+    if !refused.is_empty() || !ignored.is_empty() {
+        shown += &format!("{refused}{ignored}\n");
+    }
     for source in &report.sources {
         if let Some(error) = &source.error {
             let text =
@@ -50,19 +54,20 @@ fn row(source: &SourceReport) -> [String; 8] {
     ]
 }
 
-fn refused(report: &IngestReport) -> String {
-    let all: Vec<&Refusal> = report.sources.iter().flat_map(|source| &source.refused).collect();
+/// Documents with a reason below a heading; empty where there are none.
+fn named(heading: &str, report: &IngestReport, of: impl Fn(&SourceReport) -> &Vec<Refusal>) -> String {
+    let all: Vec<&Refusal> = report.sources.iter().flat_map(of).collect();
     if all.is_empty() {
         return String::new();
     }
-    let mut shown = "\nRefused:\n".to_owned();
+    let mut shown = format!("\n{heading}:\n");
     for refusal in all.iter().take(NAMED) {
-        shown += &format!("  {}\n", line(&format!("{}: {}", refusal.uri, refusal.reason)));
+        shown += &indented(&format!("{}: {}", refusal.uri, refusal.reason));
     }
     if let more @ 1.. = all.len().saturating_sub(NAMED) {
         shown += &format!("  and {more} more; all of them with `kubewright ingest … --dry-run -o json`\n");
     }
-    shown + "\n"
+    shown
 }
 
 fn end(report: &IngestReport) -> String {
@@ -99,6 +104,10 @@ mod tests {
             empty: 1,
             passages: 20,
             refused: (0..22).map(refusal).collect(),
+            ignored: vec![Refusal {
+                uri: "docs/a.md".to_owned(),
+                reason: "severity: \"purple\" does not count".to_owned(),
+            }],
             error: None,
         };
         let wiki = SourceReport {

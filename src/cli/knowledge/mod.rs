@@ -4,8 +4,9 @@ mod show;
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::{Args, Subcommand};
-use kubewright_ingest::{Happened, KnowledgeBase, Version};
+use kubewright_ingest::{DocumentInfo, Happened, KnowledgeBase, Version};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -140,7 +141,15 @@ pub(super) async fn run(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<ExitCode> {
     let collection = Collection::of(args.incidents);
-    let base = args.base.open(collection, environment).await?;
+    let base = match (args.base.open(collection, environment).await?, &args.command) {
+        (Ok(base), _) => base,
+        (Err(nothing), KnowledgeCommand::List(_)) => {
+            let none: [DocumentInfo; 0] = [];
+            print(&render(format, &none, |_| line(&format!("Nothing: {nothing}.")) + "\n")?)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        (Err(nothing), _) => bail!(nothing),
+    };
     match args.command {
         KnowledgeCommand::List(args) => list(&base, collection, args.source, format).await?,
         KnowledgeCommand::Show(args) => {

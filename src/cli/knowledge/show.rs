@@ -1,7 +1,7 @@
 //! How the knowledge base looks in a terminal.
 
 use anstyle::{AnsiColor, Style};
-use kubewright_ingest::{Attributes, DocumentInfo, Lines, Passage, Stats};
+use kubewright_ingest::{Attributes, DocumentInfo, Happened, Lines, Passage, Stats};
 
 use super::VersionLine;
 use crate::cli::output::{heading, table};
@@ -73,21 +73,55 @@ fn about(attributes: &Attributes) -> String {
     known.into_iter().flatten().chain(labels).collect::<Vec<_>>().join("  ")
 }
 
+/// The versions that did something; those that only put the files in order are counted.
 pub(super) fn versions(versions: &[VersionLine]) -> String {
-    let rows = versions.iter().map(|VersionLine { version, happened }| {
-        let count = |count: Option<usize>| count.map_or_else(|| "-".to_owned(), |count| count.to_string());
-        [
-            version.version.to_string(),
-            version.at.strftime("%F %TZ").to_string(),
-            version.passages.map_or_else(|| "-".to_owned(), |passages| passages.to_string()),
-            happened.as_ref().and_then(|happened| happened.source.clone()).unwrap_or_else(|| "-".to_owned()),
-            count(happened.as_ref().map(|happened| happened.added)),
-            count(happened.as_ref().map(|happened| happened.changed)),
-            count(happened.as_ref().map(|happened| happened.removed)),
-            happened.as_ref().map_or_else(|| "-".to_owned(), |happened| shorten(&happened.what, TITLE_WIDTH)),
-        ]
-    });
-    table(["VERSION", "AT", "PASSAGES", "SOURCE", "ADDED", "CHANGED", "REMOVED", "WHAT"], rows)
+    let mut rows = Vec::new();
+    let mut before = None;
+    for line in versions {
+        if did_something(line, before) {
+            rows.push(version(line));
+        }
+        before = line.version.passages.or(before);
+    }
+    let hidden = versions.len() - rows.len();
+    let shown = table(["VERSION", "AT", "PASSAGES", "DOCUMENTS", "WHAT"], rows);
+    match hidden {
+        0 => shown,
+        1 => shown + "\n1 version that changed no document is not shown; -o json lists it.\n",
+        _ => format!(
+            "{shown}\n{hidden} versions that changed no document are not shown; -o json lists them.\n"
+        ),
+    }
+}
+
+/// Whether a version is more than housekeeping. Of one that nobody noted only the count of passages tells.
+fn did_something(VersionLine { version, happened }: &VersionLine, before: Option<u64>) -> bool {
+    match happened {
+        Some(happened) => !happened.is_housekeeping(),
+        None => version.passages.is_some_and(|passages| before.unwrap_or(0) != passages),
+    }
+}
+
+fn version(VersionLine { version, happened }: &VersionLine) -> [String; 5] {
+    let unknown = || "-".to_owned();
+    let what = match happened {
+        Some(happened) => shorten(&happened.what, TITLE_WIDTH),
+        None => "not noted: an interrupted ingestion, or another server".to_owned(),
+    };
+    [
+        version.version.to_string(),
+        version.at.strftime("%F %RZ").to_string(),
+        version.passages.map_or_else(unknown, |passages| passages.to_string()),
+        happened.as_ref().map(changes).filter(|changes| !changes.is_empty()).unwrap_or_else(unknown),
+        what,
+    ]
+}
+
+/// Documents added, changed and removed: `+60 ~2 -1`.
+fn changes(happened: &Happened) -> String {
+    let counts = [('+', happened.added), ('~', happened.changed), ('-', happened.removed)];
+    let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+    counts.map(|(sign, count)| format!("{sign}{count}")).collect::<Vec<_>>().join(" ")
 }
 
 pub(super) fn stats(stats: &Stats) -> String {
@@ -132,8 +166,8 @@ fn size(bytes: u64) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
+    use kubewright_ingest::Version;
     use kubewright_ingest::recipe::Recipe;
-    use kubewright_ingest::{Happened, Version};
 
     use super::*;
 
@@ -153,22 +187,33 @@ mod tests {
     }
 
     #[test]
-    fn versions_say_what_each_did_where_that_is_known() {
+    fn versions_say_what_each_did_and_housekeeping_is_only_counted() {
         let at = "2026-11-21T05:00:00Z".parse().unwrap();
-        let happened = Happened {
-            version: 2,
-            at,
-            what: "ingested builtin".to_owned(),
-            source: Some("builtin".to_owned()),
-            added: 60,
-            changed: 0,
-            removed: 1,
+        let line = |number, passages, what: Option<(&str, [usize; 3])>| VersionLine {
+            version: Version { version: number, at, passages },
+            happened: what.map(|(what, [added, changed, removed])| Happened {
+                version: number,
+                at,
+                what: what.to_owned(),
+                source: None,
+                added,
+                changed,
+                removed,
+            }),
         };
-        let known = VersionLine {
-            version: Version { version: 2, at, passages: Some(240) },
-            happened: Some(happened),
-        };
-        let unknown = VersionLine { version: Version { version: 1, at, passages: None }, happened: None };
-        insta::assert_snapshot!(versions(&[unknown, known]));
+        insta::assert_snapshot!(versions(&[
+            line(1, None, None),
+            line(2, Some(0), None),
+            line(3, Some(240), Some(("ingested builtin", [60, 0, 1]))),
+            line(4, Some(240), Some((Happened::TIDIED, [0; 3]))),
+            line(5, Some(200), None),
+            line(6, Some(240), Some(("restored version 3", [1, 2, 0]))),
+            line(7, Some(240), Some(("feedback on a.md", [0; 3]))),
+        ]));
+        let one = versions(&[line(1, None, None)]);
+        assert!(
+            one.ends_with("1 version that changed no document is not shown; -o json lists it.\n"),
+            "{one}"
+        );
     }
 }

@@ -39,7 +39,7 @@ pub struct JobDetail {
 }
 
 /// What an upload did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UploadReport {
     /// Documents that are new.
     pub added: usize,
@@ -49,6 +49,9 @@ pub struct UploadReport {
     pub unchanged: usize,
     /// Passages that were indexed.
     pub passages: usize,
+    /// What the document says about itself that cannot be understood and does not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
 }
 
 impl From<Job> for JobDetail {
@@ -73,8 +76,9 @@ impl From<Job> for JobDetail {
 
 impl From<SourceReport> for UploadReport {
     fn from(report: SourceReport) -> Self {
-        let SourceReport { added, changed, unchanged, passages, .. } = report;
-        Self { added, changed, unchanged, passages }
+        let SourceReport { added, changed, unchanged, passages, ignored, .. } = report;
+        let ignored = ignored.into_iter().map(|ignored| ignored.reason).collect();
+        Self { added, changed, unchanged, passages, ignored }
     }
 }
 

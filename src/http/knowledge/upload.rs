@@ -20,6 +20,12 @@ use crate::recall::{Attributes, Category, RawDocument, Severity, Upload, Validat
 const LONGEST_PATH: usize = 500;
 const LONGEST_PART: usize = 200;
 
+const NAMED_TWICE: &str =
+    "the document has two names; `name` is another word for `path`, send one of them once";
+
+/// The fields of a form.
+const FIELDS: &str = "file, path (or name), media_type, category, tags, k8s_version, severity, trust";
+
 /// Most tags, and the longest text of any attribute, bytes.
 const MOST_TAGS: usize = 50;
 const LONGEST_WORD: usize = 200;
@@ -132,7 +138,9 @@ async fn json(request: Request) -> Result<(UploadRequest, Vec<u8>), ApiError> {
     let body = Bytes::from_request(request, &()).await.map_err(|rejection: BytesRejection| rejection.into());
     let body: Result<Bytes, ApiError> = body;
     let mut about: UploadRequest = serde_json::from_slice(&body?).map_err(|error| {
-        if error.is_data() {
+        if error.to_string().starts_with("duplicate field `path`") {
+            unfit(NAMED_TWICE.to_owned())
+        } else if error.is_data() {
             ApiError::unprocessable("wrong_type", error.to_string())
         } else {
             ApiError::bad_request("malformed_json", error.to_string())
@@ -147,7 +155,7 @@ async fn form(request: Request) -> Result<(UploadRequest, Vec<u8>), ApiError> {
         .await
         .map_err(|rejection| ApiError::bad_request("bad_form", rejection.body_text()))?;
     let mut about = UploadRequest::default();
-    let mut file = None;
+    let (mut file, mut file_name) = (None, None);
     while let Some(field) = form.next_field().await? {
         let name = field.name().unwrap_or_default().to_owned();
         if name == "file" {
@@ -156,14 +164,13 @@ async fn form(request: Request) -> Result<(UploadRequest, Vec<u8>), ApiError> {
             if file.replace(field.bytes().await?.to_vec()).is_some() {
                 return Err(unfit("send one file at a time".to_owned()));
             }
-            if about.path.is_empty() {
-                about.path = named.unwrap_or_default();
-            }
+            file_name = named;
             about.media_type = about.media_type.or(media_type);
             continue;
         }
         let text = field.text().await?;
         match name.as_str() {
+            "path" | "name" if !about.path.is_empty() => return Err(unfit(NAMED_TWICE.to_owned())),
             "path" | "name" => about.path = text,
             "media_type" => about.media_type = Some(text),
             "category" => about.category = Some(text),
@@ -177,11 +184,14 @@ async fn form(request: Request) -> Result<(UploadRequest, Vec<u8>), ApiError> {
             }
             other => {
                 let other: String = other.chars().take(40).collect();
-                return Err(unfit(format!("the form has no field {other:?}")));
+                return Err(unfit(format!("there is no field {other:?}; there are {FIELDS}")));
             }
         }
     }
     let file = file.ok_or_else(|| unfit("the form has no field \"file\"".to_owned()))?;
+    if about.path.is_empty() {
+        about.path = file_name.unwrap_or_default();
+    }
     Ok((about, file))
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::settings::load::{self, read_limited};
 use crate::settings::validate::Validator;
-use crate::settings::{Environment, Problems};
+use crate::settings::{Environment, Problems, wording};
 
 /// Deadline of one answer of a model, unless the file says otherwise, ms.
 const ANSWER_MS: u64 = 120_000;
@@ -60,7 +60,7 @@ impl AgentsSettings {
     }
 }
 
-/// As [`AgentsSettings::parse`], adding to the problems of other files.
+/// As [`AgentsSettings::parse`], adding to the problems of other files. What cannot be used for them is left out.
 pub(in crate::settings) fn read(
     text: &str,
     file: &str,
@@ -70,24 +70,35 @@ pub(in crate::settings) fn read(
     let table: toml::Table = match text.parse() {
         Ok(table) => table,
         Err(error) => {
-            let error: toml::de::Error = error;
-            problems.add(file, error.to_string().trim_end().replace('\n', "\n    "));
+            problems.add(file, wording::of_syntax(text, &error));
             return AgentsSettings::default();
         }
     };
     let model_order = order_of_models(text);
+    let servers = table.get("mcp").and_then(toml::Value::as_table);
+    let servers: Vec<String> = servers.into_iter().flat_map(|servers| servers.keys().cloned()).collect();
     let mut reader = Reader { table, check: Validator { file, environment, problems } };
     reader.refuse_unknown_sections();
     let raw = reader.file();
     let check = &mut reader.check;
     let providers = entries(raw.providers, |name, raw| provider(check, name, raw));
-    let models = entries(raw.models, |name, raw| model(check, name, raw));
+    let mut models = entries(raw.models, |name, raw| model(check, name, raw));
     for (name, model) in models.iter().filter(|(_, model)| !providers.contains_key(&model.provider)) {
-        let message = format!("there is no valid [providers.{}]", model.provider);
-        check.add(&format!("models.{name}.provider"), message);
+        if !check.concerned(&format!("providers.{}", model.provider)) {
+            let message = format!("there is no [providers.{}]", model.provider);
+            check.add(&format!("models.{name}.provider"), message);
+        }
     }
-    let agents = entries(raw.agents, |name, raw| agent(check, name, raw, &models));
-    let mcp = entries(raw.mcp, |name, raw| server(check, name, raw));
+    let mut agents = entries(raw.agents, |name, raw| agent(check, name, raw, &models));
+    models.retain(|_, model| providers.contains_key(&model.provider));
+    let mut mcp = entries(raw.mcp, |name, raw| server(check, name, raw));
+    mcp.retain(|name, _| !check.concerned(&format!("mcp.{name}")));
+    // Of a server that cannot be asked it is not known which tools it has.
+    let unasked: Vec<String> =
+        servers.into_iter().filter(|name| !mcp.contains_key(name)).map(|name| format!("{name}_")).collect();
+    for tools in agents.values_mut().filter_map(|agent| agent.tools.as_mut()) {
+        tools.retain(|tool| !unasked.iter().any(|server| tool.starts_with(server)));
+    }
     AgentsSettings {
         file: None,
         assess: assess(check, &raw.assess),
@@ -189,8 +200,7 @@ impl Reader<'_> {
     }
 
     fn read<T: DeserializeOwned>(&mut self, key: &str, value: toml::Value) -> Option<T> {
-        let read: Result<T, toml::de::Error> = value.try_into();
-        read.map_err(|error| self.check.add(key, error.message().to_owned())).ok()
+        wording::section(&format!("{}: {key}", self.check.file), value, self.check.problems)
     }
 }
 
@@ -210,7 +220,7 @@ fn provider(check: &mut Validator<'_>, name: &str, raw: raw::Provider) -> Option
         return None;
     };
     let url = raw.url.as_ref().and_then(|url| check.url(&place("url"), url));
-    if kind.needs_url() && raw.url.is_none() {
+    if kind.needs_url() && raw.url.is_none() && !check.concerned(&place("url")) {
         check.add(&place("url"), format!("a provider of kind {} needs its URL", kind.name()));
     }
     if kind.needs_key() && raw.key.is_none() {
@@ -255,7 +265,11 @@ fn agent(
 ) -> Option<AgentSettings> {
     let place = |key: &str| format!("agents.{name}.{key}");
     let wanted = raw.models.unwrap_or_default();
-    for model in wanted.iter().filter(|model| !models.contains_key(*model)) {
+    let unknown = |model: &&String| !models.contains_key(*model);
+    for model in wanted.iter().filter(unknown) {
+        if check.concerned(&format!("models.{model}")) {
+            continue;
+        }
         let known: Vec<&str> = models.keys().map(String::as_str).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         check.add(&place("models"), format!("there is no [models.{model}]; there is {known}"));
