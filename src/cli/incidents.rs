@@ -8,13 +8,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::output::{Format, age, heading, print, render, story, table};
 use super::{Client, export, recalled, text, watch};
-use crate::http::{CloseRequest, IncidentDetail};
+use crate::http::{CloseRequest, IncidentDetail, RunbookLink};
 use crate::incident::{AgentRun, Phase, Severity};
 use crate::settings::Environment;
 use crate::store::{IncidentSummary, Page};
 
 /// Widest title in a list.
 const TITLE_WIDTH: usize = 60;
+
+/// Where documents are on a server, before their address.
+const DOCUMENTS: &str = "/api/v1/knowledge/documents/";
 
 /// What to do with incidents.
 #[derive(Debug, Subcommand)]
@@ -185,10 +188,15 @@ fn row(incident: &IncidentSummary, now: Timestamp) -> [String; 8] {
     ]
 }
 
+/// A document's address in the knowledge base, as search results and citations have it.
+fn address(runbook: &RunbookLink) -> &str {
+    runbook.href.strip_prefix(DOCUMENTS).unwrap_or(&runbook.uri)
+}
+
 /// What to read about an incident: runbooks of its causes, and what else was recalled. Empty where there is nothing.
 pub(super) fn reading(detail: &IncidentDetail) -> String {
     let runbooks =
-        detail.runbooks.iter().map(|runbook| format!("runbook \"{}\" ({})", runbook.title, runbook.uri));
+        detail.runbooks.iter().map(|runbook| format!("runbook \"{}\" ({})", runbook.title, address(runbook)));
     let recalled = detail.incident.evidence.iter().filter_map(recalled);
     let lines: String = runbooks.chain(recalled).map(|found| format!("  {}\n", text::line(&found))).collect();
     if lines.is_empty() { lines } else { format!("\n{}{lines}", heading("To read")) }
