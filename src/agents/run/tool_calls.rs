@@ -61,7 +61,7 @@ impl Run<'_> {
                 let excess = || format!("not called: at most {MOST_CALLS} tools are called at a time");
                 (number >= MOST_CALLS)
                     .then(excess)
-                    .or_else(|| self.record.repeated.count(call).then(|| repeated::KNOWN.to_owned()))
+                    .or_else(|| self.record.repeated.is_known(call).then(|| repeated::KNOWN.to_owned()))
             })
             .collect();
         let this = &*self;

@@ -91,18 +91,8 @@ impl Intent {
             return Self::Wish(wish);
         }
         let how = says(&["how do i", "how can i", "how to ", "how should"]);
-        if has(&["logs"]) && !how || has(&["log"]) && has(&["show", "get", "tail", "read", "print", "see"]) {
-            let previous = words.iter().any(|word| *word == "previous" || word.starts_with("crash"));
-            return Self::Logs { previous };
-        }
-        if let Some(kind) = unready(&words, &lower) {
-            return Self::Unready(kind);
-        }
-        if has(&["incidents"]) || (has(&["alerts"]) && has(&["firing", "open", "active", "list", "any"])) {
-            return Self::Incidents;
-        }
-        if says(&OVERVIEW) {
-            return Self::Overview;
+        if let Some(shown) = Self::to_be_shown(&words, &lower, how) {
+            return shown;
         }
         if has(&["changed", "changes", "change", "deployed", "rollout", "rollouts", "rolled"]) {
             return Self::Changes;
@@ -117,6 +107,22 @@ impl Intent {
             return Self::Incidents;
         }
         Self::Health
+    }
+
+    /// What a question wants to see as it is: logs, what is not ready, incidents, whether all is well.
+    fn to_be_shown(words: &[&str], lower: &str, how: bool) -> Option<Self> {
+        let has = |any: &[&str]| words.iter().any(|word| any.contains(word));
+        if has(&["logs"]) && !how || has(&["log"]) && has(&["show", "get", "tail", "read", "print", "see"]) {
+            let previous = words.iter().any(|word| *word == "previous" || word.starts_with("crash"));
+            return Some(Self::Logs { previous });
+        }
+        if let Some(kind) = unready(words, lower) {
+            return Some(Self::Unready(kind));
+        }
+        if has(&["incidents"]) || (has(&["alerts"]) && has(&["firing", "open", "active", "list", "any"])) {
+            return Some(Self::Incidents);
+        }
+        OVERVIEW.iter().any(|phrase| lower.contains(phrase)).then_some(Self::Overview)
     }
 }
 
