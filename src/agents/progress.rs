@@ -1,6 +1,7 @@
 //! What a run says while it goes on, for people who watch: chat, the command line, the demo.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -176,6 +177,8 @@ impl RunEvent {
 pub struct Progress {
     to: To,
     clean: Option<Clean>,
+    /// Whether a piece of an answer was said; shared by the clones.
+    spoken: Arc<AtomicBool>,
 }
 
 /// What every text goes through before people see it.
@@ -208,13 +211,13 @@ impl Progress {
     /// Events go to `sender`.
     #[must_use]
     pub fn to(sender: mpsc::Sender<RunEvent>) -> Self {
-        Self { to: To::One(sender), clean: None }
+        Self { to: To::One(sender), ..Self::default() }
     }
 
     /// Events go to whoever listens, with the incident that they belong to.
     #[must_use]
     pub fn broadcast(incident: IncidentId, sender: broadcast::Sender<(IncidentId, RunEvent)>) -> Self {
-        Self { to: To::All(incident, sender), clean: None }
+        Self { to: To::All(incident, sender), ..Self::default() }
     }
 
     /// The same, with every text cleaned first.
@@ -230,6 +233,9 @@ impl Progress {
             Some(clean) => event.cleaned(clean.as_ref()),
             None => event,
         };
+        if matches!(&event, RunEvent::Text { text } if !text.is_empty()) {
+            self.spoken.store(true, Ordering::Relaxed);
+        }
         match &self.to {
             To::Nobody => {}
             To::One(sender) => {
@@ -240,6 +246,12 @@ impl Progress {
             // Without listeners there is nobody to miss it.
             To::All(incident, sender) => drop(sender.send((incident.clone(), event))),
         }
+    }
+
+    /// Whether a piece of an answer was said.
+    #[must_use]
+    pub fn has_spoken(&self) -> bool {
+        self.spoken.load(Ordering::Relaxed)
     }
 
     /// Whether the watcher has gone away.

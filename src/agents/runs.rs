@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use super::Agents;
-use crate::store::{RunMessage, RunRetention, ToolRecord};
+use crate::settings::RunsSettings;
+use crate::store::{ConversationRetention, RunMessage, RunRetention, ToolRecord};
 
 /// How often old runs are looked for.
 const PACE: Duration = Duration::from_secs(600);
@@ -183,7 +184,7 @@ fn unmarked(text: &str) -> String {
 }
 
 impl Agents {
-    /// Removes old runs and marks those whose process has died, until `shutdown`.
+    /// Removes old runs and conversations and marks runs whose process has died, until `shutdown`.
     pub async fn tidy(&self, shutdown: CancellationToken) {
         loop {
             match self.inner.store.tidy_runs(self.retention(Timestamp::now())).await {
@@ -195,9 +196,20 @@ impl Agents {
                 ),
                 Err(error) => tracing::warn!(%error, "runs of agents could not be tidied; tried again later"),
             }
+            self.tidy_conversations().await;
             if shutdown.run_until_cancelled(tokio::time::sleep(PACE)).await.is_none() {
                 return;
             }
+        }
+    }
+
+    async fn tidy_conversations(&self) {
+        let RunsSettings { keep_for, keep_at_most } = self.inner.settings.conversations;
+        let since = Timestamp::now().checked_sub(keep_for).unwrap_or(Timestamp::MIN);
+        match self.inner.store.tidy_conversations(ConversationRetention { since, most: keep_at_most }).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "old conversations were removed"),
+            Err(error) => tracing::warn!(%error, "conversations could not be tidied; tried again later"),
         }
     }
 

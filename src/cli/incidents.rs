@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::output::{Format, age, heading, indented, print, render, story, table_without};
 use super::{Client, export, recalled, text, watch};
-use crate::http::{CloseRequest, IncidentDetail};
+use crate::http::{CloseRequest, IncidentDetail, RunbookLink};
 use crate::incident::{AgentRun, Phase, Severity};
 use crate::settings::Environment;
 use crate::store::{IncidentSummary, Page};
@@ -18,6 +18,9 @@ const TITLE_WIDTH: usize = 60;
 
 /// Columns of a list that a narrow terminal can do without.
 const SPARE: [&str; 3] = ["CLUSTER", "SEVERITY", "CAUSE"];
+
+/// Where documents are on a server, before their address.
+const DOCUMENTS: &str = "/api/v1/knowledge/documents/";
 
 /// What to do with incidents.
 #[derive(Debug, Subcommand)]
@@ -188,10 +191,15 @@ fn row(incident: &IncidentSummary, now: Timestamp) -> [String; 8] {
     ]
 }
 
+/// A document's address in the knowledge base, as search results and citations have it.
+fn address(runbook: &RunbookLink) -> &str {
+    runbook.href.strip_prefix(DOCUMENTS).unwrap_or(&runbook.uri)
+}
+
 /// What to read about an incident: runbooks of its causes, and what else was recalled. Empty where there is nothing.
 pub(super) fn reading(detail: &IncidentDetail) -> String {
     let runbooks =
-        detail.runbooks.iter().map(|runbook| format!("runbook \"{}\" ({})", runbook.title, runbook.uri));
+        detail.runbooks.iter().map(|runbook| format!("runbook \"{}\" ({})", runbook.title, address(runbook)));
     let recalled = detail.incident.evidence.iter().filter_map(recalled);
     let lines: String = runbooks.chain(recalled).map(|found| indented(&found)).collect();
     if lines.is_empty() { lines } else { format!("\n{}{lines}", heading("To read")) }

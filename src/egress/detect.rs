@@ -1,7 +1,9 @@
 //! Where the secrets of a text are: every rule on every reading of it.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use regex::Regex;
 
 use super::encoded::decoded;
 use super::entropy::{bits, random_words};
@@ -15,6 +17,13 @@ use super::view::View;
 const DEEPEST: usize = 3;
 /// Most findings in one text; with more it is not passed on.
 const MOST_FINDINGS: usize = 20_000;
+
+/// What is found without a rule of the files.
+const BUILT_IN: [&str; 2] = ["secret-data", "high-entropy"];
+
+/// What stands in the place of a secret, with the name of its rule.
+static PLACEHOLDER: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new("<secret:([a-z0-9-]{1,40}):[0-9]{1,9}>").ok());
 
 /// What is replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +63,29 @@ impl Detector {
         for (rule, range) in self.personal.find(&base.text).ok_or(Refusal::Incomplete)? {
             found.push(Found { range: base.original(range), rule: rule.into(), restore: true });
         }
-        Ok(apart(found))
+        Ok(apart(self.beside_placeholders(text, found)))
+    }
+
+    /// Without what begins within a placeholder of an earlier pass, which is no secret: a name and a value are read into
+    /// `<secret:token:1>` else. What goes on behind it is kept.
+    fn beside_placeholders(&self, text: &str, found: Vec<Found>) -> Vec<Found> {
+        let Some(pattern) = &*PLACEHOLDER else { return found };
+        let known = |rule: &str| BUILT_IN.contains(&rule) || self.rules.has(rule);
+        let places: Vec<Range<usize>> = pattern
+            .captures_iter(text)
+            .filter(|place| place.get(1).is_some_and(|rule| known(rule.as_str())))
+            .filter_map(|place| place.get(0).map(|whole| whole.range()))
+            .collect();
+        let outside = |one: Found| {
+            let next = places.partition_point(|place| place.end <= one.range.start);
+            let Some(place) = places.get(next).filter(|place| place.start <= one.range.start) else {
+                return Some(one);
+            };
+            let rest = place.end..one.range.end;
+            let says = text.get(rest.clone()).is_some_and(|rest| rest.contains(char::is_alphanumeric));
+            says.then_some(Found { range: rest, ..one })
+        };
+        found.into_iter().filter_map(outside).collect()
     }
 
     /// Named secrets first, then those of split strings, wrapped ones, and last what merely looks random.

@@ -163,6 +163,11 @@ impl Rules {
         self.rules.iter().zip(called).filter_map(|(rule, called)| called.then_some(rule)).collect()
     }
 
+    /// Whether there is a rule of that name.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.rules.iter().any(|rule| &*rule.id == id)
+    }
+
     /// Whether a value is no secret whatever found it.
     pub(super) fn allows(&self, value: &str) -> bool {
         allows(&self.allow, value)

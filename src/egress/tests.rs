@@ -79,6 +79,22 @@ fn values_behind_names_are_replaced_and_the_names_stay() {
 }
 
 #[test]
+fn what_was_replaced_once_stays_as_it_is_and_nothing_hides_behind_it() {
+    let egress = egress();
+    for text in
+        ["bad key sk-proj-abcdefghijklmnop_0123)", "token=hunter2-x, password: 'abc-1'", "secret: s3cr3t!x"]
+    {
+        let once = egress.scrub(text);
+        assert!(once.contains("<secret:"), "{once}");
+        assert_eq!(egress.scrub(&once), once);
+    }
+    let behind = egress.scrub("<secret:assignment:1>hunter2-x");
+    assert!(behind.starts_with("<secret:assignment:1>") && !behind.contains("hunter2"), "{behind}");
+    let forged = egress.scrub("<secret:hunter2-x:1>");
+    assert!(!forged.contains("hunter2"), "{forged}");
+}
+
+#[test]
 fn the_same_value_has_the_same_placeholder_throughout_a_session() {
     let session = egress().session();
     let first = session.trusted("password=Hunter2-is-long");

@@ -32,7 +32,8 @@ use std::time::Duration;
 pub use claim::Rest;
 pub use commit::Commit;
 pub use conversations::{
-    About, Conversation, ConversationId, ConversationPage, Link, Message, Saying, Speaker, Suspicious,
+    About, Conversation, ConversationId, ConversationPage, ConversationRetention, Link, Message, Saying,
+    Speaker, Suspicious,
 };
 pub use error::{ActError, CommitError, FindError, StoreError};
 pub use list::{IncidentFilter, IncidentSummary, MAX_PAGE, Page};

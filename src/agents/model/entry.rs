@@ -40,10 +40,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// How long it is left alone.
-    pub(super) fn resting(&self) -> Option<Duration> {
+    /// How long it is left alone, and why.
+    pub(super) fn resting(&self) -> Option<(Duration, String)> {
         let now = Instant::now();
-        self.circuit.open_for(now).max(self.provider_circuit.open_for(now))
+        let open = |circuit: &Circuit| circuit.open_for(now).map(|rest| (rest, circuit.reason()));
+        open(&self.circuit).max(open(&self.provider_circuit))
     }
 
     /// How much it can read at once, tokens: what the settings say, or less where it has said so itself.

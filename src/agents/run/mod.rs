@@ -8,8 +8,10 @@ mod again;
 mod digest;
 mod history;
 mod kept;
+mod markup;
 mod records;
 mod redacted;
+mod repeated;
 mod room;
 mod shape;
 mod shared;
@@ -37,6 +39,7 @@ use again::Said;
 use history::History;
 pub(crate) use kept::{Keeping, state_of};
 pub(crate) use records::{Records, Task};
+use repeated::Repeated;
 pub(crate) use shared::{Shared, Watch};
 use speaker::Speaker;
 use spoken::Spoken;
@@ -123,6 +126,10 @@ pub(crate) struct Record {
     spent: Spent,
     models: Vec<String>,
     tools: BTreeMap<String, u32>,
+    /// Whether a tool has answered that reads something.
+    pub(crate) looked: bool,
+    /// Calls that were made, with how often.
+    repeated: Repeated,
 }
 
 impl Record {
@@ -135,6 +142,8 @@ impl Record {
             spent: Spent::default(),
             models: Vec::new(),
             tools: BTreeMap::new(),
+            looked: false,
+            repeated: Repeated::default(),
         }
     }
 
@@ -171,9 +180,9 @@ impl Record {
         u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Whether a tool was called that reads something.
-    pub(crate) fn has_looked(&self) -> bool {
-        self.tools.keys().any(|tool| !DRAFTING.contains(&tool.as_str()))
+    /// Questions to the model so far.
+    pub(crate) fn turns(&self) -> u32 {
+        self.turns
     }
 
     /// What was used.

@@ -3,6 +3,7 @@
 //! What is shown is the answer: nothing is said that is not part of it, and nothing of it is taken back. A call that a
 //! model writes as text is not said.
 
+use super::markup::Markup;
 use super::{PATIENCE, Shared, Turn, spoken};
 use crate::agents::progress::RunEvent;
 
@@ -27,6 +28,7 @@ pub(super) struct Speaker<'a> {
     follows: bool,
     held: String,
     said: String,
+    markup: Markup,
 }
 
 impl<'a> Speaker<'a> {
@@ -40,6 +42,7 @@ impl<'a> Speaker<'a> {
             follows,
             held: String::new(),
             said: String::new(),
+            markup: Markup::default(),
         }
     }
 
@@ -95,7 +98,7 @@ impl<'a> Speaker<'a> {
         if text.is_empty() {
             return;
         }
-        let restored = self.shared.session.restore(text);
+        let restored = self.markup.harmless(&self.shared.session.restore(text));
         let text = if begins && self.follows { format!("\n\n{restored}") } else { restored };
         self.said.push_str(&text);
         self.shared.progress.say(RunEvent::Text { text }, PATIENCE).await;
@@ -107,7 +110,9 @@ fn too_long(held: &str) -> usize {
     if held.len() <= LONGEST_WORD {
         return 0;
     }
-    held.floor_char_boundary(held.len() - LONGEST_PLACEHOLDER)
+    let end = held.floor_char_boundary(held.len() - LONGEST_PLACEHOLDER);
+    // Marks of more than one character are not torn.
+    held.get(..end).map_or(end, |head| head.trim_end_matches(['!', '<', '/', '`']).len())
 }
 
 /// Where a call that is written as text begins, or may begin; `first`: nothing stands before `text`.

@@ -6,7 +6,7 @@ use futures::StreamExt;
 use rig_core::message::{Message, ToolCall, ToolResult, ToolResultContent};
 use serde_json::Value;
 
-use super::{PATIENCE, Run};
+use super::{DRAFTING, PATIENCE, Run, repeated};
 use crate::agents::orchestrator::words;
 use crate::agents::progress::RunEvent;
 use crate::agents::tools::ToolOutput;
@@ -54,16 +54,27 @@ impl Run<'_> {
         for call in &calls {
             *self.record.tools.entry(call.function.name.to_string()).or_default() += 1;
         }
+        let refused: Vec<Option<String>> = calls
+            .iter()
+            .enumerate()
+            .map(|(number, call)| {
+                let excess = || format!("not called: at most {MOST_CALLS} tools are called at a time");
+                (number >= MOST_CALLS)
+                    .then(excess)
+                    .or_else(|| self.record.repeated.is_known(call).then(|| repeated::KNOWN.to_owned()))
+            })
+            .collect();
         let this = &*self;
         let answered =
-            futures::stream::iter(calls.into_iter().enumerate()).map(|(number, call)| async move {
-                if number < MOST_CALLS {
-                    return this.call(call).await;
+            futures::stream::iter(calls.into_iter().zip(refused)).map(|(call, refused)| async move {
+                match refused {
+                    None => this.call(call).await,
+                    Some(why) => this.uncalled(call, why),
                 }
-                let excess = format!("not called: at most {MOST_CALLS} tools are called at a time");
-                this.uncalled(call, excess)
             });
         let called: Vec<Called> = answered.buffered(AT_ONCE).collect().await;
+        let looks = |called: &Called| called.record.ok && !DRAFTING.contains(&called.record.tool.as_str());
+        self.record.looked |= called.iter().any(looks);
         let mut results = Vec::with_capacity(called.len());
         let mut detail = MessageDetail::default();
         for Called { result, record, seen } in called {

@@ -212,10 +212,15 @@ async fn answer(run: &mut Run<'_>, turn: &ChatTurn) -> Result<Answer, RunError> 
             aloud: true,
         };
         let answer = run.turn(asked).await?;
-        if answer.calls.is_empty() || last {
-            return Ok(answer);
+        match (answer.calls.is_empty(), last) {
+            (true, _) => return Ok(answer),
+            // It was told that there are no tools any more: what it says beside its calls is all that there is.
+            (false, true) if answer.text.trim().is_empty() => {
+                return Err(RunError::Turns(run.record.turns()));
+            }
+            (false, true) => return Ok(Answer { finish: FinishReason::Length, ..answer }),
+            (false, false) => run.call_tools(answer.calls).await,
         }
-        run.call_tools(answer.calls).await;
     }
 }
 
@@ -230,7 +235,7 @@ async fn cite(run: &mut Run<'_>, shared: &Shared) {
     if let Some(text) = doubt {
         run.add(&text).await;
     }
-    if nothing && run.record.has_looked() {
+    if nothing && run.record.looked {
         run.add(UNCITED).await;
     }
 }

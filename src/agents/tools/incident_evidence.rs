@@ -73,7 +73,7 @@ impl Tool for IncidentEvidence {
     fn description(&self) -> &'static str {
         "Reads an incident that kubewright knows: its summary, or page by page its evidence (with the identifiers E1, E2, … \
          to cite), hypotheses, gaps (what could not be seen), signals (alerts) or timeline. Without `incident` it is the \
-         one that this conversation is about; past ones are found with similar_incidents."
+         one that this conversation is about; others are named by their identifier or the beginning of it."
     }
 
     fn schema(&self) -> Value {
@@ -140,7 +140,9 @@ async fn find(named: Option<&str>, context: &ToolContext) -> Result<Arc<Incident
 
 fn unknown(named: &str) -> ToolError {
     let named: String = named.chars().take(40).collect();
-    ToolError::NotFound(format!("there is no incident {named:?}; find past ones with similar_incidents"))
+    ToolError::NotFound(format!(
+        "there is no incident {named:?}; name it by its identifier, or the beginning of it, as lists of incidents give it"
+    ))
 }
 
 fn unreadable(error: &(dyn std::error::Error + 'static)) -> ToolError {

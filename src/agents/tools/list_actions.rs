@@ -43,7 +43,7 @@ impl Tool for ListActions {
 
     fn description(&self) -> &'static str {
         "Lists the changes that kubewright can make: the name of each Action, its arguments with their types, what it needs \
-         and how it is undone. There are no others. Read it before propose_plan; where none of them helps, write a \
+         and how it is undone. There are no others. Read it before you propose a plan; where none of them helps, write a \
          recommendation for people instead."
     }
 
@@ -66,7 +66,7 @@ impl Tool for ListActions {
 fn catalog() -> String {
     let entries: String = KINDS.into_iter().map(tell).collect();
     format!(
-        "The Actions that propose_plan takes. An object is {{\"kind\", \"namespace\", \"name\"}}; a Node has no namespace.\n\n\
+        "The Actions that a Plan is made of. An object is {{\"kind\", \"namespace\", \"name\"}}; a Node has no namespace.\n\n\
          {entries}Policy decides for each Plan whether it is allowed, needs a person's approval or is denied: by the \
          namespace, the number of pods, the environment and freeze windows. Nothing is applied by proposing it.\n"
     )

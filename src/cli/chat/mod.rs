@@ -7,12 +7,14 @@ pub(super) mod turn;
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::Args;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::output::{Format, age, print, table};
 use super::{Client, text};
+use crate::agents::NAMES;
 use crate::http::{ChatRequest, ConversationDetail, IncidentDetail};
 use crate::settings::Environment;
 use crate::store::{ConversationPage, Page, Speaker};
@@ -86,7 +88,7 @@ impl Talk<'_> {
             }
             // What goes wrong with one question is no reason to leave.
             if let Err(error) = self.obey(input).await {
-                anstream::eprintln!("{}", text::line(&format!("{error:#}")));
+                anstream::eprintln!("{}", screen::for_reading(&text::line(&format!("{error:#}"))));
             }
         }
         Ok(())
@@ -105,10 +107,7 @@ impl Talk<'_> {
             Input::Help => print(HELP),
             Input::Incidents => self.incidents().await,
             Input::Incident(id) => self.incident(id).await,
-            Input::Agent(name) => {
-                self.next.agent = name;
-                Ok(())
-            }
+            Input::Agent(name) => self.agent(name),
             Input::New => {
                 self.next.conversation = None;
                 print("A new conversation.\n")
@@ -117,6 +116,16 @@ impl Talk<'_> {
             Input::Resume(id) => self.resume(&id).await,
             Input::Wrong(said) => print(&format!("{}\n", text::line(&said))),
         }
+    }
+
+    /// Asks another agent, which must exist.
+    fn agent(&mut self, name: Option<String>) -> anyhow::Result<()> {
+        if let Some(unknown) = name.as_deref().filter(|name| !NAMES.contains(name)) {
+            let unknown: String = unknown.chars().take(40).collect();
+            bail!("there is no agent {unknown}; there are {}", NAMES.join(", "));
+        }
+        self.next.agent = name;
+        Ok(())
     }
 
     async fn ask(&mut self, question: String) -> anyhow::Result<()> {

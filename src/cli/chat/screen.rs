@@ -87,6 +87,11 @@ pub(super) fn wrapped(text: &str, width: usize) -> String {
     lines
 }
 
+/// A text in lines as wide as the terminal, where there is one.
+pub(super) fn for_reading(text: &str) -> String {
+    width().map_or_else(|| text.to_owned(), |width| wrapped(text, width))
+}
+
 /// A whole answer in lines of at most `width` columns.
 pub(super) fn paragraphs(text: &str, width: usize) -> String {
     let mut wrap = Wrap::new(width);

@@ -9,6 +9,7 @@ mod dispatch;
 mod follow;
 mod screen;
 mod script;
+mod spoken;
 mod stage;
 mod verdict;
 

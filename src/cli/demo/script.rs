@@ -3,20 +3,21 @@
 
 use serde_json::{Value, json};
 
+use super::spoken;
 use crate::sim::model::{Asked, Call, Reply};
 
 /// Numbers that a conclusion cites at most.
 const CITED: usize = 5;
 
 /// The best Hypothesis as the request states it.
-struct Suspect {
-    code: String,
+pub(super) struct Suspect {
+    pub(super) code: String,
     kind: String,
-    namespace: String,
-    name: String,
-    confidence: f64,
-    statement: String,
-    cited: Vec<String>,
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) confidence: f64,
+    pub(super) statement: String,
+    pub(super) cited: Vec<String>,
 }
 
 /// The reply to a request.
@@ -25,7 +26,9 @@ pub(super) fn reply(body: &Value) -> Reply {
     let prompt = asked.prompt();
     let suspect = suspect(&prompt);
     let is = |words: &str| prompt.starts_with(words);
-    if is("You lead the investigation") {
+    if is("You are kubewright") {
+        spoken::reply(suspect.as_ref(), &asked)
+    } else if is("You lead the investigation") {
         plan(suspect.as_ref())
     } else if is("You weigh") {
         judge(suspect.as_ref(), &asked)

@@ -119,8 +119,8 @@ async fn ask(state: &HttpState, request: ChatRequest) -> Result<Asked, ApiError>
         None => (Vec::new(), 0),
     };
     let is_new = known.is_none();
-    let mut conversation =
-        known.unwrap_or_else(|| Conversation { namespaces: named, ..begun(&request.message) });
+    let begun = || begun(&state.chat.cleaned(&request.message));
+    let mut conversation = known.unwrap_or_else(|| Conversation { namespaces: named, ..begun() });
     conversation.incident = about.or(conversation.incident);
     conversation.agent = request.agent.unwrap_or(conversation.agent);
     conversation.cluster = request.cluster.or(conversation.cluster);
@@ -214,13 +214,15 @@ fn spoken(message: Message) -> ChatMessage {
     ChatMessage { role, text: message.text, suspicious: message.about.suspicious }
 }
 
-/// Keeps the question before it is answered, so that it is not lost with a broken connection.
+/// Keeps the question before it is answered, so that it is not lost with a broken connection; without its secrets, as
+/// everything else is kept.
 async fn keep_question(state: &HttpState, asked: &Asked) -> Result<(), ApiError> {
     let Asked { turn, conversation, is_new, .. } = asked;
     if *is_new {
         state.store.begin_conversation(conversation).await?;
     }
-    let text = turn.messages.last().map(|last| last.text.clone()).unwrap_or_default();
+    let asked = turn.messages.last().map(|last| last.text.as_str()).unwrap_or_default();
+    let text = state.chat.cleaned(asked);
     let said = Saying { speaker: Speaker::User, text, about: About::default() };
     if state.store.add_messages(&conversation.id, &[said]).await? {
         return Ok(());

@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use url::Url;
 
 /// Everything that `agents.toml` says.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct AgentsSettings {
     /// The file, for messages; `None`: the built-in one.
     pub file: Option<PathBuf>,
@@ -37,8 +37,28 @@ pub struct AgentsSettings {
     pub quotas: Quotas,
     /// How long the runs of agents are kept.
     pub runs: RunsSettings,
+    /// How long conversations are kept, from the last thing that was said.
+    pub conversations: RunsSettings,
     /// Servers of the Model Context Protocol whose tools agents may call.
     pub mcp: BTreeMap<String, McpSettings>,
+}
+
+impl Default for AgentsSettings {
+    fn default() -> Self {
+        Self {
+            file: None,
+            providers: BTreeMap::new(),
+            models: BTreeMap::new(),
+            model_order: Vec::new(),
+            agents: BTreeMap::new(),
+            assess: AssessSettings::default(),
+            limits: RunLimits::default(),
+            quotas: Quotas::default(),
+            runs: RunsSettings::default(),
+            conversations: RunsSettings::of_conversations(),
+            mcp: BTreeMap::new(),
+        }
+    }
 }
 
 impl AgentsSettings {
@@ -228,18 +248,26 @@ impl Default for RunLimits {
     }
 }
 
-/// How long the runs of agents are kept, with everything that was said in them.
+/// How long the runs of agents, or conversations, are kept, with everything that was said in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunsSettings {
-    /// Runs that ended longer ago are removed.
+    /// Those that ended, or in which nothing was said, for longer are removed.
     pub keep_for: Duration,
-    /// Most runs; the oldest beyond them are removed.
+    /// Most of them; the oldest beyond are removed.
     pub keep_at_most: u64,
 }
 
 impl Default for RunsSettings {
     fn default() -> Self {
         Self { keep_for: Duration::from_secs(30 * 24 * 3600), keep_at_most: 10_000 }
+    }
+}
+
+impl RunsSettings {
+    /// How long conversations are kept unless it is set.
+    #[must_use]
+    pub const fn of_conversations() -> Self {
+        Self { keep_for: Duration::from_secs(90 * 24 * 3600), keep_at_most: 10_000 }
     }
 }
 

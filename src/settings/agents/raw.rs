@@ -17,6 +17,7 @@ pub(super) struct File {
     pub(super) limits: Limits,
     pub(super) tenants: BTreeMap<String, Tenant>,
     pub(super) runs: Runs,
+    pub(super) conversations: Runs,
     pub(super) mcp: BTreeMap<String, Mcp>,
 }
 

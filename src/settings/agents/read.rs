@@ -35,7 +35,8 @@ const MCP_AGENTS: [&str; 2] = ["orchestrator", "diagnostic"];
 /// Longest name of a server; it begins the names of its tools, which have at most 64 characters.
 const LONGEST_SERVER: usize = 24;
 
-const SECTIONS: [&str; 8] = ["providers", "models", "agents", "assess", "limits", "tenants", "runs", "mcp"];
+const SECTIONS: [&str; 9] =
+    ["providers", "models", "agents", "assess", "limits", "tenants", "runs", "conversations", "mcp"];
 
 impl AgentsSettings {
     /// Reads and checks a file.
@@ -104,7 +105,8 @@ pub(in crate::settings) fn read(
         assess: assess(check, &raw.assess),
         limits: limits(check, &raw.limits),
         quotas: quotas::read(check, &raw.limits, raw.tenants),
-        runs: runs(check, &raw.runs),
+        runs: kept(check, "runs", &raw.runs, RunsSettings::default()),
+        conversations: kept(check, "conversations", &raw.conversations, RunsSettings::of_conversations()),
         providers,
         models,
         model_order,
@@ -172,6 +174,7 @@ impl Reader<'_> {
             limits: self.section("limits"),
             tenants: self.named("tenants"),
             runs: self.section("runs"),
+            conversations: self.section("conversations"),
             mcp: self.named("mcp"),
         }
     }
@@ -332,14 +335,13 @@ fn limits(check: &mut Validator<'_>, raw: &raw::Limits) -> RunLimits {
     }
 }
 
-fn runs(check: &mut Validator<'_>, raw: &raw::Runs) -> RunsSettings {
-    let default = RunsSettings::default();
+fn kept(check: &mut Validator<'_>, section: &str, raw: &raw::Runs, default: RunsSettings) -> RunsSettings {
     if raw.keep_at_most == Some(0) {
-        check.add("runs.keep_at_most", "must be 1 or more");
+        check.add(&format!("{section}.keep_at_most"), "must be 1 or more");
     }
     let default_ms = u64::try_from(default.keep_for.as_millis()).unwrap_or(u64::MAX);
     RunsSettings {
-        keep_for: check.duration("runs.keep_for", raw.keep_for.as_ref(), default_ms),
+        keep_for: check.duration(&format!("{section}.keep_for"), raw.keep_for.as_ref(), default_ms),
         keep_at_most: raw.keep_at_most.unwrap_or(default.keep_at_most),
     }
 }
@@ -378,4 +380,29 @@ fn server(check: &mut Validator<'_>, name: &str, raw: raw::Mcp) -> Option<McpSet
     let agents = raw.agents.unwrap_or_else(|| MCP_AGENTS.map(str::to_owned).to_vec());
     let timeout = check.duration(&place("timeout"), raw.timeout.as_ref(), CALL_MS);
     Some(McpSettings { transport, tools: raw.tools, trusted: raw.trusted, agents, timeout })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use crate::settings::{AgentsSettings, Environment};
+
+    fn read(text: &str) -> Result<AgentsSettings, String> {
+        let read = AgentsSettings::parse(text, Path::new("agents.toml"), &Environment::new());
+        read.map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn runs_and_conversations_are_each_kept_as_long_as_it_is_set() {
+        let day = Duration::from_secs(24 * 3600);
+        let set = read("[conversations]\nkeep_for = \"7d\"\nkeep_at_most = 5\n").unwrap();
+        assert_eq!((set.conversations.keep_for, set.conversations.keep_at_most), (7 * day, 5));
+        assert_eq!(set.runs.keep_for, 30 * day);
+        assert_eq!(read("").unwrap().conversations.keep_for, 90 * day);
+        let wrong = read("[conversations]\nkeep_at_most = 0\nkeep_for = \"soon\"\n").unwrap_err();
+        assert!(wrong.contains("conversations.keep_at_most: must be 1 or more"), "{wrong}");
+        assert!(wrong.contains("conversations.keep_for"), "{wrong}");
+    }
 }

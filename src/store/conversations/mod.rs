@@ -3,6 +3,7 @@
 //! Owns their tables and nothing of what is said in them: text is kept as people saw it.
 
 mod read;
+mod tidy;
 mod write;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::incident::IncidentId;
+pub use tidy::ConversationRetention;
 
 /// Names one conversation, for instance `cnv-7h2kq0m4x9ta`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -26,6 +26,25 @@ fn is_clear(error: &Value) {
     assert!(error.get("param").is_some(), "{error}");
 }
 
+/// Nothing was shown yet: the answer is composed without a model, and says why.
+async fn is_composed(site: &Site, heard: &super::Heard, shown: &str) {
+    let done = heard.done();
+    assert_eq!((done.model.as_deref(), done.finish.as_str()), (None, "stop"), "{shown}");
+    let why = done
+        .text
+        .split("No language model has answered: ")
+        .nth(1)
+        .unwrap_or_else(|| panic!("{shown}: {}", done.text));
+    assert!(why.starts_with("main ") && !why.contains("127.0.0.1"), "{shown}: {why}");
+    let kept = kept(site, &heard.conversation).await;
+    assert_eq!(kept[1].text, done.text, "{shown}");
+    let (status, body) = complete(site, &question(&json!({}))).await;
+    assert_eq!(status, 200, "{shown}: {body}");
+    let (_, stream) = complete(site, &question(&json!({"stream": true}))).await;
+    assert!(super::streamed(&stream).contains("No language model has answered: main "), "{shown}: {stream}");
+    assert!(stream.contains("[DONE]"), "{shown}: {stream}");
+}
+
 fn faults() -> Vec<(&'static str, Fault)> {
     let it = || "It ".to_owned();
     let down = Fault::Status { status: 500, retry_after: None, message: "down".to_owned() };
@@ -34,6 +53,7 @@ fn faults() -> Vec<(&'static str, Fault)> {
         ("", Fault::WrongJson),
         ("", Fault::Stall { after: String::new() }),
         ("", Fault::Garbage { after: String::new() }),
+        ("", Fault::EarlyEnd { after: " \n".to_owned() }),
         ("It", Fault::Garbage { after: it() }),
         ("It", Fault::Stall { after: it() }),
         ("It", Fault::EarlyEnd { after: it() }),
@@ -48,6 +68,9 @@ async fn a_provider_that_fails_is_a_clear_error_and_nothing_is_lost() {
         let model = ScriptedModel::obedient(leaves_it(move |_| Reply::Fail(fails.clone()))).await.unwrap();
         let site = site(NOWHERE, hasty(&model, "")).await;
         let heard = chat(&site, &json!({"message": "why?"})).await;
+        if said.is_empty() {
+            return is_composed(&site, &heard, &shown).await;
+        }
         let failed = heard.of("failed").unwrap_or_else(|| panic!("{shown}: {:?}", heard.events));
         assert_eq!(failed["error"]["code"], "model_unavailable", "{shown}");
         assert_eq!(heard.said(), said, "{shown}");
@@ -55,8 +78,7 @@ async fn a_provider_that_fails_is_a_clear_error_and_nothing_is_lost() {
         assert_eq!(kept[0].text, "why?");
         let answers: Vec<(&str, Option<&str>)> =
             kept.iter().skip(1).map(|kept| (kept.text.as_str(), kept.about.finish.as_deref())).collect();
-        let expected: &[(&str, Option<&str>)] = if said.is_empty() { &[] } else { &[(said, Some("failed"))] };
-        assert_eq!(answers, expected, "{shown}");
+        assert_eq!(answers, [(said, Some("failed"))], "{shown}");
 
         let (status, body) = complete(&site, &question(&json!({}))).await;
         assert_eq!(status, 503, "{shown}: {body}");

@@ -135,6 +135,14 @@ async fn what_was_shown_is_never_shown_again_by_another_attempt() {
 }
 
 #[tokio::test]
+async fn white_space_alone_is_no_part_of_an_answer() {
+    let (first, second, models) = pair([text(" \n"), text(" \n"), text(" \n")], [text("fine")]).await;
+    let (answer, pieces) = answered(&models, &ask("?")).await;
+    assert_eq!((answer.unwrap().model.as_str(), pieces), ("two", vec!["fine".to_owned()]));
+    assert_eq!((first.asked().len(), second.asked().len()), (3, 1));
+}
+
+#[tokio::test]
 async fn an_answer_without_end_is_cut_at_its_limit() {
     let event = format!(
         "data: {}",
@@ -168,6 +176,15 @@ async fn a_model_that_refuses_the_key_is_left_alone() {
 }
 
 #[tokio::test]
+async fn why_a_model_is_left_alone_is_said_as_long_as_it_is() {
+    let fake = FakeProvider::answering([Canned::status(401, "{}")]).await;
+    let models = models(&[("one", provider(ProviderKind::OpenAiCompatible, &fake.url()))]);
+    let first = exhausted(answered(&models, &ask("?")).await.0);
+    let second = exhausted(answered(&models, &ask("?")).await.0);
+    assert!(second.starts_with(&format!("{first}, and is left alone for ")), "{first} / {second}");
+}
+
+#[tokio::test]
 async fn a_provider_that_is_down_is_left_alone_after_three_questions() {
     let failures: Vec<Canned> = (0..12).map(|_| Canned::status(500, "{}")).collect();
     let fake = FakeProvider::answering(failures).await;
@@ -176,7 +193,7 @@ async fn a_provider_that_is_down_is_left_alone_after_three_questions() {
         assert_eq!(exhausted(answered(&models, &ask("?")).await.0), "one failed (status 500)");
     }
     let reason = exhausted(answered(&models, &ask("?")).await.0);
-    assert!(reason.starts_with("one has just failed and is left alone for "), "{reason}");
+    assert!(reason.starts_with("one failed (status 500), and is left alone for "), "{reason}");
     assert_eq!(fake.asked().len(), 9);
 }
 

@@ -70,7 +70,7 @@ async fn what_is_refused_or_not_there_says_what_to_do_instead() {
     for (line, expected) in [
         (
             "kubectl delete pod web-2-sick -n shop",
-            "refused: kubectl delete changes the cluster; propose_plan is the way",
+            "refused: kubectl delete changes the cluster, and this tool only reads; say in words what should be done",
         ),
         ("kubectl get pods;kubectl delete ns shop", "one command a call"),
         ("kubectl get pod web-2-sic -n shop", "did you mean web-2-sick"),

@@ -137,13 +137,15 @@ async fn a_chat_obeys_its_commands_and_goes_on_with_its_conversation() {
     let id = stage.crash().await;
     let (server, home) = (serve(&stage).await, tempfile::tempdir().unwrap());
     let typed = format!(
-        "/incidents\n/incident {id}\nwhy?\n/agent security\nand now?\n/sing\n/conversations\n/new\nagain?\n/quit\nnever\n"
+        "/incidents\n/incident {id}\nwhy?\n/agent security\nand now?\n/agent bogus\n/sing\n/conversations\n/new\nagain?\n/quit\nnever\n"
     );
     let output = run(server, home.path(), &["chat"], &typed).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
     let shown = text(&output.stdout);
     assert!(shown.contains("there is no command /sing") && shown.contains("A new conversation."), "{shown}");
     assert!(shown.matches(id.as_str()).count() >= 3, "{shown}");
+    let complaint = text(&output.stderr);
+    assert!(complaint.contains("there is no agent bogus; there are orchestrator, diagnostic"), "{complaint}");
     let asked = script.asked.lock().unwrap();
     let turns: Vec<(usize, &str, bool)> =
         asked.iter().map(|turn| (turn.messages.len(), turn.agent.as_str(), turn.about.is_some())).collect();

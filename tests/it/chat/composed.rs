@@ -29,7 +29,9 @@ async fn ask(stage: &Stage, message: &str) -> AnswerDone {
 #[tokio::test]
 async fn what_is_going_on_is_answered_from_incidents_with_links() {
     let stage = Stage::new().await;
-    assert!(ask(&stage, "what is going on?").await.text.contains("There is no open incident."));
+    let calm = ask(&stage, "what is going on?").await.text;
+    assert!(calm.contains("There is no open incident."), "{calm}");
+    assert!(calm.contains("The cluster itself could not be looked at."), "{calm}");
     let id = stage.crash().await;
     let done = ask(&stage, "list incidents").await;
     assert!(
@@ -115,8 +117,129 @@ async fn why_a_workload_crashes_is_answered_from_a_fresh_look_at_the_cluster() {
         "{text}"
     );
     assert!(text.contains("What shows it:\n\n- E1") || text.contains("What shows it:\n\n- E"), "{text}");
-    let missing = json!({ "model": "kubewright", "messages": [{ "role": "user", "content": "why does deployment/chekout crash?" }] });
-    let (_, answer) = server.post("/v1/chat/completions", &missing).await;
-    let text = answer["choices"][0]["message"]["content"].as_str().unwrap();
-    assert!(text.contains("There is nothing called chekout"), "{text}");
+}
+
+/// A server without a model beside a cluster in which a deployment has gone wrong.
+struct Broken {
+    server: Server,
+    _cluster: stage::Stage,
+    _folder: tempfile::TempDir,
+}
+
+impl Broken {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let cluster = stage::Stage::broken("bad-deploy").await;
+        let server = Server::start(folder.path(), &cluster.cluster(&cluster.kubernetes_url()), "").await;
+        Self { server, _cluster: cluster, _folder: folder }
+    }
+
+    /// The answer to the last of these questions.
+    async fn asked(&self, questions: &[&str], namespaces: Option<&str>) -> String {
+        let messages: Vec<Value> =
+            questions.iter().map(|text| json!({ "role": "user", "content": text })).collect();
+        let mut body = json!({ "model": "kubewright", "messages": messages });
+        if let Some(namespaces) = namespaces {
+            body["metadata"] = json!({ "namespaces": namespaces });
+        }
+        let answer =
+            http_client().post(self.server.url("/v1/chat/completions")).json(&body).send().await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        answer["choices"][0]["message"]["content"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+}
+
+const CAUSE: &str = "The most likely cause of what is wrong with";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_healthy_neighbour_is_not_blamed_and_what_is_near_it_is_told_apart() {
+    let broken = Broken::new().await;
+    for (question, object) in [
+        ("is cart-redis healthy?", "StatefulSet shop/cart-redis"),
+        ("is cart healthy?", "Deployment shop/cart"),
+        ("is catalog healthy?", "Deployment shop/catalog"),
+    ] {
+        let text = broken.asked(&[question], None).await;
+        assert!(!text.contains(CAUSE), "{question}: {text}");
+        let well = format!("{object} looks healthy");
+        let nothing = format!("Nothing abnormal was found about {object}");
+        assert!(text.contains(&well) || text.contains(&nothing), "{question}: {text}");
+    }
+    let text = broken.asked(&["is cart healthy?"], None).await;
+    let (own, near) = text
+        .split_once("Near it, and not found to be connected with it:")
+        .unwrap_or_else(|| panic!("{text}"));
+    assert!(!own.contains("checkout") && near.contains("Deployment shop/checkout"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whether_everything_is_well_is_answered_from_the_cluster_and_not_from_incidents_alone() {
+    let broken = Broken::new().await;
+    for question in ["Is everything ok in shop?", "is anything wrong?"] {
+        let text = broken.asked(&[question], None).await;
+        assert!(text.contains("There is no open incident."), "{text}");
+        assert!(text.contains(CAUSE) && text.contains("Deployment shop/checkout"), "{question}: {text}");
+    }
+    let listed = broken.asked(&["list incidents"], None).await;
+    assert!(listed.contains("was not looked at"), "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_that_do_not_exist_are_said_so_with_what_may_be_meant() {
+    let broken = Broken::new().await;
+    for question in ["why does deployment/chekout crash?", "why is chekout crashing?"] {
+        let text = broken.asked(&[question], None).await;
+        assert!(text.contains("There is nothing called chekout"), "{text}");
+        assert!(text.contains("Did you mean Deployment shop/checkout"), "{text}");
+        assert!(!text.contains("documents say about it"), "{text}");
+    }
+    let text = broken.asked(&["is nonexistentservice ok?"], None).await;
+    assert!(text.contains("There is nothing called nonexistentservice"), "{text}");
+    assert!(!text.contains("The documents say about it"), "{text}");
+    let text = broken.asked(&["why is checkout crashing?"], Some("payments")).await;
+    assert!(text.contains("There is nothing called checkout") && !text.contains(CAUSE), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_a_question_that_goes_on_inherits_what_was_spoken_of() {
+    let broken = Broken::new().await;
+    let first = "why is checkout crashing?";
+    let other = broken.asked(&[first, "how do I reset the zeppelin gateway?"], None).await;
+    assert!(!other.contains(CAUSE), "{other}");
+    for goes_on in ["how do I fix it?", "and why?"] {
+        let text = broken.asked(&[first, goes_on], None).await;
+        assert!(text.contains(CAUSE) && text.contains("Deployment shop/checkout"), "{goes_on}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wish_to_change_something_is_told_what_would_do_it_and_changes_nothing() {
+    let broken = Broken::new().await;
+    for (wish, command) in [
+        ("restart deployment checkout please", "`kubectl rollout restart deployment/checkout -n shop`"),
+        ("scale cart to 5 replicas", "`kubectl scale deployment/cart -n shop --replicas=5`"),
+    ] {
+        let text = broken.asked(&[wish], None).await;
+        assert!(text.contains("Chat changes nothing") && text.contains(command), "{text}");
+        assert!(!text.contains(CAUSE), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_ready_is_listed_and_logs_are_shown() {
+    let broken = Broken::new().await;
+    let unready = broken.asked(&["which pods are not ready?"], None).await;
+    assert!(unready.contains("Not ready are ") && unready.contains("\n- shop/checkout-"), "{unready}");
+    assert!(!unready.contains("shop/cart-"), "{unready}");
+    let nodes = broken.asked(&["which nodes are not ready?"], None).await;
+    assert!(nodes.contains("nodes that were read, all are ready"), "{nodes}");
+    let elsewhere = broken.asked(&["which pods are not ready?"], Some("payments")).await;
+    assert!(!elsewhere.contains("checkout"), "{elsewhere}");
+    let logs = broken.asked(&["show me the logs of catalog"], None).await;
+    assert!(
+        logs.contains("The last lines of Deployment shop/catalog:") && logs.contains("```text"),
+        "{logs}"
+    );
+    let which = broken.asked(&["show the logs"], None).await;
+    assert!(which.contains("Say of which workload"), "{which}");
 }

@@ -60,6 +60,18 @@ async fn an_answer_that_ends_otherwise_follows_what_was_said() {
 }
 
 #[tokio::test]
+async fn a_secret_in_a_question_is_kept_nowhere() {
+    let stage = Stage::with_talk(Script::new(Then::Ends)).await;
+    let secret = "ghp_CanaryCanaryCanaryCanaryCanary123456";
+    let conversation =
+        ask(&stage, &json!({ "message": format!("my token is {secret}, why?") })).await.conversation;
+    let detail = kept(&stage, &conversation).await;
+    assert_eq!(detail["conversation"]["title"], "my token is <secret:github-token:1>, why?");
+    assert_eq!(detail["messages"][0]["text"], "my token is <secret:github-token:1>, why?");
+    assert!(!stage.get("/api/v1/chat/conversations").await.body.contains(secret));
+}
+
+#[tokio::test]
 async fn a_conversation_is_kept_listed_resumed_and_removed() {
     let script = Script::new(Then::Ends);
     let stage = Stage::with_talk(script.clone()).await;

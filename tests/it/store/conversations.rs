@@ -2,7 +2,8 @@
 
 use jiff::{Timestamp, ToSpan};
 use kubewright::store::{
-    About, Conversation, ConversationId, Link, Message, Saying, Speaker, Store, StoreError, Suspicious,
+    About, Conversation, ConversationId, ConversationRetention, Link, Message, Saying, Speaker, Store,
+    StoreError, Suspicious,
 };
 
 use super::site::{Site, alert, opened};
@@ -125,4 +126,27 @@ pub(crate) async fn answers_of_two_turns_at_once_are_both_kept(site: &Site) {
     second.unwrap();
     let seqs: Vec<i64> = texts(&one, &begun.id, 0).await.into_iter().map(|(seq, _)| seq).collect();
     assert_eq!(seqs, (1..=40).collect::<Vec<_>>());
+}
+
+pub(crate) async fn silent_conversations_and_those_beyond_the_count_are_removed(site: &Site) {
+    let store = site.open().await;
+    let begun: Vec<Conversation> = (0..5).map(|minutes| conversation("c", minutes)).collect();
+    for one in &begun {
+        store.begin_conversation(one).await.unwrap();
+    }
+    // The oldest has just gone on.
+    assert!(store.add_messages(&begun[0].id, &[question("x")]).await.unwrap());
+    let ids = async |store: &Store| {
+        let page = store.conversations(None, None, 50).await.unwrap();
+        page.conversations.into_iter().map(|one| one.id).collect::<Vec<_>>()
+    };
+    let generous = ConversationRetention { since: begun[0].started_at - 24.hours(), most: 100 };
+    assert_eq!(store.tidy_conversations(generous).await.unwrap(), 0);
+    let since = begun[2].updated_at;
+    assert_eq!(store.tidy_conversations(ConversationRetention { since, ..generous }).await.unwrap(), 1);
+    let left = [0, 4, 3, 2].map(|at: usize| begun[at].id.clone());
+    assert_eq!(ids(&store).await, left);
+    assert_eq!(store.tidy_conversations(ConversationRetention { most: 2, ..generous }).await.unwrap(), 2);
+    assert_eq!(ids(&store).await, [begun[0].id.clone(), begun[4].id.clone()]);
+    assert_eq!(texts(&store, &begun[0].id, 0).await, [(1, "x".to_owned())]);
 }

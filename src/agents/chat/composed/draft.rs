@@ -7,6 +7,9 @@ use crate::diagnose::mask;
 /// Longest text of the outside world inside an answer, characters.
 const LONGEST: usize = 400;
 
+/// Longest block that is quoted as it is, bytes; its end is what matters.
+const LONGEST_BLOCK: usize = 6_000;
+
 /// Gaps that are told; further ones are counted.
 const GAPS: usize = 3;
 
@@ -26,6 +29,8 @@ pub(in crate::agents::chat) enum Without<'a> {
     Models(&'a str),
     /// None may or can be asked; why.
     Answer(&'a str),
+    /// Those that were asked have failed; why.
+    Failed(&'a str),
 }
 
 /// Where an answer ends at the latest.
@@ -48,6 +53,15 @@ impl Draft {
         if !items.is_empty() {
             self.paragraphs.push(format!("{heading}\n\n{}", items.join("\n")));
         }
+    }
+
+    /// Adds a paragraph and below it lines of the outside world as they are, the newest of them where there are many.
+    pub(super) fn quote(&mut self, heading: &str, lines: &str) {
+        let lines: Vec<String> = lines.lines().map(|line| mask::clean(line).replace("```", "'''")).collect();
+        let block = lines.join("\n");
+        let from = block.ceil_char_boundary(block.len().saturating_sub(LONGEST_BLOCK));
+        let kept = block.get(from..).unwrap_or_default();
+        self.paragraphs.push(format!("{heading}\n\n```text\n{}\n```", kept.trim_matches('\n')));
     }
 
     /// Cites a place and returns its mark, `[1]`; the same place keeps its mark.
@@ -102,6 +116,10 @@ impl Draft {
             ),
             Without::Answer(why) => format!(
                 "No language model was asked: {why}. So this was composed from analyzers, incidents and documents."
+            ),
+            Without::Failed(why) => format!(
+                "No language model has answered: {}. So this was composed from analyzers, incidents and documents.",
+                prose(why)
             ),
         });
         cut(&self.paragraphs.join("\n\n"), limits)
@@ -200,6 +218,19 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("is configured"), "{text}");
+    }
+
+    #[test]
+    fn lines_are_quoted_as_they_are_and_cannot_end_their_block() {
+        let mut draft = Draft::default();
+        draft.quote("It says:", &format!("{}password=hunter2\n``` out\n", "old\n".repeat(3_000)));
+        let (text, _) = draft.finish(Without::Failed("down"), &UNLIMITED);
+        assert!(
+            text.starts_with("It says:\n\n```text\n") && text.contains("password=***\n''' out\n```"),
+            "{text}"
+        );
+        assert!(text.len() < LONGEST_BLOCK + 500 && text.matches("```").count() == 2);
+        assert!(text.contains("No language model has answered: down. So this"), "{text}");
     }
 
     #[test]

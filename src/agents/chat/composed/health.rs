@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::Composer;
+use super::concern::Concern;
 use super::draft::prose;
 use crate::agents::progress::RunEvent;
 use crate::diagnose::{Diagnosis, diagnose};
@@ -16,6 +17,9 @@ const MOST: usize = 2;
 /// Pieces of evidence that are told of one object.
 const EVIDENCE: usize = 6;
 
+/// Causes near an object that are told.
+const NEAR: usize = 2;
+
 /// Open incidents among which those about the object are looked for.
 const INCIDENTS: usize = 50;
 
@@ -23,6 +27,13 @@ const INCIDENTS: usize = 50;
 pub(super) struct Look {
     pub(super) snapshot: Snapshot,
     diagnosis: Diagnosis,
+}
+
+impl Look {
+    /// Whether nothing abnormal was found, and nothing that matters was out of sight.
+    pub(super) fn is_healthy(&self) -> bool {
+        self.diagnosis.healthy && self.snapshot.gaps.is_empty() && self.snapshot.objects.count() > 0
+    }
 }
 
 impl Composer<'_> {
@@ -73,55 +84,67 @@ impl Composer<'_> {
         }
     }
 
-    async fn tell(&mut self, subject: &ObjectRef, look: &Look) {
+    pub(super) async fn tell(&mut self, subject: &ObjectRef, look: &Look) {
         let Look { snapshot, diagnosis } = look;
+        let concern = Concern::of(subject, diagnosis);
         // What belongs to namespaces that the caller may not see is not told, though it may be a dependency.
-        let seen: Vec<&Evidence> =
-            diagnosis.evidence.iter().filter(|seen| self.permits_object(&seen.object)).collect();
         let causes: Vec<&Hypothesis> =
             diagnosis.hypotheses.iter().filter(|cause| self.permits_object(&cause.object)).collect();
+        let (own, near): (Vec<&Hypothesis>, Vec<&Hypothesis>) =
+            causes.into_iter().partition(|cause| concern.is_explained_by(cause, &diagnosis.evidence));
+        let shows = |seen: &Evidence| own.iter().any(|cause| cause.evidence_for.contains(&seen.id));
+        let seen: Vec<&Evidence> = diagnosis
+            .evidence
+            .iter()
+            .filter(|seen| self.permits_object(&seen.object) && (concern.is_own(&seen.object) || shows(seen)))
+            .collect();
         for seen in seen.iter().take(EVIDENCE) {
             let (object, statement) = (seen.object.clone(), prose(&seen.statement));
             self.say(RunEvent::Evidence { id: None, object, statement }).await;
         }
         let name = prose(&subject.to_string());
         let objects = snapshot.objects.count();
-        match causes.split_first() {
-            Some((best, others)) => self.tell_cause(&name, best, others, &seen),
+        match own.split_first() {
+            Some((best, others)) => self.tell_cause(&name, best, others, &seen, concern.is_ailing),
             None if objects == 0 => self.draft.say(format!("Nothing about {name} could be read.")),
-            None if diagnosis.healthy => self.draft.say(format!(
-                "{name} looks healthy: {objects} objects, their events, logs and metrics were read, and no analyzer \
-                 found anything abnormal."
-            )),
-            None if seen.is_empty() => {
-                self.draft.say(format!("Nothing abnormal was found about {name} in the {objects} objects that were read."));
-            }
-            None => {
+            None if concern.is_ailing && !seen.is_empty() => {
                 let heading = format!("No rule explains what is wrong with {name}, but this was seen:");
                 self.draft.list(&heading, seen.iter().take(EVIDENCE).map(|seen| told(seen)));
             }
+            None if diagnosis.blind.is_empty() && snapshot.gaps.is_empty() => self.draft.say(format!(
+                "{name} looks healthy: {objects} objects around it, their events, logs and metrics were read, and no \
+                 analyzer found anything abnormal about it."
+            )),
+            None => self.draft.say(format!(
+                "Nothing abnormal was found about {name} in the {objects} objects that were read."
+            )),
         }
+        self.tell_near(&near);
         if self.turn.access.namespaces().is_none() {
             self.draft.blind(diagnosis.blind.iter().cloned());
         }
         self.note_gaps(&snapshot.gaps);
     }
 
-    fn tell_cause(&mut self, name: &str, best: &Hypothesis, others: &[&Hypothesis], seen: &[&Evidence]) {
+    fn tell_cause(
+        &mut self,
+        name: &str,
+        best: &Hypothesis,
+        others: &[&Hypothesis],
+        seen: &[&Evidence],
+        is_ailing: bool,
+    ) {
         let runbook = self.recall.runbook_for(&best.code).cloned();
         let advice = runbook.map(|runbook| {
             let uri = crate::recall::document_href(crate::recall::BUILT_IN, &runbook.path);
             let mark = self.draft.cite(&runbook.title, &uri);
             format!(" What to do about it is in the runbook \"{}\" {mark}.", prose(&runbook.title))
         });
-        self.draft.say(format!(
-            "The most likely cause of what is wrong with {name}: {} ({}, {}, {:.0} % confident).{}",
-            prose(&best.statement),
-            prose(&best.object.to_string()),
-            best.code,
-            best.confidence.value() * 100.0,
-            advice.unwrap_or_default()
-        ));
+        let beginning = match is_ailing {
+            true => format!("The most likely cause of what is wrong with {name}:"),
+            false => format!("Nothing abnormal was found about {name} itself, but about what it depends on:"),
+        };
+        self.draft.say(format!("{beginning} {}.{}", cause(best), advice.unwrap_or_default()));
         let cited = seen.iter().filter(|seen| best.evidence_for.contains(&seen.id)).take(EVIDENCE);
         self.draft.list("What shows it:", cited.map(|seen| told(seen)));
         let others = others.iter().take(3).map(|other| {
@@ -131,8 +154,20 @@ impl Composer<'_> {
         self.draft.list("Also considered:", others);
     }
 
+    /// What was found beside what was asked about: the best of it, for each object.
+    fn tell_near(&mut self, near: &[&Hypothesis]) {
+        let mut lines: Vec<(&ObjectRef, String)> = Vec::new();
+        for other in near {
+            if !lines.iter().any(|(object, _)| **object == other.object) {
+                lines.push((&other.object, cause(other)));
+            }
+        }
+        let heading = "Near it, and not found to be connected with it:";
+        self.draft.list(heading, lines.into_iter().take(NEAR).map(|(_, line)| line));
+    }
+
     /// Open incidents about an object, or about anything in a namespace.
-    async fn tell_open_incidents(&mut self, subject: &ObjectRef) -> anyhow::Result<()> {
+    pub(super) async fn tell_open_incidents(&mut self, subject: &ObjectRef) -> anyhow::Result<()> {
         let whole = subject.kind == "Namespace";
         let namespace = if whole { &subject.name } else { &subject.namespace };
         let filter = IncidentFilter {
@@ -149,6 +184,12 @@ impl Composer<'_> {
         self.draft.list("Open incidents about it:", lines);
         Ok(())
     }
+}
+
+/// A cause as it is told, without its full stop.
+fn cause(cause: &Hypothesis) -> String {
+    let (statement, object) = (prose(&cause.statement), prose(&cause.object.to_string()));
+    format!("{statement} ({object}, {}, {:.0} % confident)", cause.code, cause.confidence.value() * 100.0)
 }
 
 /// A piece of evidence as it is told.

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::draft::prose;
 use super::{Composer, PATIENCE};
 use crate::agents::progress::RunEvent;
-use crate::incident::{Incident, Story};
+use crate::incident::{Incident, ObjectRef, Story};
 use crate::recall::{BUILT_IN, Filter, document_href};
 use crate::store::{FindError, IncidentFilter, IncidentSummary, MAX_PAGE};
 
@@ -22,12 +22,18 @@ const LINES: usize = 6;
 const PAST: usize = 3;
 
 impl Composer<'_> {
-    /// What is going on: open incidents, else the last closed ones.
-    pub(super) async fn list_incidents(&mut self) -> anyhow::Result<()> {
-        let open = self.incidents(true).await?;
+    /// Open incidents, else the last closed ones; of `namespaces` only, where there are any.
+    pub(super) async fn list_incidents(&mut self, namespaces: &[ObjectRef]) -> anyhow::Result<()> {
+        let within = |incident: &IncidentSummary| {
+            let own = incident.namespace.as_deref().unwrap_or_default();
+            namespaces.is_empty() || namespaces.iter().any(|namespace| namespace.name == own)
+        };
+        let mut open = self.incidents(true).await?;
+        open.retain(within);
         if open.is_empty() {
             self.draft.say("There is no open incident.");
-            let closed = self.incidents(false).await?;
+            let mut closed = self.incidents(false).await?;
+            closed.retain(within);
             let lines: Vec<String> =
                 closed.iter().take(CLOSED).map(|incident| self.incident_line(incident)).collect();
             self.draft.list("The last ones that were closed:", lines);

@@ -2,12 +2,16 @@
 
 use serde_json::json;
 
-use super::Composer;
 use super::draft::prose;
+use super::{Composer, words};
 use crate::recall::{BUILT_IN, SearchRequest, SearchResult, document_href};
 
 /// Passages that are told.
 const PASSAGES: usize = 3;
+
+/// Passages whose meaning is at least so like that of the question are about it, cosine similarity. Unrelated ones of
+/// MiniLM lie below 0.3.
+const ALIKE: f32 = 0.45;
 
 /// Longest question that is searched for, bytes.
 const LONGEST: usize = 2_000;
@@ -28,7 +32,12 @@ impl Composer<'_> {
             Err(error) => return self.draft.blind([format!("documents: {error}")]),
         };
         self.draft.looked_at("the documents of the knowledge base");
-        let lines: Vec<String> = found.results.iter().map(|passage| self.passage(passage)).collect();
+        let matters = words::matters(question);
+        let fitting = found.results.iter().filter(|passage| fits(passage, &matters));
+        let lines: Vec<String> = fitting.map(|passage| self.passage(passage)).collect();
+        if lines.is_empty() && !found.results.is_empty() {
+            self.draft.say("The documents say nothing about it.");
+        }
         self.draft.list("The documents say about it:", lines);
     }
 
@@ -55,6 +64,15 @@ impl Composer<'_> {
         let asked = format!("{alert} {}", runbook.title);
         self.search(&asked).await;
     }
+}
+
+/// Whether a passage is about what was asked: it holds one of the words, or means nearly the same.
+fn fits(passage: &SearchResult, matters: &[String]) -> bool {
+    let text =
+        format!("{} {} {}", passage.title, passage.citation.headings.join(" "), passage.text).to_lowercase();
+    matters.is_empty()
+        || matters.iter().any(|word| text.contains(word.as_str()))
+        || passage.parts.vector.is_some_and(|likeness| likeness >= ALIKE)
 }
 
 /// The first paragraph below a heading of a Markdown text.

@@ -4,12 +4,18 @@
 //! and the sentences. It guesses nothing: where nothing is found it says what was looked at.
 
 mod changes;
+mod concern;
 mod draft;
 mod health;
 mod incidents;
 mod intent;
 mod knowledge;
+mod listing;
+mod near;
+mod overview;
 mod subject;
+mod wish;
+mod words;
 
 use std::time::{Duration, Instant};
 
@@ -18,13 +24,13 @@ use serde_json::Value;
 use super::{ChatAnswer, ChatError, ChatTurn, Role};
 use crate::agents::progress::RunEvent;
 use crate::incident::{Gap, Incident, ObjectRef};
-use crate::observe::Observer;
+use crate::observe::{Directory, Observer};
 use crate::recall::Recall;
 use crate::store::Store;
 use draft::Draft;
 pub(super) use draft::Without;
 use intent::Intent;
-use subject::Named;
+use subject::{Named, Origin};
 
 /// How long a piece of the answer waits for whoever reads it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -43,6 +49,8 @@ pub(super) struct Composer<'a> {
     turn: &'a ChatTurn,
     /// The incident that the conversation is about.
     about: Option<Incident>,
+    /// The names of what lives in the cluster, once they were read.
+    directory: Directory,
     /// How many reads were told.
     calls: u32,
     draft: Draft,
@@ -56,8 +64,8 @@ impl<'a> Composer<'a> {
         turn: &'a ChatTurn,
         about: Option<Incident>,
     ) -> Self {
-        let mut composer =
-            Self { store, recall, observer, turn, about: None, calls: 0, draft: Draft::default() };
+        let (directory, draft) = (Directory::default(), Draft::default());
+        let mut composer = Self { store, recall, observer, turn, about: None, directory, calls: 0, draft };
         composer.about = about.filter(|incident| composer.permits_incident(incident.namespace.as_deref()));
         composer
     }
@@ -155,7 +163,16 @@ impl Composer<'_> {
     async fn answer(&mut self, intent: &Intent) -> anyhow::Result<()> {
         match intent {
             Intent::Help => self.help(),
-            Intent::Incidents => self.list_incidents().await?,
+            Intent::Incidents => {
+                self.list_incidents(&[]).await?;
+                self.draft.say(
+                    "The cluster itself was not looked at for this; ask whether everything is ok to have it looked at.",
+                );
+            }
+            Intent::Overview => self.overview().await?,
+            Intent::Wish(wish) => self.answer_wish(*wish).await?,
+            Intent::Unready(kind) => self.list_unready(kind).await,
+            Intent::Logs { previous } => self.show_logs(*previous).await,
             Intent::Incident(id) => self.tell_incident(id.as_deref()).await?,
             Intent::Similar => self.similar_incidents().await,
             Intent::Alert(name) => self.explain_alert(name).await,
@@ -174,11 +191,14 @@ impl Composer<'_> {
         let named = self.named().await;
         if !named.subjects.is_empty() {
             self.diagnose(&named.subjects).await?;
-        } else if self.about.is_some() {
+        } else if self.about.is_some() && named.unknown.is_empty() {
             self.tell_incident(None).await?;
-        } else if !self.unknown_names(&named) {
-            self.search(self.question()).await;
-            self.list_if_nothing_was_found().await?;
+        } else {
+            self.unknown_names(&named);
+            if named.near.is_empty() {
+                self.search(self.question()).await;
+                self.list_if_nothing_was_found().await?;
+            }
         }
         Ok(())
     }
@@ -186,7 +206,8 @@ impl Composer<'_> {
     /// How to put right what the question names, or what the incident is about.
     async fn repair(&mut self) -> anyhow::Result<()> {
         let named = self.named().await;
-        if !named.subjects.is_empty() {
+        let chosen = named.origin == Origin::Chosen && !words::follows_on(self.question());
+        if !named.subjects.is_empty() && !chosen {
             self.diagnose(&named.subjects).await?;
         } else if self.about.is_some() {
             self.tell_repair().await;
@@ -195,7 +216,8 @@ impl Composer<'_> {
         Ok(())
     }
 
-    /// What the questions name, the newest first; the earlier ones count only where the newest names nothing.
+    /// What the question names. One that goes on with what was asked before (`why?`, `how do I fix it?`) is about what
+    /// that named; one that is about something else never is.
     async fn named(&mut self) -> Named {
         let Some(observer) = self.observer else {
             self.draft.looked_at("no cluster, because none is configured");
@@ -214,28 +236,50 @@ impl Composer<'_> {
             observer.name()
         ));
         self.note_gaps(&directory.gaps);
+        self.directory = directory;
+        self.named_in(&self.directory)
+    }
+
+    fn named_in(&self, directory: &Directory) -> Named {
         let questions: Vec<&str> = self.questions().collect();
-        let mut found = questions.iter().map(|question| subject::named(question, &directory));
-        let newest = found.next().unwrap_or_default();
+        let mut found = questions.iter().map(|question| subject::named(question, directory));
+        let mut newest = found.next().unwrap_or_default();
+        let follows_on = words::follows_on(self.question());
+        if newest.subjects.is_empty() && newest.unknown.is_empty() && !follows_on {
+            // Of an incident people ask after plans, policy and the like: only what is misspelt is taken for a name then.
+            let name = near::guessed(self.question(), directory);
+            let meant = |name: &String| self.about.is_none() || !near::alike(name, directory).is_empty();
+            newest.unknown.extend(name.filter(meant));
+        }
+        if let Some(unknown) = newest.unknown.first() {
+            newest.near = near::alike(unknown, directory);
+        }
         if !newest.subjects.is_empty() || !newest.unknown.is_empty() || self.about.is_some() {
             return newest;
         }
-        found.find(|earlier| !earlier.subjects.is_empty()).unwrap_or_else(|| self.only_namespace())
+        let earlier = found.find(|earlier| !earlier.subjects.is_empty()).filter(|_| follows_on);
+        earlier.map_or_else(|| self.only_namespace(), |earlier| Named { origin: Origin::Earlier, ..earlier })
     }
 
     /// Where the caller has chosen one namespace, a question that names nothing is about that.
     fn only_namespace(&self) -> Named {
         let chosen = self.turn.access.namespaces().filter(|namespaces| namespaces.len() == 1);
         let subjects = chosen.into_iter().flatten().map(|name| ObjectRef::cluster_wide("Namespace", name));
-        Named { subjects: subjects.collect(), unknown: Vec::new() }
+        Named { subjects: subjects.collect(), origin: Origin::Chosen, ..Named::default() }
     }
 
-    /// Says that what was asked about does not exist; `false` where nothing was asked by name.
+    /// Says that what was asked about does not exist, and what is called almost so; `false` where nothing was asked by
+    /// name.
     fn unknown_names(&mut self, named: &Named) -> bool {
         let Some(name) = named.unknown.first() else { return false };
         let cluster = self.observer.map(|observer| observer.name().to_owned()).unwrap_or_default();
+        let near: Vec<String> = named.near.iter().map(|object| draft::prose(&object.to_string())).collect();
         let name = draft::prose(name);
-        self.draft.say(format!("There is nothing called {name} in cluster {cluster} that may be read here."));
+        let meant =
+            if near.is_empty() { String::new() } else { format!(" Did you mean {}?", near.join(" or ")) };
+        self.draft.say(format!(
+            "There is nothing called {name} in cluster {cluster} that may be read here.{meant}"
+        ));
         true
     }
 

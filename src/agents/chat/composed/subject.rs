@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::words::ORDINARY;
 use crate::incident::ObjectRef;
 use crate::observe::Directory;
 
@@ -14,71 +15,7 @@ const LONGEST: usize = 4_000;
 /// Shortest word that may be the beginning of a name.
 const SHORTEST_BEGINNING: usize = 4;
 
-const NAMESPACE: &str = "Namespace";
-
-/// Words of questions that are names only when they are marked as such (`deployment/status`).
-const ORDINARY: [&str; 60] = [
-    "a",
-    "about",
-    "an",
-    "and",
-    "any",
-    "app",
-    "are",
-    "be",
-    "broken",
-    "can",
-    "cluster",
-    "crashing",
-    "default",
-    "do",
-    "does",
-    "down",
-    "error",
-    "errors",
-    "failing",
-    "fix",
-    "for",
-    "going",
-    "happened",
-    "has",
-    "have",
-    "healthy",
-    "how",
-    "i",
-    "in",
-    "incident",
-    "incidents",
-    "is",
-    "it",
-    "list",
-    "log",
-    "logs",
-    "me",
-    "my",
-    "namespace",
-    "node",
-    "not",
-    "of",
-    "on",
-    "pod",
-    "pods",
-    "running",
-    "service",
-    "show",
-    "slow",
-    "status",
-    "the",
-    "there",
-    "this",
-    "to",
-    "up",
-    "what",
-    "when",
-    "why",
-    "with",
-    "wrong",
-];
+pub(super) const NAMESPACE: &str = "Namespace";
 
 /// What a question names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -87,6 +24,22 @@ pub(super) struct Named {
     pub(super) subjects: Vec<ObjectRef>,
     /// Names that are written as such and fit nothing.
     pub(super) unknown: Vec<String>,
+    /// What is called almost like the first of these.
+    pub(super) near: Vec<ObjectRef>,
+    /// Where the objects come from.
+    pub(super) origin: Origin,
+}
+
+/// Where the objects come from that a question is taken to be about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It names them.
+    #[default]
+    Question,
+    /// It goes on with what was asked before.
+    Earlier,
+    /// The caller has chosen one namespace.
+    Chosen,
 }
 
 /// A word as it may name something.
@@ -187,7 +140,7 @@ fn matching<'d>(
     exact
 }
 
-fn is_workload(kind: &str) -> bool {
+pub(super) fn is_workload(kind: &str) -> bool {
     ["Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job"].contains(&kind)
 }
 

@@ -191,7 +191,9 @@ pub(super) fn observation(
 ) -> Option<Observation> {
     let last: Vec<String> =
         lines.iter().skip(lines.len().saturating_sub(QUOTED)).map(|line| cell(line)).collect();
-    let newest = last.last()?.clone();
+    // A line of a stack trace says nothing without its beginning.
+    let telling = lines.iter().rev().map(|line| cell(line)).find(|line| !is_frame(line));
+    let newest = telling.or_else(|| last.last().cloned())?;
     let mut fields = BTreeMap::from([
         ("container".to_owned(), log.container.clone()),
         ("lines".to_owned(), lines.len().to_string()),
@@ -206,6 +208,16 @@ pub(super) fn observation(
         at: context.now,
         fields,
     })
+}
+
+/// Whether a line only goes on with a stack trace: `at x.y(Z.java:1)`, `... 18 common frames omitted`.
+fn is_frame(line: &str) -> bool {
+    let line = line.trim_start();
+    line.is_empty()
+        || line.starts_with("at ")
+        || line.starts_with("...") && line.contains(" more")
+        || line.contains("common frames omitted")
+        || line.starts_with("File \"")
 }
 
 /// The pod of that name, or the pods of a workload, those in trouble first.
@@ -329,4 +341,25 @@ fn containers(pod: &Found, wanted: &Wanted) -> Result<(Vec<String>, Option<Strin
     let others: Vec<&str> = all.iter().map(String::as_str).filter(|name| *name != chosen).collect();
     let note = (!others.is_empty()).then(|| format!("other containers: {}", others.join(", ")));
     Ok((vec![chosen.to_owned()], note))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_frame;
+
+    #[test]
+    fn a_line_within_a_stack_trace_is_told_from_what_says_something() {
+        for frame in [
+            "\tat a.b.C(C.java:7)",
+            "  ... 18 common frames omitted",
+            "... 3 more",
+            "  File \"a.py\", line 3",
+            " ",
+        ] {
+            assert!(is_frame(frame), "{frame}");
+        }
+        for line in ["Caused by: a.b.E: no route", "... and so on", "attempt 3 failed", "It says more"] {
+            assert!(!is_frame(line), "{line}");
+        }
+    }
 }

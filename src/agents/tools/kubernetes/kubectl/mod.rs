@@ -44,7 +44,7 @@ impl Tool for Kubectl {
          logs (-c, -p, --since, --tail, -l, --all-containers, deploy/NAME), events (--for, --types), top, rollout history \
          and status, api-resources, version, cluster-info. `| grep`, `| head`, `| tail` and `| wc -l` may follow; nothing else of \
          a shell is there. Without -n all namespaces that may be read are searched. Whatever changes the cluster is \
-         refused: propose_plan is the way."
+         refused."
     }
 
     fn schema(&self) -> Value {

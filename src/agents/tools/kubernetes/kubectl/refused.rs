@@ -35,7 +35,7 @@ const OTHERS: &[(&str, &str)] = &[
         "auth",
         "kubectl auth is not served; a read that is not permitted says so, and kubewright's own permissions are shown by kubewright check",
     ),
-    ("certificate", "kubectl certificate changes the cluster; propose_plan is the way"),
+    ("certificate", "kubectl certificate changes the cluster, and this tool only reads"),
     ("diff", "kubectl diff needs a manifest from a file; rollout_diff compares revisions of a workload"),
     (
         "explain",
@@ -84,7 +84,7 @@ const FLAGS: &[(&str, &str)] = &[
 /// Why a verb is refused; `None` for one that is not known at all.
 pub(super) fn verb(verb: &str) -> Option<ToolError> {
     let text = if CHANGING.contains(&verb) {
-        format!("kubectl {verb} changes the cluster; propose_plan is the way")
+        changes(verb)
     } else if REACHING.contains(&verb) {
         format!("kubectl {verb} reaches into containers or the network; read with get, describe and logs")
     } else if LOCAL.contains(&verb) {
@@ -95,12 +95,15 @@ pub(super) fn verb(verb: &str) -> Option<ToolError> {
     Some(ToolError::Denied(text))
 }
 
+/// Not every reader has the same tools: what is not offered must not be named as the way.
+fn changes(verb: &str) -> String {
+    format!("kubectl {verb} changes the cluster, and this tool only reads; say in words what should be done")
+}
+
 /// Why a rollout verb is refused.
 pub(super) fn rollout(verb: &str) -> ToolError {
     match verb {
-        "pause" | "restart" | "resume" | "undo" => {
-            ToolError::Denied(format!("kubectl rollout {verb} changes the cluster; propose_plan is the way"))
-        }
+        "pause" | "restart" | "resume" | "undo" => ToolError::Denied(changes(&format!("rollout {verb}"))),
         other => {
             ToolError::Arguments(format!("kubectl rollout {other} is not known; history and status are"))
         }

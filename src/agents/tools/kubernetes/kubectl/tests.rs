@@ -140,11 +140,14 @@ fn what_changes_the_cluster_is_refused_with_the_way_that_there_is() {
         "certificate approve x",
     ] {
         let told = refusal(&format!("kubectl {verb}"));
-        assert!(told.ends_with("changes the cluster; propose_plan is the way"), "{verb}: {told}");
+        assert!(
+            told.contains("changes the cluster, and this tool only reads") && !told.contains("propose_plan"),
+            "{verb}: {told}"
+        );
     }
     assert_eq!(
         refusal("kubectl delete pod web-1"),
-        "refused: kubectl delete changes the cluster; propose_plan is the way"
+        "refused: kubectl delete changes the cluster, and this tool only reads; say in words what should be done"
     );
 }
 
