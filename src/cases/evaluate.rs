@@ -136,5 +136,6 @@ fn row(case: &Case, labels: Option<&Labels>, now: Timestamp) -> Row {
 
 fn read(dump: &Path, now: Timestamp) -> Result<Snapshot, String> {
     let request = DumpRequest { cluster: "case".to_owned(), namespace: None, workload: None, now };
-    read_dump(dump, &request, &DumpLimits::default()).map_err(|error| error.to_string())
+    read_dump(dump, &request, &DumpLimits::default())
+        .map_err(|error| format!("{:#}", anyhow::Error::from(error)))
 }

@@ -13,12 +13,17 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use self::report::Report;
+use self::show::Look;
+use super::chat::width;
 use super::live::{LiveArgs, object};
 use super::output::{Format, print, render};
 use crate::diagnose::diagnose;
 use crate::incident::Scope;
 use crate::observe::{DumpLimits, DumpRequest, Snapshot, read_dump};
 use crate::settings::Environment;
+
+/// Columns where nobody looks through a terminal.
+const WIDTH: usize = 80;
 
 /// What to diagnose.
 #[derive(Debug, Args)]
@@ -41,6 +46,9 @@ pub struct DiagnoseArgs {
     /// Read this folder, or tar of one, instead of a live cluster
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "cluster", "kubeconfig", "context"])]
     dump: Option<PathBuf>,
+    /// Show everything that was found, not only what proves the first cause
+    #[arg(long)]
+    details: bool,
     /// Which live cluster.
     #[command(flatten)]
     live: LiveArgs,
@@ -52,6 +60,7 @@ pub(super) async fn run(
     environment: &Environment,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<ExitCode> {
+    let look = Look { width: width().unwrap_or(WIDTH), details: args.details };
     let Some(snapshot) = shutdown.run_until_cancelled(snapshot(args, environment)).await else {
         anyhow::bail!("stopped before everything was read");
     };
@@ -64,14 +73,14 @@ pub(super) async fn run(
     let report = report.await?;
     let shown = match format {
         Format::Markdown => show::markdown(&report),
-        format => render(format, &report, show::text)?,
+        format => render(format, &report, |report| show::text(report, look))?,
     };
     print(&shown)?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn snapshot(args: DiagnoseArgs, environment: &Environment) -> anyhow::Result<Snapshot> {
-    let DiagnoseArgs { workload, namespace, dump, live } = args;
+    let DiagnoseArgs { workload, namespace, dump, live, .. } = args;
     if let Some(path) = dump {
         let within = namespace.as_deref().unwrap_or_default();
         let workload = workload.map(|text| object(&text, within)).transpose()?;
