@@ -148,5 +148,6 @@ fn row(case: &Case, rules: &RuleBook, labels: Option<&Labels>, now: Timestamp) -
 
 fn read(dump: &Path, now: Timestamp) -> Result<Snapshot, String> {
     let request = DumpRequest { cluster: "case".to_owned(), namespace: None, workload: None, now };
-    read_dump(dump, &request, &DumpLimits::default()).map_err(|error| error.to_string())
+    read_dump(dump, &request, &DumpLimits::default())
+        .map_err(|error| format!("{:#}", anyhow::Error::from(error)))
 }

@@ -28,8 +28,8 @@ Examples:
   kubewright diagnose --dump ./shop-dump
 
 The folder must be new or empty. It holds objects as kubectl lists them, logs of failing containers, and when they were read.
-ConfigMaps and Secrets have their keys only; what looks like a secret in manifests and logs is masked. A missing file means that
-something could not be read, an empty list that there is nothing.")]
+Secrets have their keys only, ConfigMaps their keys and the hosts and ports in their values; what looks like a secret in
+manifests and logs is masked. A missing file means that something could not be read, an empty list that there is nothing.")]
 pub struct SnapshotArgs {
     /// A workload, pod or node of interest: checkout, statefulset/db, pod/NAME, node/NAME
     #[arg(value_name = "WORKLOAD")]

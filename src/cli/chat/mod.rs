@@ -5,6 +5,8 @@ mod lines;
 mod screen;
 pub(super) mod turn;
 
+pub(super) use screen::width;
+
 use std::process::ExitCode;
 
 use anyhow::bail;

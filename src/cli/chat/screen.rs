@@ -74,7 +74,7 @@ impl Screen {
 }
 
 /// The width of the terminal that people look at.
-pub(super) fn width() -> Option<usize> {
+pub(in super::super) fn width() -> Option<usize> {
     let (width, _) = terminal_size::terminal_size()?;
     Some(usize::from(width.0).saturating_sub(1).clamp(NARROWEST, WIDEST))
 }

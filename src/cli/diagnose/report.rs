@@ -68,6 +68,9 @@ pub(super) struct Cause {
 pub(super) struct Excluded {
     pub(super) what: String,
     pub(super) why: String,
+    /// How many of a kind were looked at and are in order; `None` where it is no kind of object.
+    #[serde(skip)]
+    pub(super) looked_at: Option<usize>,
 }
 
 impl Report {
@@ -175,14 +178,13 @@ fn ruled_out(snapshot: &Snapshot, diagnosis: &Diagnosis) -> Vec<Excluded> {
     let quiet = groups.filter(|(_, kind, ..)| !abnormal.contains_key(kind)).filter_map(
         |(what, _, resource, count)| {
             let known = snapshot.recorded.knows(resource);
-            match count {
-                0 if known => Some(excluded(what, "there are none".to_owned())),
-                0 => None,
-                1 => Some(excluded(what, "1 was looked at; nothing about it is abnormal".to_owned())),
-                count => {
-                    Some(excluded(what, format!("{count} were looked at; nothing about them is abnormal")))
-                }
-            }
+            let why = match count {
+                0 if known => "there are none".to_owned(),
+                0 => return None,
+                1 => "1 was looked at; nothing about it is abnormal".to_owned(),
+                count => format!("{count} were looked at; nothing about them is abnormal"),
+            };
+            Some(Excluded { looked_at: Some(count), ..excluded(what, why) })
         },
     );
     let doubted = diagnosis.hypotheses.iter().skip(1).filter_map(|hypothesis| {
@@ -194,5 +196,5 @@ fn ruled_out(snapshot: &Snapshot, diagnosis: &Diagnosis) -> Vec<Excluded> {
 }
 
 fn excluded(what: &str, why: String) -> Excluded {
-    Excluded { what: what.to_owned(), why }
+    Excluded { what: what.to_owned(), why, looked_at: None }
 }

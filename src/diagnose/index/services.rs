@@ -137,13 +137,12 @@ pub(super) fn pods_by_label(pods: &[Pod]) -> ByLabel<'_, &Pod> {
 
 /// Workloads by the labels of their pod templates; Jobs, behind which nobody waits for answers, are left out.
 pub(super) fn workloads_by_label<'a>(objects: &'a Objects) -> ByLabel<'a, ObjectRef> {
-    let mut found = ByLabel::new();
+    let mut found: ByLabel<'a, ObjectRef> = ByLabel::new();
     let mut add = |kind: &str, metadata: &'a ObjectMeta, template: Option<&'a PodTemplateSpec>| {
         let labels = template.and_then(|template| template.metadata.as_ref()?.labels.as_ref());
         let namespace = namespace_of(metadata);
         for (key, value) in labels.into_iter().flatten() {
-            let place = found.entry((namespace, key.as_str(), value.as_str())).or_default();
-            Vec::push(place, reference(kind, metadata));
+            found.entry((namespace, key.as_str(), value.as_str())).or_default().push(reference(kind, metadata));
         }
     };
     for object in &objects.deployments {

@@ -25,7 +25,7 @@ const SERVICE_AT_FAULT: [Code; 5] = [
 ];
 
 /// How a complaint shows that the address is wrong.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Wrong {
     Name,
     Port,
@@ -111,7 +111,7 @@ fn candidate(
     service: &ObjectRef,
     told: &[(&Evidence, Wrong)],
 ) -> Option<Candidate> {
-    let (first, wrong) = told.iter().min_by_key(|(_, wrong)| *wrong as u8)?;
+    let (first, wrong) = told.iter().min_by_key(|(_, wrong)| *wrong)?;
     let suffers = facts.in_trouble(caller) || facts.is_asked_about(caller);
     if !suffers && !told.iter().any(|(piece, _)| super::database::insists(piece)) {
         return None;

@@ -102,13 +102,13 @@ pub(super) fn said_lately(piece: &Evidence, times: u64, within: usize) -> bool {
         && since.is_some_and(|since| since <= within)
 }
 
-/// Whether the dependency, by the name that complaints use, is one of several programs that are told apart by nothing else.
-fn serves(facts: &Facts<'_>, server: &ObjectRef, told: &[&Evidence]) -> bool {
+/// Whether a dependency that does not look like a database may be one: no other of its namespace is known to be.
+fn may_serve(facts: &Facts<'_>, server: &ObjectRef) -> bool {
     let databases = facts.index.specs();
     let known = databases
         .iter()
         .any(|(workload, _)| facts.index.is_database(workload) && workload.namespace == server.namespace);
-    !known && !told.is_empty()
+    !known
 }
 
 fn refusing(
@@ -118,9 +118,7 @@ fn refusing(
     (cause, setting, what): (Cause, Code, &str),
 ) -> Option<Candidate> {
     // What is known not to be a database passes on what its own database said.
-    if facts.index.spec_of(server).is_some()
-        && !facts.index.is_database(server)
-        && !serves(facts, server, told)
+    if facts.index.spec_of(server).is_some() && !facts.index.is_database(server) && !may_serve(facts, server)
     {
         return None;
     }

@@ -82,7 +82,7 @@ impl Default for DumpLimits {
 #[derive(Debug, thiserror::Error)]
 pub enum DumpError {
     /// The folder or file cannot be opened.
-    #[error("{path} cannot be opened: {error}")]
+    #[error("{path} cannot be opened")]
     Unreadable {
         /// Which.
         path: PathBuf,

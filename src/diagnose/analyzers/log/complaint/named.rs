@@ -105,7 +105,7 @@ const SOFTWARE: &[(&str, &[u16])] = &[
         &[5432],
     ),
     (
-        r"access denied for user|mysql|mariadb|ER_ACCESS_DENIED|Communications link failure|ERROR [0-9]{4} \(HY000\)|SQLSTATE\[HY000\] \[(?:1[0-9]{3}|20[0-9]{2})\]",
+        r"access denied for user '|mysql|mariadb|ER_ACCESS_DENIED|Communications link failure|ERROR [0-9]{4} \(HY000\)|SQLSTATE\[HY000\] \[(?:1[0-9]{3}|20[0-9]{2})\]",
         &[3306],
     ),
     (r"mongo", &[27017]),
