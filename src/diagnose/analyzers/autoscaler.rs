@@ -124,8 +124,13 @@ fn metrics_unavailable(index: &Index<'_>, autoscaler: &HorizontalPodAutoscaler) 
 /// A metric of its own that the adapter does not have, while it answers.
 fn is_unknown(reason: &str, message: &str) -> bool {
     let own = ["FailedGetPodsMetric", "FailedGetObjectMetric", "FailedGetExternalMetric"].contains(&reason);
-    let unknown =
-        ["could not find the metric", "no metrics returned from", "not registered", "no matching metrics"];
+    let unknown = [
+        "could not find the metric",
+        "no metrics returned from",
+        "not registered",
+        "no matching metrics",
+        "find the requested resource",
+    ];
     own && unknown.iter().any(|word| message.contains(word))
 }
 
