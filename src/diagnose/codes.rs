@@ -115,6 +115,8 @@ codes! {
     NAMESPACE_STUCK = "namespace.stuck", Object, 0.85, "A namespace is being deleted and does not go.";
     FINALIZERS_STUCK = "object.finalizers_stuck", Object, 0.8, "An object is being deleted and nobody takes its finalizers away.";
     INJECTED_CONTAINER = "pod.container.injected", Object, 0.85, "A container that does not run was added to a pod by a webhook.";
+    SERVICE_LOCAL_ONLY = "service.local_only", Object, 0.85, "A Service sends callers to pods of their own node only, and a caller's node has none.";
+    SERVICE_DELETED = "service.deleted", Object, 0.85, "A Service that callers look for does not exist, though what it stood for does.";
     HEADLESS_MISSING = "service.headless_missing", Object, 0.85, "The headless Service that gives the pods of a StatefulSet their names does not exist.";
     QUOTA_LEAVES_NO_ROOM = "quota.leaves_no_room", Object, 0.9, "An object that was applied does not exist, and a ResourceQuota has no room for it.";
     LIVENESS_WRONG_PROTOCOL = "probe.liveness.wrong_protocol", Object, 0.85, "The liveness probe speaks another protocol than the program.";

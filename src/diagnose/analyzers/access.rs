@@ -15,10 +15,15 @@ use crate::observe::LogTrend;
 /// Most different refusals that are looked into.
 const MAX_QUESTIONS: usize = 100;
 
+/// Refused so often, a program does not do without; once at its start it may.
+const AGAIN: u64 = 3;
+
 /// Who was refused, and whether it is news.
 #[derive(Default)]
 struct Refused {
     sources: BTreeSet<ObjectRef>,
+    /// How often one pod said so, at most.
+    times: u64,
     /// Whether anybody is refused who was not before the trouble, or nobody knows.
     is_new: bool,
 }
@@ -36,13 +41,25 @@ fn from_logs(index: &Index<'_>, questions: &mut Questions) {
     for excerpt in index.snapshot.logs.iter().filter(|excerpt| mentions(&excerpt.text)) {
         if log::still_matters(index, excerpt) {
             let source = ObjectRef::new("Pod", excerpt.namespace.as_str(), excerpt.pod.as_str());
-            log::lines(&excerpt.text).for_each(|line| add(index, questions, &source, line, true));
+            from_log(index, questions, &source, &excerpt.text);
         }
     }
     for pattern in index.snapshot.log_patterns.iter().filter(|pattern| mentions(&pattern.sample)) {
         let is_new = !matches!(pattern.trend, Some(LogTrend::Steady | LogTrend::Ceased));
-        add(index, questions, &pattern.source, &pattern.sample, is_new);
+        let pods = index.pods_of(&index.workload_of(&pattern.source)).len().max(1);
+        let times = pattern.count / u64::try_from(pods).unwrap_or(1);
+        add(index, questions, &pattern.source, &pattern.sample, (is_new, times));
     }
+}
+
+fn from_log(index: &Index<'_>, questions: &mut Questions, source: &ObjectRef, text: &str) {
+    let mut asked: BTreeMap<Question, (&str, u64)> = BTreeMap::new();
+    for line in log::lines(text) {
+        if let Some(question) = Question::read(line) {
+            asked.entry(question).or_insert((line, 0)).1 += 1;
+        }
+    }
+    asked.into_values().for_each(|(line, times)| add(index, questions, source, line, (true, times)));
 }
 
 fn from_objects(index: &Index<'_>, questions: &mut Questions) {
@@ -51,13 +68,13 @@ fn from_objects(index: &Index<'_>, questions: &mut Questions) {
         let about = &event.involved_object;
         if let (Some(kind), Some(name)) = (&about.kind, &about.name) {
             let source = ObjectRef::new(kind, about.namespace.as_deref().unwrap_or_default(), name);
-            add(index, questions, &source, event.message.as_deref().unwrap_or_default(), true);
+            add(index, questions, &source, event.message.as_deref().unwrap_or_default(), (true, AGAIN));
         }
     }
     for autoscaler in &objects.autoscalers {
         let conditions = autoscaler.status.iter().flat_map(|status| status.conditions.iter().flatten());
         for message in conditions.into_iter().filter_map(|condition| condition.message.as_deref()) {
-            add(index, questions, &object_ref(autoscaler), message, true);
+            add(index, questions, &object_ref(autoscaler), message, (true, AGAIN));
         }
     }
     for other in &objects.others {
@@ -66,7 +83,7 @@ fn from_objects(index: &Index<'_>, questions: &mut Questions) {
         let conditions = other.pointer("/status/conditions").and_then(Value::as_array);
         for condition in conditions.into_iter().flatten() {
             let message = condition.get("message").and_then(Value::as_str).unwrap_or_default();
-            add(index, questions, &source, message, true);
+            add(index, questions, &source, message, (true, AGAIN));
         }
     }
 }
@@ -75,7 +92,13 @@ fn mentions(text: &str) -> bool {
     text.contains("system:serviceaccount:")
 }
 
-fn add(index: &Index<'_>, questions: &mut Questions, source: &ObjectRef, line: &str, is_new: bool) {
+fn add(
+    index: &Index<'_>,
+    questions: &mut Questions,
+    source: &ObjectRef,
+    line: &str,
+    (is_new, times): (bool, u64),
+) {
     let Some(asked) = Question::read(line) else { return };
     let full = questions.len() >= MAX_QUESTIONS;
     if full && !questions.contains_key(&asked) {
@@ -84,13 +107,14 @@ fn add(index: &Index<'_>, questions: &mut Questions, source: &ObjectRef, line: &
     let refused = questions.entry(asked).or_default();
     refused.sources.insert(index.workload_of(source));
     refused.is_new |= is_new;
+    refused.times = refused.times.max(times);
 }
 
 fn of_question(index: &Index<'_>, asked: &Question, refused: &Refused) -> Vec<Finding> {
     let finding = |source: &ObjectRef| of_source(index, asked, source);
     let found = refused.sources.iter().take(3).filter_map(finding);
-    // What went on before the trouble as well hardly shows its cause.
-    let weight = if refused.is_new { 1.0 } else { 0.55 };
+    // What went on before the trouble as well, or was said in passing, hardly shows its cause.
+    let weight = if refused.is_new && refused.times >= AGAIN { 1.0 } else { 0.55 };
     found
         .map(|finding| {
             let strength = finding.strength * weight;

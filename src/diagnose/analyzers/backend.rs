@@ -15,6 +15,9 @@ pub(super) struct Backends<'a> {
     known: BTreeSet<&'a str>,
 }
 
+/// What controllers of load balancers take for a port of their own: an annotation says where requests go.
+const BY_ANNOTATION: &str = "use-annotation";
+
 /// A port as a backend names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BackendPort<'p> {
@@ -51,6 +54,9 @@ impl<'a> Backends<'a> {
                 BackendPort::Name(name) => port.name.as_deref() == Some(name),
             })
         };
+        if port == Some(BackendPort::Name(BY_ANNOTATION)) {
+            return None;
+        }
         let wanted = port.filter(|port| !ports.is_empty() && !has(*port))?;
         let wanted = match wanted {
             BackendPort::Number(number) => number.to_string(),
@@ -86,6 +92,12 @@ impl<'a> Backends<'a> {
         let blames_service = near.is_none() && self.was_there(service);
         let hint = near.map(|near| format!("; there is a Service {near}")).unwrap_or_default();
         Some(Wrong { missing: true, blames_service, why: format!("{service} does not exist{hint}") })
+    }
+
+    /// Whether a Service is missing that was there by all appearances.
+    pub(super) fn is_deleted(&self, service: &ObjectRef) -> bool {
+        self.index.service(service).is_none()
+            && self.missing(service).is_some_and(|wrong| wrong.blames_service)
     }
 
     fn was_there(&self, service: &ObjectRef) -> bool {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use k8s_openapi::api::core::v1::Service;
 
+use super::backend::Backends;
 use crate::diagnose::codes;
 use crate::diagnose::finding::Finding;
 use crate::diagnose::index::{Index, namespace_of, object_ref};
@@ -17,7 +18,34 @@ pub(super) fn findings(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
         let spec = service.spec.as_ref();
         spec.is_some_and(|spec| spec.selector.as_ref().is_none_or(std::collections::BTreeMap::is_empty))
     });
-    by_hand.filter_map(|service| check(index, service, found)).chain(headless(index, found)).collect()
+    by_hand
+        .filter_map(|service| check(index, service, found))
+        .chain(headless(index, found))
+        .chain(deleted(index, found))
+        .collect()
+}
+
+/// A name that does not resolve any more, of a workload that no Service is in front of: its Service was deleted.
+fn deleted(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
+    let backends = Backends::new(index);
+    let mut told = BTreeSet::new();
+    let lookups = found.iter().filter(|finding| finding.code == codes::LOG_DNS);
+    let services = lookups.filter_map(|lookup| {
+        let mut labels = lookup.fields.get("dependency")?.split('.');
+        let (name, namespace) = (labels.next()?, labels.next().unwrap_or(&lookup.object.namespace));
+        let service = ObjectRef::new("Service", namespace, name);
+        let new = backends.is_deleted(&service) && told.insert(service.clone());
+        let caller = index.workload_of(&lookup.object);
+        let statement =
+            format!("{service} does not exist, though what it stood for does: {}", lookup.statement);
+        new.then(|| {
+            Finding::new(codes::SERVICE_DELETED, service, statement)
+                .field("workload_kind", &caller.kind)
+                .field("workload_namespace", &caller.namespace)
+                .field("workload", &caller.name)
+        })
+    });
+    services.collect()
 }
 
 /// StatefulSets name the Service that gives their pods names. Many name one that does not exist and do without; it matters
@@ -128,6 +156,14 @@ fn is_about(finding: &Finding, service: &ObjectRef) -> bool {
         && field("dependency_name") == service.name
 }
 
+/// Whether a complaint that names nobody by an address has the name of the Service as a word.
+fn mentions(finding: &Finding, service: &ObjectRef) -> bool {
+    let words = finding.statement.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-'));
+    let unresolved = !finding.fields.contains_key("dependency_kind");
+    let here = finding.object.namespace == service.namespace && service.name.len() > 3;
+    unresolved && here && words.into_iter().any(|word| word == service.name)
+}
+
 fn complains_about(finding: &Finding, service: &ObjectRef) -> bool {
     let codes = [
         codes::LOG_REFUSED,
@@ -136,7 +172,7 @@ fn complains_about(finding: &Finding, service: &ObjectRef) -> bool {
         codes::LOG_UNAVAILABLE,
         codes::LOG_RESET,
     ];
-    (codes.contains(&finding.code) && is_about(finding, service))
+    (codes.contains(&finding.code) && (is_about(finding, service) || mentions(finding, service)))
         || (finding.code == codes::SERVICE_UNREACHABLE && finding.object == *service)
 }
 
@@ -236,11 +272,20 @@ mod tests {
     #[test]
     fn addresses_that_a_pod_has_or_that_nobody_complains_of_give_nothing() {
         let plain = json!({"ports": [{"port": 80}], "clusterIP": "10.96.1.1"});
-        for (address, line) in [("10.1.0.5", REFUSED), ("10.1.0.77", "all is well\n")]
-        {
+        for (address, line) in [("10.1.0.5", REFUSED), ("10.1.0.77", "all is well\n")] {
             assert_eq!(codes(&world(&plain, Some(address), line)), Vec::<String>::new(), "{address}");
         }
         assert_eq!(codes(&world(&plain, None, "all is well\n")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_service_that_was_deleted_is_named_where_its_name_does_not_resolve() {
+        let lookup = "getaddrinfo ENOTFOUND cart\n".repeat(4);
+        let mut world = World::new().deployment("web", 1).deployment("cart", 1).log("web-1-0", &lookup);
+        assert_eq!(codes(&world), Vec::<String>::new());
+        world.snapshot.objects.services.retain(|service| service.metadata.name.as_deref() != Some("cart"));
+        assert_eq!(codes(&world), ["service.deleted"]);
+        assert_eq!(world.causes()[0].1, "Service shop/cart");
     }
 
     #[test]

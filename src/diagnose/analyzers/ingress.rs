@@ -288,6 +288,7 @@ mod tests {
     #[test]
     fn an_ingress_that_is_right_gives_nothing() {
         assert_eq!(told(&web(), &json!({})), []);
+        assert_eq!(told(&json!({"name": "web", "port": {"name": "use-annotation"}}), &json!({})), []);
         let bucket = json!({"spec": {"rules": [{"http": {"paths": [{"pathType": "Prefix", "backend": {"resource": {"kind": "Bucket", "name": "b"}}}]}}]}});
         assert_eq!(told(&web(), &bucket), []);
     }

@@ -45,6 +45,7 @@ mod sharing;
 mod stateful_set;
 mod told;
 mod token;
+mod traffic_policy;
 mod webhook;
 
 pub(super) use access::CODES as ACCESS;
@@ -102,6 +103,7 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
         endpoint::findings,
         limit_range::findings,
         runtime_class::findings,
+        traffic_policy::findings,
     ];
     let more: Vec<_> = seconds.iter().flat_map(|analyzer| analyzer(index, &found)).collect();
     found.extend(more);

@@ -1,21 +1,26 @@
 //! NetworkPolicies that keep a call from getting through which somebody complains about. Policies that nobody complains of
 //! do what they are there for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::diagnose::codes;
 use crate::diagnose::finding::Finding;
-use crate::diagnose::index::Index;
+use crate::diagnose::index::{Index, object_ref};
 use crate::diagnose::network::{Block, Call, Direction, End, Port, blocked, names_blocked};
 use crate::incident::ObjectRef;
 
 /// Complaints that fit packets which are dropped: nobody answers, and no name is resolved.
 const SILENCE: [codes::Code; 4] =
     [codes::LOG_TIMEOUT, codes::LOG_UNREACHABLE, codes::LOG_DNS, codes::LOG_UNAVAILABLE];
+
+/// A policy that was written less than so long ago may be what has changed.
+const YOUNG: SignedDuration = SignedDuration::from_hours(2);
 
 /// Looks at the complaints among what was found.
 pub(super) fn findings(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
@@ -61,7 +66,9 @@ fn complained(index: &Index<'_>, complaint: &Finding) -> Option<Finding> {
     if complaint.code == codes::LOG_UNAVAILABLE || complaint.code == codes::LOG_DNS {
         return None;
     }
-    let dependency = dependency(complaint)?;
+    let Some(dependency) = dependency(complaint) else {
+        return unnamed(index, complaint, caller, &workload);
+    };
     let (to, port) = called(index, complaint, &dependency)?;
     let block = blocked(index, &Call { from: End::Pod(caller), to, port })?;
     let way = if block.direction == Direction::Egress { "out of its pods" } else { "in" };
@@ -75,6 +82,36 @@ fn complained(index: &Index<'_>, complaint: &Finding) -> Option<Finding> {
         complaint,
         &workload,
     ))
+}
+
+/// A time-out about something that the line does not name: the one policy that was written lately and keeps this caller from
+/// anything at all.
+fn unnamed(index: &Index<'_>, complaint: &Finding, caller: &Pod, workload: &ObjectRef) -> Option<Finding> {
+    let now = index.snapshot.taken_at;
+    let is_young = |policy: &&NetworkPolicy| {
+        let written = policy.metadata.creation_timestamp.as_ref();
+        written.is_some_and(|written| now.duration_since(written.0) < YOUNG)
+    };
+    let policies = index.snapshot.objects.network_policies.iter().filter(is_young);
+    let new: BTreeSet<_> = policies.map(object_ref).collect();
+    let near = |service: &ObjectRef| {
+        let mut namespaces = new.iter().map(|policy| &policy.namespace);
+        namespaces.any(|namespace| *namespace == service.namespace || *namespace == workload.namespace)
+    };
+    let services = index.snapshot.objects.services.iter().map(object_ref).filter(near);
+    let blocks = services.filter_map(|service| {
+        let behind = index.behind(&service);
+        let pod = behind.iter().find_map(|called| index.pods_of(called).first().copied())?;
+        blocked(index, &Call { from: End::Pod(caller), to: End::Pod(pod), port: None })
+    });
+    let blocks = blocks.filter(|block| new.contains(&block.policy));
+    let young: BTreeMap<ObjectRef, Block> = blocks.map(|block| (block.policy.clone(), block)).collect();
+    let mut young = young.into_iter();
+    let (policy, block) = young.next().filter(|_| young.next().is_none())?;
+    let statement =
+        format!("{policy} is new and keeps {workload} from what it selects, and connections time out");
+    let finding = Finding::new(codes::POLICY_DENIES, policy, statement).strength(0.65);
+    Some(with(finding, &block, complaint, workload))
 }
 
 /// A complaint about names as such, not about a name that does not exist: a lookup that is not answered.

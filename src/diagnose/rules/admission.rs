@@ -43,7 +43,8 @@ fn served_by(facts: &Facts<'_>, candidate: Candidate) -> Candidate {
     };
     let Some(workload) = only.filter(ails) else { return candidate };
     let off = facts.about(&workload, &[codes::SCALED_TO_ZERO]);
-    let mut moved = Candidate { object: workload.clone(), hearsay: true, ..candidate };
+    let mut moved = candidate;
+    (moved.object, moved.hearsay) = (workload.clone(), true);
     if !off.is_empty() {
         moved.statement =
             format!("{workload}, which serves the webhook, wants 0 replicas. {}", moved.statement);

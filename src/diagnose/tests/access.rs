@@ -151,6 +151,14 @@ fn a_refusal_that_the_roles_of_now_would_grant_is_of_the_past() {
 }
 
 #[test]
+fn a_permission_that_a_program_that_works_asks_for_once_and_does_without_is_no_cause() {
+    let mut world = refused(Some("shop"));
+    let text = &mut world.snapshot.logs[0].text;
+    *text = text.lines().take(1).collect();
+    assert_eq!(world.causes(), []);
+}
+
+#[test]
 fn bindings_and_roles_that_nobody_is_refused_by_are_no_finding() {
     let world = World::new().deployment("sync", 1);
     let world =

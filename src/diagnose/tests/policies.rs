@@ -117,3 +117,16 @@ fn policies_that_nobody_complains_of_and_other_complaints_are_no_finding() {
     );
     assert_eq!(world("all is well\n", &closed).codes(), Vec::<String>::new());
 }
+
+#[test]
+fn a_time_out_about_nobody_by_name_points_at_the_one_new_policy_that_keeps_the_caller_out() {
+    let line = "error communicating with database: Connection timed out (os error 110)\n";
+    let orders = json!({"matchLabels": {"app": "orders"}});
+    let closed = ingress(&orders, &json!([]));
+    assert_eq!(blamed(line, &[closed.clone()]), ["NetworkPolicy shop/policy-0"]);
+    assert_eq!(blamed(line, &[ingress(&orders, &from("web"))]), NOBODY);
+    let mut old = world(line, &[closed]);
+    old.snapshot.objects.network_policies[0].metadata.creation_timestamp =
+        Some(object(json!(ago(3000).to_string())));
+    assert_eq!(old.causes(), []);
+}
