@@ -155,7 +155,7 @@ impl Chat {
         let cluster = named.or_else(|| inner.default_cluster.clone());
         let observer = cluster.as_ref().and_then(|name| inner.observers.get(name));
         let composer = Composer::new(&inner.store, &inner.recall, observer, turn, about);
-        let composed = compose(composer, without);
+        let composed = Box::pin(compose(composer, without));
         turn.cancel.run_until_cancelled(composed).await.unwrap_or(Err(ChatError::Cancelled))
     }
 }
