@@ -172,7 +172,7 @@ fn is_stated(candidate: &Candidate, facts: &Facts<'_>) -> bool {
         by_cluster && piece.strength.value() >= STATEMENT && candidate.supporting.contains(&piece.id)
     };
     // Whoever wrote a rule of their own has said how sure it is.
-    let own = candidate.code() != candidate.cause.code;
+    let own = confidence::ALL.iter().all(|cause| cause.code != candidate.code());
     !own && candidate.cause.specificity == Specificity::Mechanism
         && candidate.contradicting.is_empty()
         && candidate.confidence >= candidate.cause.confidence
