@@ -13,7 +13,7 @@ use futures::future::{BoxFuture, join_all};
 use kubewright::agents::chat::{ChatMessage, ChatTurn, Role};
 use kubewright::agents::progress::Progress;
 use kubewright::agents::tools::{Access, Tool, ToolContext, ToolError, ToolOutput};
-use kubewright::agents::{Agents, Parts};
+use kubewright::agents::{Agents, Parts, Sources};
 use kubewright::egress::Egress;
 use kubewright::recall::Recall;
 use kubewright::settings::{AgentsSettings, Environment, Settings};
@@ -104,10 +104,13 @@ async fn agents(model: &ScriptedModel, folder: &Path, gate: &Arc<Semaphore>) -> 
     Ok(Agents::new(Parts {
         settings: AgentsSettings::parse(&text, Path::new("agents.toml"), &Environment::new())?,
         egress: Egress::new(&settings.egress)?,
-        observers: clusters.observers(),
-        default_cluster: "load".to_owned(),
-        recall: Recall::new(None).await,
-        store: Store::open(&settings.store).await?,
+        sources: Sources {
+            observers: clusters.observers(),
+            default_cluster: Some("load".to_owned()),
+            rules: Arc::default(),
+            recall: Recall::new(None).await,
+            store: Store::open(&settings.store).await?,
+        },
         more_tools: vec![tool.into()],
     })?)
 }

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use crate::agents::chat::{Chat, Talk};
 use crate::agents::mcp::{self, Desk, ServerReport};
-use crate::agents::{Agents, Parts};
+use crate::agents::{Agents, Parts, Sources};
 use crate::diagnose::RuleBook;
 use crate::egress::Egress;
 use crate::http::{self, HttpState};
@@ -57,7 +57,8 @@ impl App {
         let clusters = Clusters::connect(&settings).await?;
         let egress = Egress::new(&settings.egress).context("could not set up the egress guard")?;
         let recall = Recall::new(places(&settings.knowledge, &egress)).await;
-        let desk = desk(&settings, &egress, &clusters, &recall, &store);
+        let sources = sources(&settings, &clusters, &recall, &store).await?;
+        let desk = Desk::new(egress.clone(), sources.clone());
         let foreign = mcp::reach(&settings.agents, &egress).await;
         foreign.reports.iter().for_each(log);
         let settings = Arc::new(settings);
@@ -68,14 +69,12 @@ impl App {
         let agents = Agents::new(Parts {
             settings: settings.agents.clone(),
             egress,
-            observers: clusters.observers(),
-            default_cluster: default_cluster(&settings),
-            recall: recall.clone(),
-            store: store.clone(),
+            sources: sources.clone(),
             more_tools: foreign.added,
         })?;
         let talk = agents.has_models().then(|| Arc::new(agents.clone()) as Arc<dyn Talk>);
-        let chat = Chat::new(store.clone(), recall.clone(), clusters.observers(), &settings, talk, clean);
+        let rules = sources.rules.clone();
+        let chat = Chat::new(sources, &settings, talk, clean);
         let workflow = Workflow::new(
             store.clone(),
             clusters,
@@ -85,7 +84,7 @@ impl App {
             settings.clone(),
             &owner,
         );
-        let workflow = workflow.with_rules(rules(settings.diagnosis.rules.clone()).await?);
+        let workflow = workflow.with_rules(rules);
         Ok(Self { store, workflow, recall, agents, chat, desk, settings, metrics })
     }
 
@@ -174,7 +173,8 @@ pub async fn serve_stdio(settings: &Settings, shutdown: CancellationToken) -> an
     let opened = tokio::spawn(async move { opening.read(stopped).await });
     // The first question of an assistant comes at once.
     let _ = tokio::time::timeout(OPENING, recall.opened()).await;
-    let served = desk(settings, &egress, &clusters, &recall, &store).serve_stdio(shutdown).await;
+    let sources = sources(settings, &clusters, &recall, &store).await?;
+    let served = Desk::new(egress, sources).serve_stdio(shutdown).await;
     stop.cancel();
     if tokio::time::timeout(DRAIN, opened).await.is_err() {
         warn!("the knowledge base was still being opened");
@@ -183,9 +183,19 @@ pub async fn serve_stdio(settings: &Settings, shutdown: CancellationToken) -> an
     served
 }
 
-fn desk(settings: &Settings, egress: &Egress, clusters: &Clusters, recall: &Recall, store: &Store) -> Desk {
-    let observers = clusters.observers();
-    Desk::new(egress.clone(), observers, default_cluster(settings), recall.clone(), store.clone())
+async fn sources(
+    settings: &Settings,
+    clusters: &Clusters,
+    recall: &Recall,
+    store: &Store,
+) -> anyhow::Result<Sources> {
+    Ok(Sources {
+        observers: clusters.observers(),
+        default_cluster: settings.clusters.first().map(|cluster| cluster.name.clone()),
+        rules: Arc::new(rules(settings.diagnosis.rules.clone()).await?),
+        recall: recall.clone(),
+        store: store.clone(),
+    })
 }
 
 /// The built-in rules and those of the folder. A rule that cannot be used is told and left out.
@@ -196,11 +206,6 @@ async fn rules(folder: Option<PathBuf>) -> anyhow::Result<RuleBook> {
         warn!("a rule is left out: {problem}; `kubewright rules check` says the same");
     }
     Ok(rules)
-}
-
-/// The cluster that is meant where none is named.
-fn default_cluster(settings: &Settings) -> String {
-    settings.clusters.first().map(|cluster| cluster.name.clone()).unwrap_or_default()
 }
 
 /// A server that fails is no reason not to start; `kubewright check` says the same.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
+use kubewright::agents::Sources;
 use kubewright::agents::chat::Chat;
 use kubewright::agents::mcp::Desk;
 use kubewright::egress::Egress;
@@ -44,8 +45,15 @@ impl Server {
         let talk = Some(Arc::new(Slow) as Arc<dyn kubewright::agents::chat::Talk>);
         let egress = Egress::new(&settings.egress)?;
         let clean = egress.for_people();
-        let desk = Desk::new(egress, BTreeMap::new(), "load".to_owned(), recall.clone(), store.clone());
-        let chat = Chat::new(store.clone(), recall.clone(), BTreeMap::new(), &settings, talk, clean);
+        let sources = Sources {
+            observers: BTreeMap::new(),
+            default_cluster: None,
+            rules: Arc::default(),
+            recall: recall.clone(),
+            store: store.clone(),
+        };
+        let desk = Desk::new(egress, sources.clone());
+        let chat = Chat::new(sources, &settings, talk, clean);
         let (runner, runner_alive) = watch::channel(true);
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let state = HttpState {

@@ -17,11 +17,12 @@ mod prompt;
 mod roster;
 mod run;
 pub mod runs;
+mod sources;
 mod talk;
 pub mod tools;
 mod wordings;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,11 +34,12 @@ pub use answers::Lesson;
 pub use budget::Exceeded;
 pub use orchestrator::{Groundwork, Investigated, Remedied};
 pub use roster::{NAMES, ORCHESTRATOR, RosterProblem, SPECIALISTS, TALKERS};
+pub use sources::Sources;
 
 use crate::egress::Egress;
 use crate::incident::IncidentId;
 use crate::observe::Observer;
-use crate::recall::{Recall, Reword};
+use crate::recall::Reword;
 use crate::settings::{AgentsSettings, Quotas, RunLimits};
 use crate::store::Store;
 use chat::{ChatAnswer, ChatError, ChatTurn, Talk};
@@ -55,14 +57,8 @@ pub struct Parts {
     pub settings: AgentsSettings,
     /// The guard of all text that leaves.
     pub egress: Egress,
-    /// The clusters by name.
-    pub observers: BTreeMap<String, Observer>,
-    /// The cluster that is meant where none is named.
-    pub default_cluster: String,
-    /// Documents and past incidents.
-    pub recall: Recall,
-    /// The truth.
-    pub store: Store,
+    /// What is read.
+    pub sources: Sources,
     /// Tools beside the built-in ones.
     pub more_tools: Vec<Added>,
 }
@@ -95,10 +91,7 @@ struct Inner {
     models: Models,
     roster: Roster,
     tools: Tools,
-    observers: BTreeMap<String, Observer>,
-    default_cluster: String,
-    recall: Recall,
-    store: Store,
+    sources: Sources,
     summariser: Option<Arc<Summariser>>,
     live: broadcast::Sender<(IncidentId, RunEvent)>,
 }
@@ -121,9 +114,9 @@ impl Agents {
         let (tools, roster) = hire(&parts.settings, &parts.more_tools).map_err(AgentsError::Roster)?;
         let models = models(&parts.settings, &parts.egress)?;
         let quotas = Arc::new(parts.settings.quotas.clone());
-        let store = Some(parts.store.clone());
+        let store = Some(parts.sources.store.clone());
         if let Some(wordings) = wordings(&roster, &models, &parts.egress, &parts.settings, store) {
-            parts.recall.reword_by(Arc::new(wordings));
+            parts.sources.recall.reword_by(Arc::new(wordings));
         }
         let summariser = roster.agent(roster::SUMMARY).and_then(|agent| {
             let (chain, prompt) = (models.chain(&agent.models)?, agent.prompt.clone());
@@ -136,10 +129,7 @@ impl Agents {
             models,
             roster,
             tools,
-            observers: parts.observers,
-            default_cluster: parts.default_cluster,
-            recall: parts.recall,
-            store: parts.store,
+            sources: parts.sources,
             summariser,
             live: broadcast::Sender::new(LIVE),
         };
@@ -175,7 +165,7 @@ impl Agents {
     }
 
     fn observer(&self, name: Option<&str>) -> Option<&Observer> {
-        self.inner.observers.get(name.unwrap_or(&self.inner.default_cluster))
+        self.inner.sources.observer(name)
     }
 }
 

@@ -187,7 +187,7 @@ impl Agents {
     /// Removes old runs and conversations and marks runs whose process has died, until `shutdown`.
     pub async fn tidy(&self, shutdown: CancellationToken) {
         loop {
-            match self.inner.store.tidy_runs(self.retention(Timestamp::now())).await {
+            match self.inner.sources.store.tidy_runs(self.retention(Timestamp::now())).await {
                 Ok(tidied) if tidied == Default::default() => {}
                 Ok(tidied) => tracing::info!(
                     removed = tidied.removed,
@@ -206,7 +206,13 @@ impl Agents {
     async fn tidy_conversations(&self) {
         let RunsSettings { keep_for, keep_at_most } = self.inner.settings.conversations;
         let since = Timestamp::now().checked_sub(keep_for).unwrap_or(Timestamp::MIN);
-        match self.inner.store.tidy_conversations(ConversationRetention { since, most: keep_at_most }).await {
+        match self
+            .inner
+            .sources
+            .store
+            .tidy_conversations(ConversationRetention { since, most: keep_at_most })
+            .await
+        {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "old conversations were removed"),
             Err(error) => tracing::warn!(%error, "conversations could not be tidied; tried again later"),

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
-use crate::agents::{Agents, Parts};
+use crate::agents::{Agents, Parts, Sources};
 use crate::egress::Egress;
 use crate::incident::{Event, Fingerprint, Outcome, Scope, Severity, Signal, SignalSource, SignalState};
 use crate::recall::{Places, Recall};
@@ -56,10 +56,13 @@ async fn workflow(folder: &std::path::Path) -> Workflow {
     let agents = Agents::new(Parts {
         settings: settings.agents.clone(),
         egress,
-        observers: clusters.observers(),
-        default_cluster: "prod-eu".to_owned(),
-        recall: recall.clone(),
-        store: store.clone(),
+        sources: Sources {
+            observers: clusters.observers(),
+            default_cluster: Some("prod-eu".to_owned()),
+            rules: Arc::default(),
+            recall: recall.clone(),
+            store: store.clone(),
+        },
         more_tools: Vec::new(),
     });
     Workflow::new(store, clusters, policy, recall, agents.unwrap(), Arc::new(settings), "test")

@@ -56,7 +56,7 @@ impl Workflow {
 
     /// Diagnoses by these rules instead of the built-in ones alone.
     #[must_use]
-    pub fn with_rules(self, rules: RuleBook) -> Self {
-        Self { rules: Arc::new(rules), ..self }
+    pub fn with_rules(self, rules: Arc<RuleBook>) -> Self {
+        Self { rules, ..self }
     }
 }

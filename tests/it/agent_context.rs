@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use kubewright::agents::chat::{ChatAnswer, ChatError, ChatMessage, ChatTurn, Role};
 use kubewright::agents::progress::Progress;
 use kubewright::agents::tools::{Access, Tool, ToolContext, ToolError, ToolOutput};
-use kubewright::agents::{Agents, Parts};
+use kubewright::agents::{Agents, Parts, Sources};
 use kubewright::egress::Egress;
 use kubewright::recall::Recall;
 use kubewright::settings::{AgentsSettings, Environment, Settings};
@@ -74,10 +74,13 @@ async fn stage(models: &[(&str, u64, String)], more: &str) -> Stage {
     let agents = Agents::new(Parts {
         settings: AgentsSettings::parse(&agents, Path::new("agents.toml"), &Environment::new()).unwrap(),
         egress: Egress::new(&settings.egress).unwrap(),
-        observers: clusters.observers(),
-        default_cluster: "nowhere".to_owned(),
-        recall: Recall::new(None).await,
-        store: Store::open(&settings.store).await.unwrap(),
+        sources: Sources {
+            observers: clusters.observers(),
+            default_cluster: Some("nowhere".to_owned()),
+            rules: Arc::default(),
+            recall: Recall::new(None).await,
+            store: Store::open(&settings.store).await.unwrap(),
+        },
         more_tools: vec![(Arc::new(Log) as Arc<dyn Tool>).into()],
     });
     Stage { agents: agents.unwrap(), _folder: folder }

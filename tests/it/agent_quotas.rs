@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use kubewright::agents::chat::{Chat, ChatError, ChatMessage, ChatTurn, Role, Talk};
 use kubewright::agents::progress::Progress;
 use kubewright::agents::tools::Access;
-use kubewright::agents::{Agents, Parts};
+use kubewright::agents::{Agents, Parts, Sources};
 use kubewright::egress::Egress;
 use kubewright::recall::{Recall, SearchRequest};
 use kubewright::settings::{AgentsSettings, Environment, Settings};
@@ -48,18 +48,22 @@ async fn start(folder: &TempDir, model: &ScriptedModel, limits: &str) -> Stage {
     let (store, recall) = (Store::open(&settings.store).await.unwrap(), Recall::new(None).await);
     let egress = Egress::new(&settings.egress).unwrap();
     let clean = egress.for_people();
+    let sources = Sources {
+        observers: clusters.observers(),
+        default_cluster: Some("nowhere".to_owned()),
+        rules: Arc::default(),
+        recall: recall.clone(),
+        store: store.clone(),
+    };
     let agents = Agents::new(Parts {
         settings: settings.agents.clone(),
         egress,
-        observers: clusters.observers(),
-        default_cluster: "nowhere".to_owned(),
-        recall: recall.clone(),
-        store: store.clone(),
+        sources: sources.clone(),
         more_tools: Vec::new(),
     })
     .unwrap();
     let talk = Some(Arc::new(agents.clone()) as Arc<dyn Talk>);
-    let chat = Chat::new(store.clone(), recall.clone(), clusters.observers(), &settings, talk, clean);
+    let chat = Chat::new(sources, &settings, talk, clean);
     Stage { agents, chat, store, recall }
 }
 

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use kubewright::agents::chat::{ChatAnswer, ChatError, ChatMessage, ChatTurn, Finish, Role};
 use kubewright::agents::progress::{Progress, RunEvent};
 use kubewright::agents::tools::{Access, Tool, ToolContext, ToolError, ToolOutput};
-use kubewright::agents::{Agents, Parts};
+use kubewright::agents::{Agents, Parts, Sources};
 use kubewright::egress::Egress;
 use kubewright::recall::Recall;
 use kubewright::settings::{AgentsSettings, Environment, Settings};
@@ -104,10 +104,13 @@ async fn stage(model: &ScriptedModel, more: &str) -> Stage {
     let agents = Agents::new(Parts {
         settings: AgentsSettings::parse(&agents, Path::new("agents.toml"), &Environment::new()).unwrap(),
         egress: Egress::new(&settings.egress).unwrap(),
-        observers: clusters.observers(),
-        default_cluster: "nowhere".to_owned(),
-        recall: Recall::new(None).await,
-        store: Store::open(&settings.store).await.unwrap(),
+        sources: Sources {
+            observers: clusters.observers(),
+            default_cluster: Some("nowhere".to_owned()),
+            rules: Arc::default(),
+            recall: Recall::new(None).await,
+            store: Store::open(&settings.store).await.unwrap(),
+        },
         more_tools: tools.into_iter().map(Into::into).collect(),
     });
     Stage { agents: agents.unwrap(), _folder: folder }

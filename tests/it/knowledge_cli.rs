@@ -84,6 +84,9 @@ fn words(text: &str, line: usize) -> Vec<&str> {
 #[tokio::test]
 async fn documents_are_taken_in_once_and_changes_after_that() {
     let place = Place::new();
+    let planned = place.json(&["ingest", "docs", "--dry-run"]).await;
+    assert_eq!((&planned["dry_run"], &planned["sources"][0]["added"]), (&Value::Bool(true), &Value::from(2)));
+    assert!(!place.path("base").exists(), "a dry run makes no folders");
     let first = place.good(&["ingest", "docs"]).await;
     assert_eq!(words(&first, 0)[..4], ["SOURCE", "VERSION", "ADDED", "CHANGED"], "{first}");
     assert_eq!(words(&first, 1)[..7], ["docs", "-", "2", "0", "0", "0", "0"], "{first}");

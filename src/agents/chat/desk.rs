@@ -1,6 +1,5 @@
 //! [`Chat`]: where a turn is taken, checked, and answered with a model or composed without one.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +7,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::composed::{Composer, Without, compose};
 use super::{ChatAnswer, ChatError, ChatTurn, Talk, check};
+use crate::agents::Sources;
 use crate::agents::progress::Clean;
-use crate::observe::Observer;
-use crate::recall::Recall;
 use crate::settings::Settings;
-use crate::store::Store;
 
 /// How long a cancelled turn has to end by itself: to note where it stands. Then it is dropped.
 const GRACE: Duration = Duration::from_secs(2);
@@ -27,11 +24,7 @@ pub struct Chat {
 }
 
 struct Inner {
-    store: Store,
-    recall: Recall,
-    observers: BTreeMap<String, Observer>,
-    /// The cluster that is meant where none is named.
-    default_cluster: Option<String>,
+    sources: Sources,
     /// Where models are configured, for people.
     models_file: String,
     /// Deadline of one turn.
@@ -48,23 +41,13 @@ impl std::fmt::Debug for Chat {
 }
 
 impl Chat {
-    /// Chat over what is known. `observers` are the clusters by name; without `talk` answers are composed from
-    /// analyzers, incidents and documents. `clean` takes secrets out of all that people are told.
+    /// Chat over what is known. Without `talk` answers are composed from analyzers, incidents and documents. `clean` takes
+    /// secrets out of all that people are told.
     #[must_use]
-    pub fn new(
-        store: Store,
-        recall: Recall,
-        observers: BTreeMap<String, Observer>,
-        settings: &Settings,
-        talk: Option<Arc<dyn Talk>>,
-        clean: Clean,
-    ) -> Self {
+    pub fn new(sources: Sources, settings: &Settings, talk: Option<Arc<dyn Talk>>, clean: Clean) -> Self {
         let file = settings.agents.file.as_ref();
         let inner = Inner {
-            store,
-            recall,
-            observers,
-            default_cluster: settings.clusters.first().map(|cluster| cluster.name.clone()),
+            sources,
             models_file: file.map_or_else(|| "agents.toml".to_owned(), |path| path.display().to_string()),
             deadline: settings.agents.limits.deadline,
             talk,
@@ -93,10 +76,11 @@ impl Chat {
     /// # Errors
     /// [`ChatError::Invalid`] names those that there are.
     pub fn check_cluster(&self, name: &str) -> Result<(), ChatError> {
-        if self.inner.observers.contains_key(name) {
+        let sources = &self.inner.sources;
+        if sources.observers.contains_key(name) {
             return Ok(());
         }
-        let known = self.inner.observers.keys().cloned().collect::<Vec<_>>().join(", ");
+        let known = sources.clusters();
         let name: String = name.chars().take(80).collect();
         Err(ChatError::Invalid(format!("there is no cluster {name}; configured: {known}")))
     }
@@ -147,13 +131,12 @@ impl Chat {
     async fn composed(&self, turn: &ChatTurn, without: Without<'_>) -> Result<ChatAnswer, ChatError> {
         let inner = &self.inner;
         let about = match &turn.about {
-            Some(id) => inner.store.incident(id).await.map_err(anyhow::Error::from)?,
+            Some(id) => inner.sources.store.incident(id).await.map_err(anyhow::Error::from)?,
             None => None,
         };
         let named = turn.cluster.clone().or_else(|| about.as_ref().map(|incident| incident.cluster.clone()));
-        let cluster = named.or_else(|| inner.default_cluster.clone());
-        let observer = cluster.as_ref().and_then(|name| inner.observers.get(name));
-        let composer = Composer::new(&inner.store, &inner.recall, observer, turn, about);
+        let observer = inner.sources.observer(named.as_deref());
+        let composer = Composer::new(&inner.sources, observer, turn, about);
         // Boxed: it holds a whole look at a cluster.
         let composed = Box::pin(compose(composer, without));
         turn.cancel.run_until_cancelled(composed).await.unwrap_or(Err(ChatError::Cancelled))

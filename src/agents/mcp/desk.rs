@@ -3,7 +3,6 @@
 //! Owns the list of tools, whose cluster a call is about, and that every answer passes the guard. It reads only: no tool
 //! here drafts, approves or changes anything, and tools of other programs are not passed on.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -12,13 +11,11 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::agents::Sources;
 use crate::agents::tools::{
     Access, Definition, Proposals, Tool, ToolContext, ToolError, ToolOutput, Tools, built_in,
 };
 use crate::egress::Egress;
-use crate::observe::Observer;
-use crate::recall::Recall;
-use crate::store::Store;
 
 /// Calls worked on at a time; further ones wait.
 const AT_ONCE: usize = 16;
@@ -60,10 +57,7 @@ pub struct Desk {
 struct Inner {
     tools: Tools,
     egress: Egress,
-    observers: BTreeMap<String, Observer>,
-    default_cluster: String,
-    recall: Recall,
-    store: Store,
+    sources: Sources,
     seats: Semaphore,
 }
 
@@ -79,27 +73,22 @@ pub(super) struct Answered {
 }
 
 impl Desk {
-    /// A desk over the given sources. `default_cluster` is meant where a call names none.
+    /// A desk over the given sources.
     #[must_use]
-    pub fn new(
-        egress: Egress,
-        observers: BTreeMap<String, Observer>,
-        default_cluster: String,
-        recall: Recall,
-        store: Store,
-    ) -> Self {
+    pub fn new(egress: Egress, sources: Sources) -> Self {
         let offered = built_in().into_iter().filter(|tool| !NOT_OFFERED.contains(&tool.name()));
         let tools = Tools::new(offered.map(renamed));
         let seats = Semaphore::new(AT_ONCE);
-        Self { inner: Arc::new(Inner { tools, egress, observers, default_cluster, recall, store, seats }) }
+        Self { inner: Arc::new(Inner { tools, egress, sources, seats }) }
     }
 
     /// The tools as others are told of them. Where there are several clusters, each takes `cluster` as well.
     pub(super) fn definitions(&self) -> Vec<Definition> {
-        let clusters: Vec<&String> = self.inner.observers.keys().collect();
+        let clusters: Vec<&String> = self.inner.sources.observers.keys().collect();
         let mut definitions = self.inner.tools.definitions();
         if clusters.len() > 1 {
-            let described = format!("The cluster; {} unless set.", self.inner.default_cluster);
+            let usual = self.inner.sources.default_cluster.as_deref().unwrap_or_default();
+            let described = format!("The cluster; {usual} unless set.");
             let cluster = json!({"type": "string", "enum": clusters, "description": described});
             let properties = definitions.iter_mut().filter_map(|one| one.parameters.get_mut("properties"));
             for properties in properties.filter_map(Value::as_object_mut) {
@@ -136,20 +125,18 @@ impl Desk {
     }
 
     fn context(&self, cluster: Option<Value>, cancel: CancellationToken) -> Result<ToolContext, ToolError> {
-        let inner = &self.inner;
-        let name = match &cluster {
-            None => inner.default_cluster.as_str(),
-            Some(named) => named.as_str().unwrap_or_default(),
-        };
-        let observer = inner.observers.get(name).ok_or_else(|| {
-            let known: Vec<&str> = inner.observers.keys().map(String::as_str).collect();
-            ToolError::Arguments(format!("cluster: there is no such cluster; there are {}", known.join(", ")))
+        let sources = &self.inner.sources;
+        let name = cluster.as_ref().map(|named| named.as_str().unwrap_or_default());
+        let observer = sources.observer(name).ok_or_else(|| {
+            let known = sources.clusters();
+            ToolError::Arguments(format!("cluster: there is no such cluster; there are {known}"))
         })?;
         Ok(ToolContext {
             observer: observer.clone(),
             access: Access::Everything,
-            recall: inner.recall.clone(),
-            store: inner.store.clone(),
+            rules: sources.rules.clone(),
+            recall: sources.recall.clone(),
+            store: sources.store.clone(),
             incident: None,
             now: Timestamp::now(),
             cancel,

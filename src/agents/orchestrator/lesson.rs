@@ -27,7 +27,8 @@ impl Agents {
         if !self.has_models() {
             return None;
         }
-        let records = Records::of_step(self.inner.store.clone(), RunKind::Lesson, incident, None).await;
+        let records =
+            Records::of_step(self.inner.sources.store.clone(), RunKind::Lesson, incident, None).await;
         let shared = self.shared(incident, &incident.evidence, observer, records, cancel);
         let scene = Scene::new(incident, &Groundwork::of(incident), &shared.session, self.window());
         let question = format!("What is there to learn?\n{}", outcome(incident));

@@ -127,7 +127,7 @@ impl Agents {
     /// Evidence is cited by number.
     async fn going_on(&self, incident: &Incident, groundwork: Groundwork) -> (Records, Groundwork) {
         let ground = serde_json::to_value(&groundwork).ok();
-        let store = self.inner.store.clone();
+        let store = self.inner.sources.store.clone();
         let records = Records::of_step(store, RunKind::Investigation, incident, ground.clone()).await;
         let Some(before) = records.ground() else { return (records, groundwork) };
         match serde_json::from_value(before) {

@@ -37,7 +37,8 @@ impl Agents {
         if !self.has_models() || incident.hypotheses.is_empty() {
             return None;
         }
-        let records = Records::of_step(self.inner.store.clone(), RunKind::Remediation, incident, None).await;
+        let records =
+            Records::of_step(self.inner.sources.store.clone(), RunKind::Remediation, incident, None).await;
         let shared = self.shared(incident, &incident.evidence, observer, records, cancel);
         let scene = Scene::new(incident, &Groundwork::of(incident), &shared.session, self.window());
         let question = format!("Propose a repair. No playbook has one: {why_no_playbook}");

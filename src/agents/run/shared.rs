@@ -49,14 +49,15 @@ impl Agents {
         watch: Watch,
         records: Records,
     ) -> Shared {
-        let Watch { progress, cancel } = watch;
+        let (sources, Watch { progress, cancel }) = (&self.inner.sources, watch);
         let books = self.books(&access, incident.as_deref());
         let keeps = kept_under(&access, incident.as_deref());
         let context = ToolContext {
             observer: observer.clone(),
             access,
-            recall: self.inner.recall.clone(),
-            store: self.inner.store.clone(),
+            rules: sources.rules.clone(),
+            recall: sources.recall.clone(),
+            store: sources.store.clone(),
             incident,
             now: Timestamp::now(),
             cancel: cancel.clone(),
@@ -94,7 +95,7 @@ impl Agents {
             (None, Access::Everything) => OTHERS,
         };
         let about = incident.map(|incident| incident.id.clone());
-        Books::new(self.inner.store.clone(), quotas.clone(), tenant.to_owned(), about)
+        Books::new(self.inner.sources.store.clone(), quotas.clone(), tenant.to_owned(), about)
     }
 }
 

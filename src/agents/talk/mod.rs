@@ -114,7 +114,8 @@ impl Agents {
 
     async fn about(&self, turn: &ChatTurn) -> Result<Option<Arc<Incident>>, ChatError> {
         let Some(id) = &turn.about else { return Ok(None) };
-        let incident = self.inner.store.incident(id).await.context("the incident could not be read")?;
+        let incident =
+            self.inner.sources.store.incident(id).await.context("the incident could not be read")?;
         let incident = incident.ok_or_else(|| ChatError::Invalid(format!("there is no incident {id}")))?;
         let incident = permitted(incident, &turn.access)?;
         Ok(Some(Arc::new(incident)))
@@ -123,14 +124,13 @@ impl Agents {
     fn shared_of(&self, turn: &ChatTurn, incident: Option<&Arc<Incident>>) -> Result<Shared, ChatError> {
         let named = turn.cluster.as_deref().or_else(|| incident.map(|incident| incident.cluster.as_str()));
         let observer = self.observer(named).ok_or_else(|| {
-            let known: Vec<&str> = self.inner.observers.keys().map(String::as_str).collect();
-            let named = named.unwrap_or("of that name");
-            ChatError::Invalid(format!("there is no cluster {named}; configured are {}", known.join(", ")))
+            let (named, known) = (named.unwrap_or("of that name"), self.inner.sources.clusters());
+            ChatError::Invalid(format!("there is no cluster {named}; configured are {known}"))
         })?;
         let evidence = incident.map_or(&[][..], |incident| &incident.evidence);
         let watch = Watch { progress: turn.progress.clone(), cancel: turn.cancel.clone() };
         let about = incident.map(|incident| incident.id.clone());
-        let records = Records::of_turn(self.inner.store.clone(), turn.conversation.clone(), about);
+        let records = Records::of_turn(self.inner.sources.store.clone(), turn.conversation.clone(), about);
         let shared = self.share(observer, turn.access.clone(), incident.cloned(), evidence, watch, records);
         suspicion::inherit(turn, &shared.session);
         Ok(shared)

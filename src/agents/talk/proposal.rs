@@ -86,12 +86,13 @@ impl Agents {
             actions: plan.actions.iter().map(|planned| planned.action.to_string()).collect(),
             rationale: plan.rationale.clone(),
         };
-        let news = self.inner.store.subscribe();
+        let news = self.inner.sources.store.subscribe();
         let event = Event::ProposedInChat {
             plan: Box::new(plan.clone()),
             investigation: Box::new(investigation(run, shared)),
         };
-        let acted = self.inner.store.act(id, |incident| incident.takes(&plan).map(|()| vec![event])).await;
+        let acted =
+            self.inner.sources.store.act(id, |incident| incident.takes(&plan).map(|()| vec![event])).await;
         match acted {
             Ok(_) => {
                 tracing::info!(incident = %id, digest, "a plan was proposed in chat");
@@ -126,7 +127,7 @@ impl Agents {
     }
 
     async fn now(&self, id: &IncidentId) -> anyhow::Result<Incident> {
-        let incident = self.inner.store.incident(id).await?;
+        let incident = self.inner.sources.store.incident(id).await?;
         incident.ok_or_else(|| anyhow::anyhow!("incident {id} is gone"))
     }
 }

@@ -43,6 +43,7 @@ pub use proposals::{Proposals, Proposed};
 pub use registry::{Definition, Tools};
 use schema::schema_of;
 
+use crate::diagnose::RuleBook;
 use crate::incident::Incident;
 use crate::observe::Observer;
 use crate::recall::Recall;
@@ -55,6 +56,8 @@ pub struct ToolContext {
     pub observer: Observer,
     /// What of it the caller may see.
     pub access: Access,
+    /// What a fresh look at it is diagnosed by.
+    pub rules: Arc<RuleBook>,
     /// Documents and past incidents.
     pub recall: Recall,
     /// The truth.

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::BoxFuture;
@@ -70,6 +71,7 @@ async fn context(folder: &TempDir) -> ToolContext {
     ToolContext {
         observer: Observer::connect(&cluster, &settings).await.unwrap(),
         access: Access::Everything,
+        rules: Arc::default(),
         recall: Recall::new(None).await,
         store: Store::open(&StoreSettings { url: url.into() }).await.unwrap(),
         incident: None,

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::schema::schema_of;
 use super::{Access, Observation, Tool, ToolContext, ToolError, ToolOutput, arguments};
-use crate::diagnose::{Diagnosis, diagnose};
+use crate::diagnose::Diagnosis;
 use crate::incident::{Evidence, Hypothesis, ObjectRef, Scope};
 use crate::observe::Snapshot;
 
@@ -75,8 +75,9 @@ async fn run(given: Arguments, context: &ToolContext) -> Result<ToolOutput, Tool
     if let Access::Namespaces(permitted) = &context.access {
         snapshot.retain_namespaces(|namespace| permitted.contains(namespace));
     }
+    let rules = context.rules.clone();
     let looked = tokio::task::spawn_blocking(move || {
-        let diagnosis = diagnose(&snapshot, &[]);
+        let diagnosis = rules.diagnose(&snapshot, &[]);
         (snapshot, diagnosis)
     });
     let (snapshot, mut diagnosis) = looked.await.map_err(|error| {

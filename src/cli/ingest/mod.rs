@@ -11,14 +11,17 @@ mod summary;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Args;
 use kubewright_ingest::source::{Location, SourceSpec};
 use kubewright_ingest::{Category, IngestOptions, IngestReport, KnowledgeBase};
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::base::{BaseArgs, Collection, open};
+use super::base::{BaseArgs, Collection, open, open_existing};
 use super::output::{Format, print, render};
-use crate::settings::Environment;
+use crate::egress::Egress;
+use crate::settings::{Environment, KnowledgeSettings};
 use crate::telemetry::{self, LogFormat};
 
 pub(super) use progress::Progress;
@@ -105,7 +108,7 @@ pub(super) async fn run(
     }
     let (settings, egress) = args.base.settings(environment)?;
     let specs = sources::of(&args, &settings)?;
-    let base = open(&settings, &egress, Collection::Documents).await?;
+    let (base, _place) = base(settings, &egress, args.dry_run).await?;
     if specs.iter().any(|spec| matches!(spec.location, Location::Stdin { .. })) {
         anstream::eprintln!("Reading standard input.");
     }
@@ -122,6 +125,23 @@ pub(super) async fn run(
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+/// The knowledge base; for a dry run where there is none, an empty one in a place that goes away: it makes no folders.
+async fn base(
+    mut settings: KnowledgeSettings,
+    egress: &Egress,
+    dry_run: bool,
+) -> anyhow::Result<(KnowledgeBase, Option<TempDir>)> {
+    if !dry_run {
+        return Ok((open(&settings, egress, Collection::Documents).await?, None));
+    }
+    if let Ok(base) = open_existing(&settings, egress, Collection::Documents).await? {
+        return Ok((base, None));
+    }
+    let place = tempfile::tempdir().context("a dry run needs a temporary folder")?;
+    place.path().clone_into(&mut settings.folder);
+    Ok((open(&settings, egress, Collection::Documents).await?, Some(place)))
 }
 
 /// Sources that were finished before are committed; the one under way is not.

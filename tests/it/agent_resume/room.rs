@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use kubewright::agents::chat::{ChatMessage, ChatTurn, Role};
 use kubewright::agents::progress::Progress;
 use kubewright::agents::tools::{Access, Observation, Tool, ToolContext, ToolError, ToolOutput};
-use kubewright::agents::{Agents, Groundwork, Investigated, Parts};
+use kubewright::agents::{Agents, Groundwork, Investigated, Parts, Sources};
 use kubewright::egress::Egress;
 use kubewright::incident::{
     Evidence, EvidenceId, EvidenceSource, Fingerprint, Hypothesis, Incident, IncidentId, ObjectRef, Proposer,
@@ -168,10 +168,13 @@ impl Room {
         let agents = Agents::new(Parts {
             settings: AgentsSettings::parse(&text, Path::new(&file), &Environment::new()).unwrap(),
             egress: Egress::new(&Default::default()).unwrap(),
-            observers: self.observers.clone(),
-            default_cluster: "nowhere".to_owned(),
-            recall: Recall::new(None).await,
-            store: self.store.clone(),
+            sources: Sources {
+                observers: self.observers.clone(),
+                default_cluster: Some("nowhere".to_owned()),
+                rules: Arc::default(),
+                recall: Recall::new(None).await,
+                store: self.store.clone(),
+            },
             more_tools: vec![look.into()],
         });
         agents.unwrap()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use kubewright::agents::tools::Access;
+use kubewright::diagnose::RuleBook;
 use kubewright::incident::{
     Event, Evidence, EvidenceId, EvidenceSource, Fingerprint, Gap, Hypothesis, Incident, IncidentId,
     ObjectRef, Outcome, Proposer, Scope, Score, Severity, Signal, SignalSource, SignalState,
@@ -188,3 +189,29 @@ async fn a_fresh_look_finds_the_cause_and_leaves_out_what_may_not_be_seen() {
     contains_all(&nowhere, &["name"]);
     stage.sim.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_look_goes_by_the_rules_of_the_house_as_well() {
+    let mut stage = stage("database-password").await;
+    let workload = json!({"namespace": "shop", "workload": {"kind": "Deployment", "name": "checkout"}});
+    let before = stage.ok("run_analyzers", workload.clone()).await;
+    assert!(!before.text.contains("house.password_rotated"), "{}", before.text);
+    let mut rules = RuleBook::built_in();
+    let problems = rules.add("house.toml", RULE);
+    assert!(problems.is_empty(), "{problems:?}");
+    stage.context.rules = Arc::new(rules);
+    let after = stage.ok("run_analyzers", workload).await;
+    contains_all(&after.text, &["house.password_rotated", "Somebody rotated a password."]);
+    stage.sim.shutdown().await;
+}
+
+const RULE: &str = r#"
+[[rule]]
+code = "house.password_rotated"
+meaning = "A password was rotated and not everybody knows."
+confidence = 0.97
+statement = "Somebody rotated a password."
+runbook = "https://wiki.example/rotation"
+[rule.when]
+findings = "log.dependency.authentication"
+"#;

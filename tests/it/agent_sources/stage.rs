@@ -1,6 +1,7 @@
 //! A simulated cluster with its metrics and logs, and the tools pointed at it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -55,6 +56,7 @@ pub(super) async fn on(sim: Sim, cluster: &ClusterSettings) -> Stage {
     let context = ToolContext {
         observer: Observer::connect(cluster, &settings).await.unwrap(),
         access: Access::Everything,
+        rules: Arc::default(),
         recall: recall(&folder, &stop).await,
         store: Store::open(&StoreSettings { url: url.into() }).await.unwrap(),
         incident: None,

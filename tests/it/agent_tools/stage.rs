@@ -81,6 +81,7 @@ impl Stage {
             keeps: None,
             observer: Observer::connect(&cluster, &settings).await.unwrap(),
             access: Access::Everything,
+            rules: Arc::default(),
             recall: Recall::new(None).await,
             store: Store::open(&StoreSettings { url: database.into() }).await.unwrap(),
             incident: None,

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use kubewright::agents::chat::{ChatMessage, ChatTurn, Role};
 use kubewright::agents::progress::{Progress, RunEvent};
 use kubewright::agents::tools::{Access, Tool, ToolContext, ToolError, ToolOutput};
-use kubewright::agents::{Agents, Parts};
+use kubewright::agents::{Agents, Parts, Sources};
 use kubewright::egress::Egress;
 use kubewright::incident::{
     Fingerprint, Incident, IncidentId, ObjectRef, Phase, Scope, Severity, Signal, SignalSource, SignalState,
@@ -135,10 +135,13 @@ impl Range {
         let agents = Agents::new(Parts {
             settings: agents(&model, &format!("{ALWAYS}{TOOLS}")),
             egress: Egress::new(&settings.egress).unwrap(),
-            observers: clusters.observers(),
-            default_cluster: "range".to_owned(),
-            recall: recall.clone(),
-            store: store.clone(),
+            sources: Sources {
+                observers: clusters.observers(),
+                default_cluster: Some("range".to_owned()),
+                rules: Arc::default(),
+                recall: recall.clone(),
+                store: store.clone(),
+            },
             more_tools: vec![more.into()],
         })
         .unwrap();

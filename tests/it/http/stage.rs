@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
+use kubewright::agents::Sources;
 use kubewright::agents::chat::{Chat, Talk};
 use kubewright::agents::mcp::Desk;
 use kubewright::egress::Egress;
@@ -120,8 +121,15 @@ impl Stage {
             observers.insert(cluster.name.clone(), observer);
         }
         let clean = egress.for_people();
-        let desk = Desk::new(egress, observers.clone(), "prod-eu".to_owned(), recall.clone(), store.clone());
-        let chat = Chat::new(store.clone(), recall.clone(), observers, &settings, talk, clean);
+        let sources = Sources {
+            observers,
+            default_cluster: Some("prod-eu".to_owned()),
+            rules: Arc::default(),
+            recall: recall.clone(),
+            store: store.clone(),
+        };
+        let desk = Desk::new(egress, sources.clone());
+        let chat = Chat::new(sources, &settings, talk, clean);
         let tasks = TaskTracker::new();
         let state = HttpState {
             store: store.clone(),

@@ -38,6 +38,7 @@ async fn caller() -> Caller {
     let context = ToolContext {
         observer: Observer::connect(&settings.clusters[0], &settings.observe).await.unwrap(),
         access: Access::Everything,
+        rules: Arc::default(),
         recall: Recall::new(None).await,
         store: Store::open(&settings.store).await.unwrap(),
         incident: None,

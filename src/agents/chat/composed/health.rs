@@ -6,7 +6,7 @@ use super::Composer;
 use super::concern::Concern;
 use super::draft::prose;
 use crate::agents::progress::RunEvent;
-use crate::diagnose::{Diagnosis, diagnose};
+use crate::diagnose::Diagnosis;
 use crate::incident::{Evidence, Hypothesis, ObjectRef, Scope};
 use crate::observe::Snapshot;
 use crate::store::IncidentFilter;
@@ -56,8 +56,9 @@ impl Composer<'_> {
         let arguments = json!({ "cluster": observer.name(), "object": subject.to_string() });
         let work = async {
             let snapshot = observer.snapshot(&scope, &[]).await;
+            let rules = self.sources.rules.clone();
             let looked = tokio::task::spawn_blocking(move || {
-                let diagnosis = diagnose(&snapshot, &[]);
+                let diagnosis = rules.diagnose(&snapshot, &[]);
                 Look { snapshot, diagnosis }
             });
             looked.await.map_err(|_| "the analyzers failed; the server's log says more".to_owned())
@@ -134,7 +135,7 @@ impl Composer<'_> {
         seen: &[&Evidence],
         is_ailing: bool,
     ) {
-        let runbook = self.recall.runbook_for(&best.code).cloned();
+        let runbook = self.sources.recall.runbook_for(&best.code).cloned();
         let advice = runbook.map(|runbook| {
             let uri = crate::recall::document_href(crate::recall::BUILT_IN, &runbook.path);
             let mark = self.draft.cite(&runbook.title, &uri);
@@ -176,7 +177,7 @@ impl Composer<'_> {
             namespace: Some(namespace.clone()).filter(|namespace| !namespace.is_empty()),
             ..IncidentFilter::default()
         };
-        let open = self.store.incidents(&filter, None, INCIDENTS).await?.incidents;
+        let open = self.sources.store.incidents(&filter, None, INCIDENTS).await?.incidents;
         let about = open.into_iter().filter(|incident| {
             whole || incident.subject.as_ref().is_some_and(|about| about.name == subject.name)
         });

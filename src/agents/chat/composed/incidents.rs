@@ -67,7 +67,7 @@ impl Composer<'_> {
             cluster: self.turn.cluster.clone(),
             ..IncidentFilter::default()
         };
-        let store = self.store;
+        let store = &self.sources.store;
         let read =
             async { store.incidents(&filter, None, MAX_PAGE).await.map_err(|error| error.to_string()) };
         let read = self.reading("list_incidents", json!({ "open": open }), read, |page| {
@@ -102,8 +102,8 @@ impl Composer<'_> {
     /// The story of the incident that is named, else of the one that the conversation is about.
     pub(super) async fn tell_incident(&mut self, named: Option<&str>) -> anyhow::Result<()> {
         let incident = match named {
-            Some(id) => match self.store.find(id).await {
-                Ok(id) => self.store.incident(&id).await?,
+            Some(id) => match self.sources.store.find(id).await {
+                Ok(id) => self.sources.store.incident(&id).await?,
                 Err(FindError::Store(error)) => return Err(error.into()),
                 Err(error) => {
                     self.draft.say(prose(&error.to_string()));
@@ -181,7 +181,7 @@ impl Composer<'_> {
             self.draft.say("Say which incident, for instance with its identifier: what is like inc-7h2k?");
             return;
         };
-        let recall = self.recall;
+        let recall = &self.sources.recall;
         let read = async {
             recall.similar(&incident, PAST, Filter::default()).await.map_err(|error| error.to_string())
         };

@@ -21,7 +21,7 @@ impl Composer<'_> {
     pub(super) async fn search(&mut self, question: &str) {
         let query = question.get(..question.floor_char_boundary(LONGEST)).unwrap_or_default();
         let request = SearchRequest { k: PASSAGES, per_document: 1, ..SearchRequest::new(query) };
-        let recall = self.recall;
+        let recall = &self.sources.recall;
         let read = async { recall.search(&request).await.map_err(|error| error.to_string()) };
         let arguments = json!({ "query": query, "k": PASSAGES });
         let found = self.reading("search_knowledge", arguments, read, |found| {
@@ -52,7 +52,7 @@ impl Composer<'_> {
 
     /// Tells what an alert means: its runbook, else what documents say about it.
     pub(super) async fn explain_alert(&mut self, alert: &str) {
-        let Some(runbook) = self.recall.runbook_for_alert(alert).cloned() else {
+        let Some(runbook) = self.sources.recall.runbook_for_alert(alert).cloned() else {
             self.draft.looked_at(format!("the built-in runbooks, of which none is about {}", prose(alert)));
             return self.search(&format!("alert {alert}")).await;
         };

@@ -112,8 +112,9 @@ impl Composer<'_> {
         ToolContext {
             observer: observer.clone(),
             access: self.turn.access.clone(),
-            recall: self.recall.clone(),
-            store: self.store.clone(),
+            rules: self.sources.rules.clone(),
+            recall: self.sources.recall.clone(),
+            store: self.sources.store.clone(),
             incident: None,
             now: Timestamp::now(),
             cancel: self.turn.cancel.clone(),

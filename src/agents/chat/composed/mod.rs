@@ -22,11 +22,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::{ChatAnswer, ChatError, ChatTurn, Role};
+use crate::agents::Sources;
 use crate::agents::progress::RunEvent;
 use crate::incident::{Gap, Incident, ObjectRef};
 use crate::observe::{Directory, Observer};
-use crate::recall::Recall;
-use crate::store::Store;
 use draft::Draft;
 pub(super) use draft::Without;
 use intent::Intent;
@@ -43,8 +42,7 @@ const PIECE: usize = 200;
 
 /// What answers are composed from.
 pub(super) struct Composer<'a> {
-    store: &'a Store,
-    recall: &'a Recall,
+    sources: &'a Sources,
     observer: Option<&'a Observer>,
     turn: &'a ChatTurn,
     /// The incident that the conversation is about.
@@ -58,14 +56,13 @@ pub(super) struct Composer<'a> {
 
 impl<'a> Composer<'a> {
     pub(super) fn new(
-        store: &'a Store,
-        recall: &'a Recall,
+        sources: &'a Sources,
         observer: Option<&'a Observer>,
         turn: &'a ChatTurn,
         about: Option<Incident>,
     ) -> Self {
         let (directory, draft) = (Directory::default(), Draft::default());
-        let mut composer = Self { store, recall, observer, turn, about: None, directory, calls: 0, draft };
+        let mut composer = Self { sources, observer, turn, about: None, directory, calls: 0, draft };
         composer.about = about.filter(|incident| composer.permits_incident(incident.namespace.as_deref()));
         composer
     }

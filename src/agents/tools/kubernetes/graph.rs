@@ -12,7 +12,7 @@ use super::page::{cell, page};
 use super::target::{self, Found, filled};
 use super::until_cancelled;
 use crate::agents::tools::{Observation, Tool, ToolContext, ToolError, ToolOutput, arguments, schema_of};
-use crate::diagnose::{Diagnosis, diagnose};
+use crate::diagnose::Diagnosis;
 use crate::incident::{ObjectRef, Scope};
 use crate::observe::Snapshot;
 
@@ -136,8 +136,9 @@ fn scope(context: &ToolContext, about: &ObjectRef) -> Scope {
 async fn diagnosed(snapshot: Snapshot, context: &ToolContext) -> Result<(Snapshot, Diagnosis), ToolError> {
     let failed = context.incident.as_ref().map(|incident| incident.executions.clone()).unwrap_or_default();
     let span = tracing::Span::current();
+    let rules = context.rules.clone();
     let work = move || {
-        let diagnosis = diagnose(&snapshot, &failed);
+        let diagnosis = rules.diagnose(&snapshot, &failed);
         (snapshot, diagnosis)
     };
     let done = tokio::task::spawn_blocking(move || span.in_scope(work)).await;
