@@ -31,6 +31,7 @@ mod series;
 mod snapshot;
 mod template_diff;
 mod text;
+mod watch;
 
 #[cfg(test)]
 mod tests;

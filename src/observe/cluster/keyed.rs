@@ -6,30 +6,55 @@ use std::fmt;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::super::KeyedObject;
 
 /// A ConfigMap or Secret as it comes from the API, without its values. `stringData` is never in an answer.
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in super::super) struct Keyed {
     #[serde(default)]
-    metadata: ObjectMeta,
+    pub(in super::super) metadata: ObjectMeta,
     #[serde(default)]
     data: Keys,
     #[serde(default)]
     binary_data: Keys,
+    /// When it was last written, once `managedFields` were dropped.
+    #[serde(skip)]
+    changed_at: Option<Timestamp>,
+}
+
+impl Keyed {
+    /// The keys.
+    pub(in super::super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.data.0.iter().chain(&self.binary_data.0).map(String::as_str)
+    }
+
+    /// Drops everything but names, keys and times.
+    pub(in super::super) fn slim(&mut self) {
+        self.changed_at = changed_at(&self.metadata);
+        let metadata = std::mem::take(&mut self.metadata);
+        self.metadata = ObjectMeta {
+            namespace: metadata.namespace,
+            name: metadata.name,
+            uid: metadata.uid,
+            resource_version: metadata.resource_version,
+            creation_timestamp: metadata.creation_timestamp,
+            ..ObjectMeta::default()
+        };
+    }
 }
 
 impl From<Keyed> for KeyedObject {
     fn from(keyed: Keyed) -> Self {
+        let changed_at = keyed.changed_at.or_else(|| changed_at(&keyed.metadata));
         let mut keys: Vec<String> = keyed.data.0.into_iter().chain(keyed.binary_data.0).collect();
         keys.sort();
         keys.dedup();
         Self {
-            changed_at: changed_at(&keyed.metadata),
+            changed_at,
             created_at: keyed.metadata.creation_timestamp.map(|time| time.0),
             namespace: keyed.metadata.namespace.unwrap_or_default(),
             name: keyed.metadata.name.unwrap_or_default(),
@@ -43,8 +68,14 @@ fn changed_at(metadata: &ObjectMeta) -> Option<Timestamp> {
     metadata.managed_fields.iter().flatten().filter_map(|entry| entry.time.as_ref()).map(|time| time.0).max()
 }
 
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 struct Keys(Vec<String>);
+
+impl Serialize for Keys {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|key| (key, ())))
+    }
+}
 
 impl<'de> Deserialize<'de> for Keys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -19,6 +19,6 @@ pub(super) use focus::resolve;
 pub(super) use keyed::Keyed;
 pub(super) use list::{Limits, Listing, list};
 pub(super) use names::{is_label, is_subdomain};
-pub(super) use objects::{Kept, Part, Reader, Served, append};
+pub(super) use objects::{EachKind, Kept, Part, Reader, Served, append, each_kind};
 pub(super) use owners::{pods_of, selector_text, template_of, top_owner};
-pub(super) use prune::prune;
+pub(super) use prune::prune_object;

@@ -19,14 +19,14 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::ListParams;
 use kube::{Client, Resource, ResourceExt as _};
-use serde::de::DeserializeOwned;
 
+use super::super::watch::{Stored, Watches};
 use super::super::{KeyedObject, Objects, ReadError};
 use super::fetch::Asked;
 use super::keyed::Keyed;
-use super::list::{Limits, list};
-use super::prune::prune;
-use crate::telemetry::metrics::collector_finished;
+use super::list::{Limits, Listing, list};
+use super::prune::prune_object;
+use crate::telemetry::metrics::{Collected, collected, collector_finished};
 
 /// What one collector brought.
 #[derive(Debug, Default)]
@@ -66,7 +66,24 @@ macro_rules! kept {
             append_kind(&mut objects.config_maps, more.config_maps, id);
             append_kind(&mut objects.secrets, more.secrets, id);
         }
+
+        impl Objects {
+            /// Drops what no analyzer reads, as every collector does.
+            pub fn prune(&mut self) {
+                $(self.$place.iter_mut().for_each(prune_object);)*
+            }
+        }
+
+        /// Shows every kind that is kept whole.
+        pub(in super::super) fn each_kind(each: &mut impl EachKind) {
+            $(each.kind::<$kind>();)*
+        }
     };
+}
+
+/// Does something for each kind of object.
+pub(in super::super) trait EachKind {
+    fn kind<K: Kept + Served + Stored>(&mut self);
 }
 
 kept! {
@@ -102,6 +119,8 @@ fn append_kind<T, I: Eq + Hash>(known: &mut Vec<T>, more: Vec<T>, id: impl Fn(&T
 #[derive(Clone, Copy)]
 pub(in super::super) struct Reader<'a> {
     pub(in super::super) client: &'a Client,
+    /// Asked before the API server is.
+    pub(in super::super) watches: Option<&'a Watches>,
     pub(in super::super) limits: Limits,
 }
 
@@ -164,7 +183,7 @@ impl<'a> Reader<'a> {
 
     fn kind<K>(self, namespace: &'a str) -> BoxFuture<'a, Part>
     where
-        K: Kept + Served + DeserializeOwned + Send,
+        K: Kept + Served + Stored,
     {
         self.select::<K>(Some(namespace), ListParams::default())
     }
@@ -176,18 +195,14 @@ impl<'a> Reader<'a> {
         params: ListParams,
     ) -> BoxFuture<'a, Part>
     where
-        K: Kept + Served + DeserializeOwned + Send,
+        K: Kept + Served + Stored,
     {
         async move {
-            let asked = asked::<K>(namespace);
-            let began = Instant::now();
             let all = params.label_selector.is_none() && params.field_selector.is_none();
-            let listing =
-                list::<K>(self.client, &K::url_path(&(), namespace), params, &asked, self.limits).await;
-            collector_finished(K::URL_PATH_SEGMENT, listing.error.is_none(), began.elapsed());
+            let listing = self.listing::<K, K>(namespace, params).await;
             let mut part = Part::default();
             *K::place(&mut part.objects) = listing.items;
-            K::place(&mut part.objects).iter_mut().for_each(|object| prune(object.meta_mut()));
+            part.objects.prune();
             part.asked.extend(Some(K::URL_PATH_SEGMENT).filter(|_| all && listing.error.is_none()));
             part.failures.extend(listing.error.map(|error| (K::URL_PATH_SEGMENT, error)));
             part
@@ -204,11 +219,7 @@ impl<'a> Reader<'a> {
         K: Served,
     {
         async move {
-            let asked = asked::<K>(Some(namespace));
-            let path = K::url_path(&(), Some(namespace));
-            let began = Instant::now();
-            let listing = list::<Keyed>(self.client, &path, ListParams::default(), &asked, self.limits).await;
-            collector_finished(K::URL_PATH_SEGMENT, listing.error.is_none(), began.elapsed());
+            let listing = self.listing::<K, Keyed>(Some(namespace), ListParams::default()).await;
             let mut part = Part::default();
             *place(&mut part.objects) = listing.items.into_iter().map(KeyedObject::from).collect();
             part.asked.extend(Some(K::URL_PATH_SEGMENT).filter(|_| listing.error.is_none()));
@@ -216,6 +227,26 @@ impl<'a> Reader<'a> {
             part
         }
         .boxed()
+    }
+}
+
+impl Reader<'_> {
+    /// What watches keep of a kind, else what a list brings.
+    pub(in super::super) async fn listing<K: Served, T: Stored>(
+        self,
+        namespace: Option<&str>,
+        params: ListParams,
+    ) -> Listing<T> {
+        let kept = self.watches.and_then(|watches| watches.list::<K, T>(namespace, &params));
+        collected(if kept.is_some() { Collected::Watched } else { Collected::Listed });
+        if let Some(items) = kept {
+            return Listing { items, error: None };
+        }
+        let asked = asked::<K>(namespace);
+        let began = Instant::now();
+        let listing = list::<T>(self.client, &K::url_path(&(), namespace), params, &asked, self.limits).await;
+        collector_finished(K::URL_PATH_SEGMENT, listing.error.is_none(), began.elapsed());
+        listing
     }
 }
 
