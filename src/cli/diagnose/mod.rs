@@ -49,15 +49,12 @@ pub struct DiagnoseArgs {
     /// Read this folder, or tar of one, instead of a live cluster
     #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "cluster", "kubeconfig", "context"])]
     dump: Option<PathBuf>,
-<<<<<<< .merge_file_PI6mm7
     /// A folder of rule files beside the built-in rules [default: that of the configuration, for a live cluster]
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
-=======
     /// Show everything that was found, not only what proves the first cause
     #[arg(long)]
     details: bool,
->>>>>>> .merge_file_yutETX
     /// Which live cluster.
     #[command(flatten)]
     live: LiveArgs,
@@ -69,11 +66,8 @@ pub(super) async fn run(
     environment: &Environment,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<ExitCode> {
-<<<<<<< .merge_file_PI6mm7
     let (rules, problems) = book(&args, environment).await?;
-=======
     let look = Look { width: width().unwrap_or(WIDTH), details: args.details };
->>>>>>> .merge_file_yutETX
     let Some(snapshot) = shutdown.run_until_cancelled(snapshot(args, environment)).await else {
         anyhow::bail!("stopped before everything was read");
     };
@@ -108,11 +102,7 @@ async fn book(
 }
 
 async fn snapshot(args: DiagnoseArgs, environment: &Environment) -> anyhow::Result<Snapshot> {
-<<<<<<< .merge_file_PI6mm7
-    let DiagnoseArgs { workload, namespace, dump, live, rules: _ } = args;
-=======
     let DiagnoseArgs { workload, namespace, dump, live, .. } = args;
->>>>>>> .merge_file_yutETX
     if let Some(path) = dump {
         let within = namespace.as_deref().unwrap_or_default();
         let workload = workload.map(|text| object(&text, within)).transpose()?;

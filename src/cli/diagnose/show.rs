@@ -4,6 +4,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::super::output::heading;
 use super::super::text::line;
+use super::super::wrap::wrapped;
 use super::report::{Cause, Excluded, Report};
 use crate::incident::Evidence;
 
@@ -41,7 +42,7 @@ pub(super) fn text(report: &Report, look: Look) -> String {
     );
     // Else the first cause says it.
     if report.causes.is_empty() {
-        shown += &format!("\n{}", block(&line(&report.headline), "", "", look));
+        shown += &format!("\n{}", block(&line(&report.headline), "", 0, look));
     }
     for (number, cause) in report.causes.iter().take(MOST).enumerate() {
         shown += &cause_text(number + 1, cause, look);
@@ -53,19 +54,17 @@ pub(super) fn text(report: &Report, look: Look) -> String {
     if !report.not_seen.is_empty() {
         shown += &format!("\n{}", heading("Could not be seen"));
         for blind in &report.not_seen {
-            shown += &block(&line(blind), "  ", "    ", look);
+            shown += &block(&line(blind), "  ", 4, look);
         }
     }
-<<<<<<< .merge_file_smhh8L
     if !report.rules_left_out.is_empty() {
         shown += &format!("\n{}", heading("Rules left out"));
         for problem in &report.rules_left_out {
             shown += &format!("  {}\n", line(problem));
         }
-=======
+    }
     if !look.details && !report.causes.is_empty() {
         shown += &format!("\n{DIM}--details shows all of it, -o json is for programs.{DIM:#}\n");
->>>>>>> .merge_file_BtzOV9
     }
     shown
 }
@@ -81,15 +80,15 @@ fn ruled_out_text(report: &Report, look: Look) -> String {
         quiet.map(|(excluded, count)| name(excluded, count)).collect::<Vec<_>>().join(", ")
     };
     for excluded in report.ruled_out.iter().filter(|excluded| excluded.looked_at.is_none()) {
-        shown += &block(&format!("{}: {}", line(&excluded.what), line(&excluded.why)), "  ", "    ", look);
+        shown += &block(&format!("{}: {}", line(&excluded.what), line(&excluded.why)), "  ", 4, look);
     }
     let quiet = named(&|count| count > 0, &|excluded, count| format!("{count} {}", excluded.what));
     if !quiet.is_empty() {
-        shown += &block(&format!("nothing is abnormal about {quiet}"), "  ", "    ", look);
+        shown += &block(&format!("nothing is abnormal about {quiet}"), "  ", 4, look);
     }
     let none = named(&|count| count == 0, &|excluded, _| excluded.what.clone());
     if !none.is_empty() {
-        shown += &block(&format!("there are no {none}"), "  ", "    ", look);
+        shown += &block(&format!("there are no {none}"), "  ", 4, look);
     }
     shown
 }
@@ -102,7 +101,7 @@ fn cause_text(number: usize, cause: &Cause, look: Look) -> String {
         line(&cause.object.to_string()),
         line(&cause.code)
     );
-    shown += &block(&line(&cause.statement), "   ", "   ", look);
+    shown += &block(&line(&cause.statement), "   ", 3, look);
     if number > 1 && !look.details {
         return shown;
     }
@@ -110,7 +109,7 @@ fn cause_text(number: usize, cause: &Cause, look: Look) -> String {
     for piece in cause.evidence.iter().take(few) {
         // What the cause says already needs no second time.
         if piece.statement != cause.statement {
-            shown += &block(&line(&piece.statement), "   + ", "     ", look);
+            shown += &block(&line(&piece.statement), "   + ", 5, look);
         }
         shown += &proof(piece, look);
     }
@@ -119,7 +118,7 @@ fn cause_text(number: usize, cause: &Cause, look: Look) -> String {
         shown += &format!("   + {more} more\n");
     }
     for piece in &cause.against {
-        shown += &block(&format!("but: {}", line(&piece.statement)), "   - ", "     ", look);
+        shown += &block(&format!("but: {}", line(&piece.statement)), "   - ", 5, look);
     }
     for (what, text) in further(cause) {
         shown += &format!("   {DIM}{what}: {}{DIM:#}\n", line(text));
@@ -127,12 +126,12 @@ fn cause_text(number: usize, cause: &Cause, look: Look) -> String {
     shown
 }
 
-<<<<<<< .merge_file_smhh8L
 /// Where to read on, and what kubewright would do.
 fn further(cause: &Cause) -> impl Iterator<Item = (&'static str, &str)> {
     let runbook = cause.runbook.as_deref().map(|runbook| ("runbook", runbook));
     runbook.into_iter().chain(cause.playbook.map(|playbook| ("repair", playbook)))
-=======
+}
+
 /// The fields that prove a piece of Evidence, those left out that its sentence says.
 fn proof(piece: &Evidence, look: Look) -> String {
     let told = line(&piece.statement);
@@ -144,30 +143,12 @@ fn proof(piece: &Evidence, look: Look) -> String {
     if fields.is_empty() {
         return String::new();
     }
-    format!("{DIM}{}{DIM:#}", block(&fields.join(" · "), "       ", "       ", look))
+    format!("{DIM}{}{DIM:#}", block(&fields.join(" · "), "       ", 7, look))
 }
 
-/// Text in lines of the wanted width, the first and the others with what stands before them.
-fn block(text: &str, first: &str, others: &str, look: Look) -> String {
-    let (mut shown, mut column) = (first.to_owned(), first.chars().count());
-    let mut fresh = true;
-    for word in text.split_whitespace() {
-        let length = word.chars().count();
-        if !fresh && column + 1 + length > look.width {
-            shown += &format!("\n{others}");
-            column = others.chars().count();
-            fresh = true;
-        }
-        if !fresh {
-            shown.push(' ');
-            column += 1;
-        }
-        shown += word;
-        column += length;
-        fresh = false;
-    }
-    shown + "\n"
->>>>>>> .merge_file_BtzOV9
+/// Text in lines of the wanted width, with what stands before the first one and how far the others are indented.
+fn block(text: &str, first: &str, hanging: usize, look: Look) -> String {
+    wrapped(&format!("{first}{text}"), hanging, Some(look.width)) + "\n"
 }
 
 fn fields(piece: &Evidence, show: impl Fn(&str, &str) -> String) -> String {
@@ -329,12 +310,10 @@ mod tests {
         Could not be seen
           pods/log: forbidden
 
-<<<<<<< .merge_file_smhh8L
         Rules left out
           own.toml: rule 1[2J: code: is no code
-=======
+
         --details shows all of it, -o json is for programs.
->>>>>>> .merge_file_BtzOV9
         ");
     }
 

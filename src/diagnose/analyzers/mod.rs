@@ -43,8 +43,8 @@ mod service;
 mod service_account;
 mod sharing;
 mod stateful_set;
-mod told;
 mod token;
+mod told;
 mod traffic_policy;
 mod webhook;
 

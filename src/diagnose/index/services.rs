@@ -142,7 +142,10 @@ pub(super) fn workloads_by_label<'a>(objects: &'a Objects) -> ByLabel<'a, Object
         let labels = template.and_then(|template| template.metadata.as_ref()?.labels.as_ref());
         let namespace = namespace_of(metadata);
         for (key, value) in labels.into_iter().flatten() {
-            found.entry((namespace, key.as_str(), value.as_str())).or_default().push(reference(kind, metadata));
+            found
+                .entry((namespace, key.as_str(), value.as_str()))
+                .or_default()
+                .push(reference(kind, metadata));
         }
     };
     for object in &objects.deployments {

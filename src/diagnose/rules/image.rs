@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 
 use super::candidate::Candidate;
 use super::rollout::Rollout;
-use crate::diagnose::analyzers::job_origin;
 use super::stated;
+use crate::diagnose::analyzers::job_origin;
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;

@@ -3,8 +3,8 @@
 //! A rule names the object at fault and the workloads whose trouble that explains. It may say more than holds: `ranking`
 //! drops what something more specific explains as well.
 
-mod address;
 mod access;
+mod address;
 mod admission;
 mod candidate;
 mod certificate;
@@ -28,8 +28,8 @@ mod scaling;
 mod scheduling;
 mod service;
 mod settings;
-mod surroundings;
 mod stated;
+mod surroundings;
 
 pub(super) use candidate::{Candidate, Told};
 
