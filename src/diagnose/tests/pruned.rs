@@ -169,8 +169,15 @@ fn what_collectors_drop_no_analyzer_reads() {
     let mut pruned = whole.clone();
     pruned.objects.prune();
     let text = |snapshot: &Snapshot| serde_json::to_string(&snapshot.objects).unwrap();
-    let dropped =
-        ["qosClass", "podIPs", "containerd://", "reportingInstance", "zone-a", "volumesInUse", "preemptionPolicy"];
+    let dropped = [
+        "qosClass",
+        "podIPs",
+        "containerd://",
+        "reportingInstance",
+        "zone-a",
+        "volumesInUse",
+        "preemptionPolicy",
+    ];
     assert!(dropped.iter().all(|word| text(&whole).contains(word) && !text(&pruned).contains(word)));
     let shown = |snapshot: &Snapshot| serde_json::to_value(diagnose(snapshot, &[])).unwrap();
     assert_eq!(shown(&whole), shown(&pruned));

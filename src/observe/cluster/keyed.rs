@@ -21,7 +21,9 @@ pub(in super::super) type KeyedSecret = Keyed<Nothing>;
 pub(in super::super) type KeyedMap = Keyed<Vec<ConfigAddress>>;
 
 /// What is kept of a value.
-pub(in super::super) trait Remains: Serialize + Debug + Clone + Send + Sync + 'static {
+pub(in super::super) trait Remains:
+    Serialize + Debug + Clone + Send + Sync + 'static
+{
     /// The value while it is read.
     type Read: DeserializeOwned;
     /// What is kept of the value of a key.

@@ -140,7 +140,8 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_refused_without_being_quoted() {
         for error in [
-            without_values::<KeyedMap>(r#"{"metadata":{},"items":[{"data":{"password":"hunter2"#.into()).unwrap_err(),
+            without_values::<KeyedMap>(r#"{"metadata":{},"items":[{"data":{"password":"hunter2"#.into())
+                .unwrap_err(),
             readable::<Pod>("hunter2".into()).unwrap_err(),
             readable::<Pod>(r#"{"items":[{"metadata":{},"spec":"hunter2"}]}"#.into()).unwrap_err(),
         ] {

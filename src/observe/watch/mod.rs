@@ -2,11 +2,12 @@
 //!
 //! `serve` starts a reflector for each kind that a Snapshot holds. `door` is what its answers pass before anything sees them:
 //! sizes are bounded, and values of ConfigMaps and Secrets are taken out. `room` is the memory that all kinds share, `shelf`
-//! keeps one kind, `state` says whether what is kept may be used, `stored` what of an object is kept. Wherever a shelf is not
-//! fit for use (not read yet, stale, without room, refused) the lists are read as if there were no watches. The kinds of the
-//! Gateway API have no types here and are always listed.
+//! holds one kind, `keeper` follows its watch, `state` says whether what is kept may be used, `stored` what of an object is
+//! kept. Wherever a shelf is not fit for use (not read yet, stale, without room, refused) the lists are read as if there were
+//! no watches. The kinds of the Gateway API have no types here and are always listed.
 
 mod door;
+mod keeper;
 mod room;
 mod shelf;
 mod state;

@@ -89,7 +89,6 @@ impl State {
 
     /// There was no room for it; what was kept is gone.
     pub(super) fn full(&self) {
-        self.lock().current_until = None;
         if self.enter(WatchPhase::Full) {
             let resource = self.resource;
             warn!(
@@ -97,6 +96,7 @@ impl State {
                 "there is more than observe.watch.max_objects or max_bytes allow; its lists are read for each diagnosis"
             );
         }
+        self.lock().current_until = None;
     }
 
     /// Enters a phase; true where it is a new one.
