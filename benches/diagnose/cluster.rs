@@ -1,5 +1,7 @@
 //! A cluster of any size: what a platform team's clusters are made of, one kind of fault in fifty Deployments.
 
+#![expect(clippy::indexing_slicing, reason = "a benchmark builds JSON whose form it knows")]
+
 use jiff::{SignedDuration, Timestamp};
 use kubewright::incident::{ObjectRef, Scope};
 use kubewright::observe::{
@@ -405,6 +407,7 @@ fn keyed(value: &Value) -> KeyedObject {
         keys: data.into_iter().flatten().map(|(key, _)| key.clone()).collect(),
         created_at: None,
         changed_at: None,
+        addresses: Vec::new(),
     }
 }
 

@@ -171,7 +171,9 @@ fn is_stated(candidate: &Candidate, facts: &Facts<'_>) -> bool {
         let by_cluster = matches!(piece.source, EvidenceSource::Object | EvidenceSource::Event);
         by_cluster && piece.strength.value() >= STATEMENT && candidate.supporting.contains(&piece.id)
     };
-    candidate.cause.specificity == Specificity::Mechanism
+    // Whoever wrote a rule of their own has said how sure it is.
+    let own = confidence::ALL.iter().all(|cause| cause.code != candidate.code());
+    !own && candidate.cause.specificity == Specificity::Mechanism
         && candidate.contradicting.is_empty()
         && candidate.confidence >= candidate.cause.confidence
         && facts.evidence.iter().any(|piece| stated(&piece))

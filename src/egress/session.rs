@@ -80,25 +80,14 @@ impl Session {
     #[must_use]
     pub fn untrusted(&self, source: &str, text: &str) -> String {
         let source = self.trusted(source);
-        let body = closed(|| {
-            let (text, note) = bounded(text).ok_or(Refusal::Incomplete)?;
-            let clean = clean(text);
-            self.suspect(&source, &clean)?;
-            Ok(self.scrubbed(&clean.text)? + &note)
-        });
-        self.fence.around(&source, &body)
+        self.fence.around(&source, &self.searched(&source, text))
     }
 
     /// What was answered earlier, scrubbed. It may repeat what was read for it: what in it speaks to a model is flagged and
     /// taints the session.
     #[must_use]
     pub fn answered(&self, text: &str) -> String {
-        closed(|| {
-            let (text, note) = bounded(text).ok_or(Refusal::Incomplete)?;
-            let clean = clean(text);
-            self.suspect("an earlier answer", &clean)?;
-            Ok(self.scrubbed(&clean.text)? + &note)
-        })
+        self.searched("an earlier answer", text)
     }
 
     /// Takes over what was flagged in an earlier turn of the same conversation: it taints this one, too.
@@ -146,6 +135,16 @@ impl Session {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The text scrubbed; what in it speaks to a model is flagged and taints the session.
+    fn searched(&self, source: &str, text: &str) -> String {
+        closed(|| {
+            let (text, note) = bounded(text).ok_or(Refusal::Incomplete)?;
+            let clean = clean(text);
+            self.suspect(source, &clean)?;
+            Ok(self.scrubbed(&clean.text)? + &note)
+        })
     }
 
     fn suspect(&self, source: &str, clean: &Clean<'_>) -> Result<(), Refusal> {

@@ -50,13 +50,11 @@ async fn endpoint(may: Arc<tokio::sync::Semaphore>) -> url::Url {
     format!("http://{address}/v1").parse().unwrap()
 }
 
-#[tokio::test]
-async fn while_it_is_filled_documents_are_found_by_words_and_it_is_said_how_far_it_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let may = Arc::new(tokio::sync::Semaphore::new(1));
+/// At work on a folder, with an endpoint that embeds as much as it may.
+async fn embedded_by(folder: &tempfile::TempDir, may: Arc<tokio::sync::Semaphore>) -> Recall {
     let mut places = places(folder.path());
     places.documents.model = kubewright_ingest::ModelChoice::Remote {
-        url: endpoint(may.clone()).await,
+        url: endpoint(may).await,
         model: "fake".to_owned(),
         key: String::new(),
         dimension: None,
@@ -64,6 +62,14 @@ async fn while_it_is_filled_documents_are_found_by_words_and_it_is_said_how_far_
     let recall = Recall::new(Some(places)).await;
     let running = recall.clone();
     tokio::spawn(async move { running.run(CancellationToken::new()).await });
+    recall
+}
+
+#[tokio::test]
+async fn while_it_is_filled_documents_are_found_by_words_and_it_is_said_how_far_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let may = Arc::new(tokio::sync::Semaphore::new(1));
+    let recall = embedded_by(&folder, may.clone()).await;
     assert!(recall.opened().await);
     let asked = SearchRequest::new("exit code 137");
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
@@ -93,16 +99,7 @@ async fn what_was_left_without_vectors_gets_them_at_the_next_start() {
     let (_, stop) = open(&folder).await;
     stop.cancel();
     std::fs::write(folder.path().join("documents/vectors-owed"), []).unwrap();
-    let mut places = places(folder.path());
-    places.documents.model = kubewright_ingest::ModelChoice::Remote {
-        url: endpoint(may).await,
-        model: "fake".to_owned(),
-        key: String::new(),
-        dimension: None,
-    };
-    let recall = Recall::new(Some(places)).await;
-    let running = recall.clone();
-    tokio::spawn(async move { running.run(CancellationToken::new()).await });
+    let recall = embedded_by(&folder, may).await;
     recall.settled().await;
     let found = recall.search(&SearchRequest::new("exit code 137")).await.unwrap();
     assert_eq!((found.mode, found.degraded), (Mode::Hybrid, None));

@@ -140,7 +140,7 @@ fn a_folder_of_rules_may_be_named_and_need_not_be_there() {
     let rules = with("rules = \"/nowhere\"").unwrap().diagnosis.rules;
     assert_eq!(rules.as_deref(), Some(std::path::Path::new("/nowhere")));
     assert_eq!(with("").unwrap().diagnosis.rules, None);
-    assert_eq!(with("rule = \"x\"").unwrap_err().0[0].place, "k.toml: diagnosis");
+    assert_eq!(with("rule = \"x\"").unwrap_err().0[0].place, "k.toml: diagnosis.rule");
 }
 
 /// Written where its place belongs, in every form that a hand in a hurry gives it.

@@ -19,6 +19,7 @@ mod list;
 mod open;
 mod read;
 mod received;
+mod remove;
 mod results;
 mod runs;
 mod snapshot;

@@ -131,16 +131,15 @@ impl Chat {
         }
         match &self.inner.talk {
             Some(talk) => match talk.talk(turn.clone()).await {
-                Err(ChatError::NotAsked(why)) => Box::pin(self.composed(&turn, Without::Answer(&why))).await,
+                Err(ChatError::NotAsked(why)) => self.composed(&turn, Without::Answer(&why)).await,
                 // What people have seen the beginning of is not answered otherwise: that it broke off is said.
                 Err(ChatError::Unavailable(why)) if !turn.progress.has_spoken() => {
                     tracing::warn!(why, "no model has answered in chat; composing an answer");
-                    Box::pin(self.composed(&turn, Without::Failed(&why))).await
+                    self.composed(&turn, Without::Failed(&why)).await
                 }
                 answered => answered,
             },
-            // Boxed: it holds a whole look at a cluster.
-            None => Box::pin(self.composed(&turn, Without::Models(&self.inner.models_file))).await,
+            None => self.composed(&turn, Without::Models(&self.inner.models_file)).await,
         }
     }
 
@@ -155,7 +154,8 @@ impl Chat {
         let cluster = named.or_else(|| inner.default_cluster.clone());
         let observer = cluster.as_ref().and_then(|name| inner.observers.get(name));
         let composer = Composer::new(&inner.store, &inner.recall, observer, turn, about);
-        let composed = compose(composer, without);
+        // Boxed: it holds a whole look at a cluster.
+        let composed = Box::pin(compose(composer, without));
         turn.cancel.run_until_cancelled(composed).await.unwrap_or(Err(ChatError::Cancelled))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_openapi::api::core::v1::Namespace;
 use regex::Regex;
 use serde_json::Value;
 
@@ -36,26 +36,7 @@ pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
             .collect();
         stuck(index, object_ref(claim), since, &own)
     });
-    let pods =
-        index.snapshot.objects.pods.iter().filter(|pod| is_on_good_node(index, pod)).filter_map(|pod| {
-            let finalizers = pod.metadata.finalizers.iter().flatten();
-            // Jobs take theirs away when they have counted the pod.
-            let own: Vec<_> = finalizers
-                .map(String::as_str)
-                .filter(|name| !name.starts_with("batch.kubernetes.io/"))
-                .collect();
-            stuck(index, object_ref(pod), pod.metadata.deletion_timestamp.as_ref()?.0, &own)
-        });
-    namespaces.chain(others).chain(claims).chain(pods.take(MOST)).collect()
-}
-
-/// A pod of a node that is down waits for its kubelet, whatever its finalizers.
-fn is_on_good_node(index: &Index<'_>, pod: &Pod) -> bool {
-    let node = pod.spec.as_ref().and_then(|spec| index.node(spec.node_name.as_deref()?));
-    let conditions = node.and_then(|node| node.status.as_ref()?.conditions.as_ref());
-    conditions.is_none_or(|conditions| {
-        conditions.iter().all(|condition| condition.type_ != "Ready" || condition.status == "True")
-    })
+    namespaces.chain(others).chain(claims).collect()
 }
 
 fn is_overdue(index: &Index<'_>, since: Timestamp) -> bool {
@@ -201,19 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn claims_and_pods_with_finalizers_of_others_are_named_and_those_of_kubernetes_are_not() {
+    fn claims_with_finalizers_of_others_are_named_and_those_of_kubernetes_are_not() {
         let held = |finalizer: &str| {
             let mut world = World::new().deployment("web", 1);
             world.snapshot.objects.claims.push(object(json!({
                 "metadata": {"namespace": "old", "name": "data", "deletionTimestamp": ago(60).to_string(), "finalizers": [finalizer]}})));
-            let pod = &mut world.snapshot.objects.pods[0];
-            pod.metadata.deletion_timestamp = Some(object(json!(ago(60).to_string())));
-            pod.metadata.finalizers = Some(vec![
-                finalizer.replace("kubernetes.io/pvc-protection", "batch.kubernetes.io/job-tracking"),
-            ]);
             blamed(&world)
         };
-        assert_eq!(held("backup.test/hold"), ["PersistentVolumeClaim old/data", "Pod shop/web-1-0"]);
+        assert_eq!(held("backup.test/hold"), ["PersistentVolumeClaim old/data"]);
         assert_eq!(held("kubernetes.io/pvc-protection"), Vec::<String>::new());
     }
 

@@ -116,7 +116,7 @@ fn drain(
     let kept = |pod: &&Pod| all.iter().any(|budget| allows_nothing(budget) && covers(budget, pod));
     let (node, pods) = draining
         .iter()
-        .find(|(_, pods)| pods.iter().any(|pod| covers(budget, pod)) && pods.iter().all(|pod| kept(pod)))?;
+        .find(|(_, pods)| pods.iter().any(|pod| covers(budget, pod)) && pods.iter().all(&kept))?;
     let (name, node) = (object_ref(budget), object_ref(*node));
     let statement = format!(
         "{node} is cordoned and nothing is left on it to evict but {} pods whose budgets allow none to go; {name} is one of these",

@@ -57,6 +57,9 @@ use super::finding::Finding;
 use super::index::Index;
 use crate::incident::Execution;
 
+/// An analyzer that asks what others have found.
+type Second = fn(&Index<'_>, &[Finding]) -> Vec<Finding>;
+
 /// Everything abnormal in a Snapshot, in no particular order.
 #[must_use]
 pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
@@ -96,8 +99,7 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
     ];
     let mut found: Vec<_> = analyzers.iter().flat_map(|analyzer| analyzer(index)).collect();
     found.extend(repair::findings(failed));
-    // What these say depends on what others found.
-    let seconds: &[fn(&Index<'_>, &[Finding]) -> Vec<Finding>] = &[
+    let seconds: &[Second] = &[
         network_policy::findings,
         injected::findings,
         endpoint::findings,

@@ -94,6 +94,9 @@ fn unnamed(index: &Index<'_>, complaint: &Finding, caller: &Pod, workload: &Obje
     };
     let policies = index.snapshot.objects.network_policies.iter().filter(is_young);
     let new: BTreeSet<_> = policies.map(object_ref).collect();
+    if new.is_empty() {
+        return None;
+    }
     let near = |service: &ObjectRef| {
         let mut namespaces = new.iter().map(|policy| &policy.namespace);
         namespaces.any(|namespace| *namespace == service.namespace || *namespace == workload.namespace)

@@ -27,7 +27,7 @@ const HOSTS: [&str; 7] = ["_HOSTNAME", "_HOST", "_SERVER", "_ADDRESS", "_ADDR", 
 /// Everything that a workload is told.
 pub(super) fn told(index: &Index<'_>, workload: &ObjectRef, spec: &PodSpec) -> Vec<Told> {
     let containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
-    let mut found: Vec<Told> = containers.flat_map(|container| of_container(container)).collect();
+    let mut found: Vec<Told> = containers.flat_map(of_container).collect();
     found.extend(of_config_maps(index, workload, spec));
     found
 }

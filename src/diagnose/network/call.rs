@@ -7,12 +7,9 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::peer::{Direction, Rule, isolating, namespace_labels, rules};
-use crate::diagnose::index::{Index, namespace_of, object_ref};
+use crate::diagnose::index::{Index, SYSTEM, namespace_of, object_ref};
 use crate::diagnose::labels::or_none;
 use crate::incident::ObjectRef;
-
-/// Where the cluster's DNS servers run, unless pods of theirs are known elsewhere.
-const SYSTEM: &str = "kube-system";
 
 /// A port of the called pod, not of the Service in front of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -46,6 +46,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         crash::crash_loop,
         database::refuses,
         names::unresolved,
+        names::switched_off,
         certificate::expired,
         address::wrongly_told,
         dependency::fails,

@@ -44,6 +44,26 @@ pub(super) fn unresolved(facts: &Facts<'_>) -> Vec<Candidate> {
     found
 }
 
+/// The cluster's DNS servers, scaled to nothing while programs cannot resolve names.
+pub(super) fn switched_off(facts: &Facts<'_>) -> Vec<Candidate> {
+    let is_dns = |piece: &&Evidence| {
+        piece.object.namespace == SYSTEM
+            && piece.fields.get("service").is_some_and(|service| DNS_SERVICES.contains(&service.as_str()))
+    };
+    let complaints: Vec<_> = facts.with(&[codes::LOG_DNS]).collect();
+    let Some(off) = facts.with(&[codes::SCALED_TO_ZERO]).find(is_dns).filter(|_| !complaints.is_empty())
+    else {
+        return Vec::new();
+    };
+    let callers = facts.workloads_of(&complaints);
+    let statement = format!(
+        "{} serves the cluster's names and wants 0 replicas, and programs cannot resolve names.",
+        off.object
+    );
+    let candidate = Candidate::new(confidence::SCALED_TO_ZERO, off.object.clone(), statement).times(1.1);
+    vec![candidate.because([off]).because(complaints).explaining(callers)]
+}
+
 /// Services that only stand for a name outside, where that name does not resolve.
 fn elsewhere(facts: &Facts<'_>) -> Vec<Candidate> {
     let mut told: BTreeMap<ObjectRef, Vec<&Evidence>> = BTreeMap::new();

@@ -11,25 +11,7 @@ use crate::incident::Evidence;
 /// `network.policy_denies` about a policy that keeps a caller from what it complains about. Programs that work complain now
 /// and then: it counts where the caller is in trouble, asked about, or complains again and again.
 pub(super) fn denied(facts: &Facts<'_>) -> Vec<Candidate> {
-    let denied = facts.with(&[codes::POLICY_DENIES]).filter_map(|piece| candidate(facts, piece));
-    denied.chain(names_off(facts)).collect()
-}
-
-/// The cluster's DNS servers, scaled to nothing while programs cannot resolve names.
-fn names_off(facts: &Facts<'_>) -> Option<Candidate> {
-    let is_dns = |piece: &&Evidence| {
-        piece.object.namespace == "kube-system"
-            && piece.fields.get("service").map(String::as_str) == Some("kube-dns")
-    };
-    let off = facts.with(&[codes::SCALED_TO_ZERO]).find(is_dns)?;
-    let complaints: Vec<_> = facts.with(&[codes::LOG_DNS]).collect();
-    let callers = facts.workloads_of(&complaints);
-    let statement = format!(
-        "{} serves the cluster's names and wants 0 replicas, and programs cannot resolve names.",
-        off.object
-    );
-    let candidate = Candidate::new(confidence::SCALED_TO_ZERO, off.object.clone(), statement).times(1.1);
-    (!complaints.is_empty()).then(|| candidate.because([off]).because(complaints.clone()).explaining(callers))
+    facts.with(&[codes::POLICY_DENIES]).filter_map(|piece| candidate(facts, piece)).collect()
 }
 
 fn candidate(facts: &Facts<'_>, piece: &Evidence) -> Option<Candidate> {

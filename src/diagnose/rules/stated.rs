@@ -37,7 +37,7 @@ const STATED: &[(Code, Cause)] = &[
     (codes::ROUTE_NOT_GRANTED, confidence::ROUTE_REFUSED),
     (codes::ENDPOINTS_NOT_WRITTEN, confidence::WRONG_ENDPOINTS),
     (codes::ENDPOINTS_DEAD, confidence::WRONG_ENDPOINTS),
-    (codes::EXTERNAL_NAME_UNKNOWN, confidence::WRONG_ENDPOINTS),
+    (codes::EXTERNAL_NAME_UNKNOWN, confidence::WRONG_ADDRESS),
     (codes::BUDGET_BLOCKS, confidence::DISRUPTION_BLOCKED),
     (codes::NAMESPACE_STUCK, confidence::DELETION_BLOCKED),
     (codes::FINALIZERS_STUCK, confidence::DELETION_BLOCKED),

@@ -123,7 +123,7 @@ fn a_time_out_about_nobody_by_name_points_at_the_one_new_policy_that_keeps_the_c
     let line = "error communicating with database: Connection timed out (os error 110)\n";
     let orders = json!({"matchLabels": {"app": "orders"}});
     let closed = ingress(&orders, &json!([]));
-    assert_eq!(blamed(line, &[closed.clone()]), ["NetworkPolicy shop/policy-0"]);
+    assert_eq!(blamed(line, std::slice::from_ref(&closed)), ["NetworkPolicy shop/policy-0"]);
     assert_eq!(blamed(line, &[ingress(&orders, &from("web"))]), NOBODY);
     let mut old = world(line, &[closed]);
     old.snapshot.objects.network_policies[0].metadata.creation_timestamp =

@@ -3,10 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::sql::micros;
-use super::super::{Store, StoreError, answered, within_deadline};
-
-/// Conversations that are removed by one statement; between two of them others may write.
-const BATCH: i64 = 200;
+use super::super::{Store, StoreError, answered};
 
 /// What of the conversations stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,23 +35,6 @@ impl Store {
         let sql = format!(
             "DELETE FROM conversations WHERE id IN (SELECT id FROM conversations WHERE updated_at {compared} $1 LIMIT $2)"
         );
-        let mut removed = 0;
-        loop {
-            let statement = sqlx::AssertSqlSafe(sql.clone());
-            let gone = within_deadline(async {
-                let _turn = self.turn().await?;
-                let done = sqlx::query::<sqlx::Any>(statement)
-                    .bind(at)
-                    .bind(BATCH)
-                    .execute(&self.inner.writers)
-                    .await?;
-                Ok::<_, StoreError>(done.rows_affected())
-            })
-            .await?;
-            removed += gone;
-            if gone < BATCH.unsigned_abs() {
-                return Ok(removed);
-            }
-        }
+        self.remove_in_batches(&sql, at).await
     }
 }

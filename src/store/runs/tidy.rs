@@ -5,9 +5,6 @@ use jiff::Timestamp;
 use super::super::sql::micros;
 use super::super::{Store, StoreError, answered, within_deadline};
 
-/// Runs that are removed by one statement; between two of them others may write.
-const BATCH: i64 = 200;
-
 /// What of the runs stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunRetention {
@@ -64,23 +61,6 @@ impl Store {
         let sql = format!(
             "DELETE FROM runs WHERE id IN (SELECT id FROM runs WHERE {condition} $1 AND state <> 'running' LIMIT $2)"
         );
-        let mut removed = 0;
-        loop {
-            let statement = sqlx::AssertSqlSafe(sql.clone());
-            let gone = within_deadline(async {
-                let _turn = self.turn().await?;
-                let done = sqlx::query::<sqlx::Any>(statement)
-                    .bind(at)
-                    .bind(BATCH)
-                    .execute(&self.inner.writers)
-                    .await?;
-                Ok::<_, StoreError>(done.rows_affected())
-            })
-            .await?;
-            removed += gone;
-            if gone < BATCH.unsigned_abs() {
-                return Ok(removed);
-            }
-        }
+        self.remove_in_batches(&sql, at).await
     }
 }

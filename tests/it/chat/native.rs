@@ -66,8 +66,8 @@ async fn a_secret_in_a_question_is_kept_nowhere() {
     let conversation =
         ask(&stage, &json!({ "message": format!("my token is {secret}, why?") })).await.conversation;
     let detail = kept(&stage, &conversation).await;
-    assert_eq!(detail["conversation"]["title"], "my token is <secret:github-token:1>, why?");
-    assert_eq!(detail["messages"][0]["text"], "my token is <secret:github-token:1>, why?");
+    assert_eq!(detail["conversation"]["title"], "my token is <secret:said-in-words:1>, why?");
+    assert_eq!(detail["messages"][0]["text"], "my token is <secret:said-in-words:1>, why?");
     assert!(!stage.get("/api/v1/chat/conversations").await.body.contains(secret));
 }
 

@@ -23,6 +23,9 @@ use wordings::{Setting, read};
 /// Most settings told of one excerpt.
 const MAX_SETTINGS: usize = 4;
 
+/// Programs that go on remark what they do without.
+const REMARK: f64 = 0.3;
+
 /// The settings that a container's log complains about, each once.
 pub(super) fn findings(index: &Index<'_>, excerpt: &LogExcerpt, source: &ObjectRef) -> Vec<Finding> {
     let Some(pod) = index.pod(source) else { return Vec::new() };
@@ -40,7 +43,8 @@ pub(super) fn findings(index: &Index<'_>, excerpt: &LogExcerpt, source: &ObjectR
         let name = setting.name.map(str::to_owned).or(own).or_else(read_here);
         if (name.is_some() || failed) && found.len() < MAX_SETTINGS {
             let key = (setting.missing, name.clone(), setting.value.map(str::to_owned));
-            found.entry(key).or_insert_with(|| finding(excerpt, source, &setting, name, line.trim()));
+            let told = || finding(excerpt, source, &setting, name, line.trim());
+            found.entry(key).or_insert_with(|| if failed { told() } else { told().strength(REMARK) });
         }
     }
     found.into_values().chain(in_file).collect()
