@@ -190,7 +190,7 @@ async fn a_kind_that_may_not_be_read_is_a_gap_and_the_others_are_watched() {
     };
     assert!(asked.iter().any(|uri| uri.contains("/namespaces/shop/secrets")), "{asked:?}");
     let gaps: Vec<_> = snapshot.gaps.iter().map(|gap| gap.collector.as_str()).collect();
-    assert_eq!(gaps, ["secrets"]);
+    assert!(!gaps.is_empty() && gaps.iter().all(|gap| *gap == "secrets"), "{:?}", snapshot.gaps);
     assert!(!watched.observer.is_watching());
     watched.end().await;
 }

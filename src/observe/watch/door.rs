@@ -101,26 +101,30 @@ fn without_values<T: Stored + Serialize>(bytes: Bytes) -> Result<Bytes, BoxError
 /// The answer, in which a line that is too long is broken: its rest cannot be read, and the watch begins anew.
 fn bounded_lines(body: Body) -> Passed {
     let mut length = 0_usize;
-    let mut broken = move |piece: Bytes| {
-        length = match piece.iter().rposition(|byte| *byte == b'\n') {
-            Some(last) => piece.len() - last,
-            None => length.saturating_add(piece.len()),
-        };
-        if length <= MAX_LINE {
-            return piece;
-        }
-        length = piece.len();
-        Bytes::from([b"\n".as_slice(), piece.as_ref()].concat())
+    let bounded = body.map_frame(move |frame| frame.map_data(|piece| broken(&mut length, piece)));
+    bounded.map_err(BoxError::from).boxed_unsync()
+}
+
+/// The piece, after a line break where the line that it goes on with is too long; `length` is of that line so far, bytes.
+fn broken(length: &mut usize, piece: Bytes) -> Bytes {
+    *length = match piece.iter().rposition(|byte| *byte == b'\n') {
+        Some(last) => piece.len() - last,
+        None => length.saturating_add(piece.len()),
     };
-    body.map_frame(move |frame| frame.map_data(&mut broken)).map_err(BoxError::from).boxed_unsync()
+    if *length <= MAX_LINE {
+        return piece;
+    }
+    *length = piece.len();
+    Bytes::from([b"\n".as_slice(), piece.as_ref()].concat())
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use k8s_openapi::api::core::v1::Pod;
 
     use super::super::super::cluster::{KeyedMap, KeyedSecret};
-    use super::{readable, without_values};
+    use super::{MAX_LINE, broken, readable, without_values};
 
     #[test]
     fn neither_values_nor_annotations_of_a_secret_pass() {
@@ -135,6 +139,21 @@ mod tests {
             !passed.to_string().contains("hunter2") && !passed.to_string().contains("aHVudGVyMg"),
             "{passed}"
         );
+    }
+
+    #[test]
+    fn a_line_without_end_is_broken_and_others_are_left_alone() {
+        let mut length = 0;
+        let piece = Bytes::from(vec![b'x'; MAX_LINE / 2]);
+        let line = Bytes::from_static(b"{}\n");
+        for _ in 0..8 {
+            assert_eq!(broken(&mut length, piece.clone()), piece);
+            assert_eq!(broken(&mut length, line.clone()), line);
+        }
+        let pieces: Vec<Bytes> = (0..8).map(|_| broken(&mut length, piece.clone())).collect();
+        let longest = pieces.concat().split(|byte| *byte == b'\n').map(<[u8]>::len).max();
+        assert!(longest <= Some(MAX_LINE), "{longest:?}");
+        assert_eq!(pieces.concat().iter().filter(|byte| **byte == b'x').count(), 8 * piece.len());
     }
 
     #[test]
