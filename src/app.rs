@@ -19,6 +19,7 @@ use crate::diagnose::RuleBook;
 use crate::egress::Egress;
 use crate::http::{self, HttpState};
 use crate::incident::IncidentId;
+use crate::observe::Observer;
 use crate::recall::{Places, Recall};
 use crate::remediate::Policy;
 use crate::settings::{KnowledgeSettings, Settings};
@@ -42,6 +43,7 @@ pub struct App {
     desk: Desk,
     settings: Arc<Settings>,
     metrics: PrometheusHandle,
+    observers: Vec<Observer>,
 }
 
 impl App {
@@ -74,6 +76,7 @@ impl App {
         })?;
         let talk = agents.has_models().then(|| Arc::new(agents.clone()) as Arc<dyn Talk>);
         let rules = sources.rules.clone();
+        let observers = sources.observers.values().cloned().collect();
         let chat = Chat::new(sources, &settings, talk, clean);
         let workflow = Workflow::new(
             store.clone(),
@@ -85,7 +88,7 @@ impl App {
             &owner,
         );
         let workflow = workflow.with_rules(rules);
-        Ok(Self { store, workflow, recall, agents, chat, desk, settings, metrics })
+        Ok(Self { store, workflow, recall, agents, chat, desk, settings, metrics, observers })
     }
 
     /// The store, for callers that share the process with the server (the demo, tests).
@@ -114,6 +117,7 @@ impl App {
         let tasks = TaskTracker::new();
         let (alive, runner_alive) = watch::channel(true);
         self.spawn_recall(&tasks, &shutdown);
+        self.observers.iter().for_each(|observer| observer.watch(&tasks, &shutdown));
         let (workflow, stop) = (self.workflow, shutdown.clone());
         tasks.spawn(async move {
             // Also when the runner panics: a server that works on nothing must not look ready.

@@ -27,7 +27,8 @@ Examples:
   kubewright snapshot --namespace shop deploy/checkout -o ./checkout-dump
   kubewright diagnose --dump ./shop-dump
 
-The folder must be new or empty. It holds objects as kubectl lists them, logs of failing containers, and when they were read.
+The folder must be new or empty. It holds objects as kubectl lists them, logs of failing containers, the alerts that Prometheus
+has firing (where one is configured), and when they were read.
 Secrets have their keys only, ConfigMaps their keys and the hosts and ports in their values; what looks like a secret in
 manifests and logs is masked. A missing file means that something could not be read, an empty list that there is nothing.")]
 pub struct SnapshotArgs {
@@ -62,7 +63,7 @@ async fn collect(args: SnapshotArgs, folder: PathBuf, environment: &Environment)
     let observer = args.live.observer(environment, |limits| limits.max_log_containers = LOGS).await?;
     let workload = args.workload.map(|text| object(&text, &args.namespace)).transpose()?;
     let scope = Scope::about(observer.name(), Some(&args.namespace), workload.as_ref());
-    let snapshot = observer.snapshot(&scope, &[]).await;
+    let snapshot = observer.snapshot_with_alerts(&scope).await;
     if snapshot.objects.count() == 0 {
         let reason = snapshot.gaps.first().map(|gap| format!(": {}", gap.reason)).unwrap_or_default();
         bail!("nothing could be read{reason}");

@@ -27,12 +27,6 @@ const OTHERS: usize = 512 * 1024;
 
 /// Drops what is too much; returns the kinds of which something was dropped and how many objects.
 pub(super) fn bound(objects: &mut Objects, focus: Option<&ObjectRef>) -> Vec<(&'static str, usize)> {
-    for node in &mut objects.nodes {
-        // Names of all images on the node: half its size, and no rule reads them.
-        if let Some(status) = &mut node.status {
-            status.images = None;
-        }
-    }
     let ranks = Ranks::new(objects, focus);
     let mut dropped = vec![
         ("pods", keep(&mut objects.pods, PODS, |pod| ranks.of_pod(pod))),
@@ -100,7 +94,8 @@ fn keep<T: Serialize, R: Ord>(items: &mut Vec<T>, budget: usize, rank: impl Fn(&
     dropped
 }
 
-fn size(item: &impl Serialize) -> usize {
+/// Bytes of JSON.
+pub(super) fn size(item: &impl Serialize) -> usize {
     struct Count(usize);
     impl io::Write for Count {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -127,8 +127,12 @@ pub(super) fn written(addresses: &[&ConfigAddress]) -> String {
     addresses.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// A text while it is read: only its length limit is known yet, not its key.
-pub(super) struct Text(pub(super) String);
+/// A value while it is read: only its length limit is known yet, not its key.
+pub(super) enum Text {
+    Value(String),
+    /// What was read of it before: a list, which the API does not allow as a value.
+    Addresses(Vec<ConfigAddress>),
+}
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -146,37 +150,41 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Text, E> {
-        Ok(Text(text.get(..text.floor_char_boundary(MAX_VALUE)).unwrap_or(text).to_owned()))
+        Ok(Text::Value(text.get(..text.floor_char_boundary(MAX_VALUE)).unwrap_or(text).to_owned()))
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Text, E> {
-        Ok(Text(String::new()))
+        Ok(Text::Value(String::new()))
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Text, E> {
-        Ok(Text(String::new()))
+        Ok(Text::Value(String::new()))
     }
 
     fn visit_u64<E>(self, _: u64) -> Result<Text, E> {
-        Ok(Text(String::new()))
+        Ok(Text::Value(String::new()))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Text, E> {
-        Ok(Text(String::new()))
+        Ok(Text::Value(String::new()))
     }
 
     fn visit_unit<E>(self) -> Result<Text, E> {
-        Ok(Text(String::new()))
+        Ok(Text::Value(String::new()))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Text(String::new()))
+        Ok(Text::Value(String::new()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Text, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Text(String::new()))
+        let mut known = Vec::new();
+        while let Some(piece) = seq.next_element::<serde_json::Value>()? {
+            let address = ConfigAddress::deserialize(piece).ok();
+            known.extend(address.filter(|_| known.len() < MAX_ADDRESSES));
+        }
+        Ok(Text::Addresses(known))
     }
 }
 

@@ -1,13 +1,18 @@
 //! The [`Observer`]: one cluster with its metrics and logs, to be read.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use jiff::Timestamp;
 use kube::Client;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use super::dump::firing;
 use super::loki::Loki;
 use super::read::CatalogCache;
-use super::{Connection, ObserveError, Prometheus, Snapshot, collect, probe};
-use crate::incident::{Scope, Signal};
+use super::watch::Watches;
+use super::{Connection, ObserveError, Prometheus, ReadError, Snapshot, collect, probe};
+use crate::incident::{Gap, Scope, Signal};
 use crate::settings::{ClusterSettings, ObserveSettings};
 
 /// Reads one cluster. Cheap to clone; clones share connections.
@@ -25,6 +30,8 @@ struct Inner {
     settings: ObserveSettings,
     /// Which kinds the cluster serves, for reading single things.
     catalog: CatalogCache,
+    /// Objects kept current, once [`Observer::watch`] was called.
+    watches: OnceLock<Watches>,
 }
 
 impl std::fmt::Debug for Observer {
@@ -68,8 +75,28 @@ impl Observer {
                 loki: loki.transpose()?,
                 settings: settings.clone(),
                 catalog: CatalogCache::default(),
+                watches: OnceLock::new(),
             }),
         })
+    }
+
+    /// Begins to watch what Snapshots hold, unless the settings say not to; until `shutdown`. From then on Snapshots are made
+    /// of what the watches keep wherever that is current, and of lists elsewhere. A second call changes nothing.
+    pub fn watch(&self, tasks: &TaskTracker, shutdown: &CancellationToken) {
+        let (client, settings) = (&self.inner.client, &self.inner.settings.watch);
+        if settings.enabled {
+            self.inner.watches.get_or_init(|| Watches::start(client, settings, tasks, shutdown));
+        }
+    }
+
+    /// Whether Snapshots need no lists now.
+    #[must_use]
+    pub fn is_watching(&self) -> bool {
+        self.watches().is_some_and(Watches::all_current)
+    }
+
+    pub(super) fn watches(&self) -> Option<&Watches> {
+        self.inner.watches.get()
     }
 
     /// The cluster's name in the settings.
@@ -116,6 +143,33 @@ impl Observer {
     pub async fn snapshot(&self, scope: &Scope, signals: &[Signal]) -> Snapshot {
         // Boxed: it holds many collectors, and callers hold it in futures of their own.
         Box::pin(collect::snapshot(self, scope, signals)).await
+    }
+
+    /// Like [`Self::snapshot`] of a namespace, with the alerts that Prometheus has firing about it, so that they can be kept
+    /// with it. Where there is no Prometheus nothing is known of alerts.
+    pub async fn snapshot_with_alerts(&self, scope: &Scope) -> Snapshot {
+        let (Some(prometheus), Some(namespace)) = (self.prometheus(), &scope.namespace) else {
+            return self.snapshot(scope, &[]).await;
+        };
+        let deadline = self.settings().collector_deadline;
+        let told = tokio::time::timeout(deadline, prometheus.alerts()).await;
+        let told = match told {
+            Ok(told) => told.map_err(|error| error.to_string()),
+            Err(_) => Err(ReadError::TimedOut { after: deadline }.to_string()),
+        };
+        match told {
+            Ok(alerts) => {
+                let signals = firing(alerts, self.name(), namespace, Timestamp::now());
+                let mut snapshot = self.snapshot(scope, &signals).await;
+                snapshot.recorded.asked.insert("alerts".to_owned());
+                snapshot
+            }
+            Err(reason) => {
+                let mut snapshot = self.snapshot(scope, &[]).await;
+                snapshot.gaps.push(Gap { collector: "alerts".to_owned(), reason });
+                snapshot
+            }
+        }
     }
 
     /// Tries every connection and the permissions that reading and repairing need, for `kubewright check`.

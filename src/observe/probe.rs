@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use futures::future::{join_all, join3};
+use futures::future::join_all;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
 };
@@ -84,8 +84,29 @@ pub(super) async fn probe(observer: &Observer) -> Vec<Connection> {
         return std::iter::once(api).chain(prometheus).chain(loki).collect();
     }
     let permissions = join_all(PERMISSIONS.iter().map(|permission| permitted(observer, *permission)));
-    let (permissions, prometheus, loki) = join3(permissions, prometheus(observer), loki(observer)).await;
-    std::iter::once(api).chain(permissions).chain(prometheus).chain(loki).collect()
+    let (permissions, watches) = futures::join!(permissions, watching(observer));
+    let (prometheus, loki) = futures::join!(prometheus(observer), loki(observer));
+    std::iter::once(api).chain(permissions).chain(watches).chain(prometheus).chain(loki).collect()
+}
+
+/// What is listed and never watched.
+const GATEWAYS: &str = "gateway.networking.k8s.io";
+
+/// Whether `serve` may watch what it lists. Where it may not, it lists for each diagnosis: no fault, but worth knowing.
+async fn watching(observer: &Observer) -> Option<Connection> {
+    if !observer.settings().watch.enabled {
+        return None;
+    }
+    let listed = PERMISSIONS.iter().filter(|(verb, group, ..)| *verb == "list" && *group != GATEWAYS);
+    let reviews = listed.map(|(_, group, resource, _)| permitted(observer, ("watch", group, resource, "")));
+    let refused = join_all(reviews).await.into_iter().filter(|review| !review.ok);
+    let refused: Vec<_> = refused.map(|review| review.what.replace("RBAC watch ", "")).collect();
+    let detail = if refused.is_empty() {
+        "allowed in all namespaces".to_owned()
+    } else {
+        format!("not allowed for {}: listed for each diagnosis instead", refused.join(", "))
+    };
+    Some(Connection { what: "RBAC watch".to_owned(), ok: true, detail })
 }
 
 /// Runs one trial under the collectors' deadline and words its result.

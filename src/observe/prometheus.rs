@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::http::HttpSource;
 use super::read_error::quote;
@@ -96,6 +97,21 @@ impl Prometheus {
         let answer = self.source.get(&["api", "v1", "query"], &query).await?;
         read(answer.status, &answer.body)
     }
+}
+
+impl Prometheus {
+    /// The alerts that rules have active now, as Prometheus lists them.
+    pub(super) async fn alerts(&self) -> Result<Vec<Value>, PrometheusError> {
+        let answer = self.source.get(&["api", "v1", "alerts"], &[]).await?;
+        let (data, _) = opened::<Active>(answer.status, &answer.body)?;
+        Ok(data.map(|active| active.alerts).unwrap_or_default())
+    }
+}
+
+#[derive(Deserialize)]
+struct Active {
+    #[serde(default)]
+    alerts: Vec<Value>,
 }
 
 /// What every answer says about itself. The result of a query is read in a second pass, when its type is known.

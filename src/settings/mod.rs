@@ -98,6 +98,27 @@ pub struct ObserveSettings {
     pub max_objects_per_kind: usize,
     /// Changes older than this before the alert are not called recent.
     pub change_window: Duration,
+    /// Keeping the objects of the clusters current by watches, in `serve`.
+    pub watch: WatchSettings,
+}
+
+/// How much of a cluster is kept current by watches, so that a diagnosis needs no lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchSettings {
+    /// Whether to watch at all; without, each diagnosis lists what it needs.
+    pub enabled: bool,
+    /// The namespaces that are watched; empty: all. Others are listed when a diagnosis needs them.
+    pub namespaces: Vec<String>,
+    /// Most objects of one cluster. A kind that does not fit any more is listed when a diagnosis needs it.
+    pub max_objects: usize,
+    /// Most bytes of these objects, as JSON; in memory they take about three times as much.
+    pub max_bytes: usize,
+}
+
+impl Default for WatchSettings {
+    fn default() -> Self {
+        Self { enabled: true, namespaces: Vec::new(), max_objects: 100_000, max_bytes: 128 * 1024 * 1024 }
+    }
 }
 
 impl Default for ObserveSettings {
@@ -108,6 +129,7 @@ impl Default for ObserveSettings {
             max_log_containers: 12,
             max_objects_per_kind: 2000,
             change_window: Duration::from_hours(1),
+            watch: WatchSettings::default(),
         }
     }
 }

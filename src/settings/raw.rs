@@ -34,6 +34,16 @@ pub(super) struct Observe {
     pub(super) max_log_containers: Option<usize>,
     pub(super) max_objects_per_kind: Option<usize>,
     pub(super) change_window: Option<String>,
+    pub(super) watch: Watch,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Watch {
+    pub(super) enabled: Option<bool>,
+    pub(super) namespaces: Vec<String>,
+    pub(super) max_objects: Option<usize>,
+    pub(super) max_bytes: Option<usize>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -12,7 +12,7 @@ use super::secret::SecretRef;
 use super::{
     AgentsSettings, AutomationSettings, ClusterApi, ClusterSettings, DiagnosisSettings, EgressSettings,
     Endpoint, Environment, FreezeWindow, IntakeSettings, KnowledgeSettings, ObserveSettings, Problems,
-    ServerSettings, Settings, StoreSettings, VerifySettings, duration, raw,
+    ServerSettings, Settings, StoreSettings, VerifySettings, WatchSettings, duration, raw,
 };
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -177,6 +177,25 @@ impl Validator<'_> {
                 raw.change_window.as_ref(),
                 millis(usual.change_window),
             ),
+            watch: self.watch(&raw.watch),
+        }
+    }
+
+    fn watch(&mut self, raw: &raw::Watch) -> WatchSettings {
+        let usual = WatchSettings::default();
+        let fits = |name: &str| {
+            let inner =
+                |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+            !name.is_empty() && name.len() <= 63 && name.chars().all(inner)
+        };
+        for name in raw.namespaces.iter().filter(|name| !fits(name)) {
+            self.add("observe.watch.namespaces", format!("\"{name}\" is no name of a namespace"));
+        }
+        WatchSettings {
+            enabled: raw.enabled.unwrap_or(usual.enabled),
+            namespaces: raw.namespaces.clone(),
+            max_objects: self.size("observe.watch.max_objects", raw.max_objects, usual.max_objects),
+            max_bytes: self.size("observe.watch.max_bytes", raw.max_bytes, usual.max_bytes),
         }
     }
 

@@ -19,6 +19,14 @@ pub const INCIDENTS: &str = "kubewright_incidents";
 pub const INCIDENTS_CLOSED: &str = "kubewright_incidents_closed_total";
 /// How long collectors took, seconds, by collector and result.
 pub const COLLECTOR_DURATION: &str = "kubewright_collector_duration_seconds";
+/// Kinds of objects that Snapshots took, by source: from watches or by lists.
+pub const COLLECTED: &str = "kubewright_snapshot_collections_total";
+/// Objects that watches keep, by resource.
+pub const WATCHED_OBJECTS: &str = "kubewright_watched_objects";
+/// Their size as JSON, bytes, by resource.
+pub const WATCHED_BYTES: &str = "kubewright_watched_bytes";
+/// Watches by how they do.
+pub const WATCHES: &str = "kubewright_watches";
 /// How long steps took, seconds, by phase and result.
 pub const STEP_DURATION: &str = "kubewright_step_duration_seconds";
 /// Hypotheses put forward, by code.
@@ -109,6 +117,10 @@ fn describe() {
     describe_gauge!(INCIDENTS, "Incidents now, by phase.");
     describe_counter!(INCIDENTS_CLOSED, "Incidents closed, by outcome.");
     describe_histogram!(COLLECTOR_DURATION, "How long collectors took, by collector and result.");
+    describe_counter!(COLLECTED, "Kinds of objects that Snapshots took, from watches or by lists.");
+    describe_gauge!(WATCHED_OBJECTS, "Objects that watches keep, by resource.");
+    describe_gauge!(WATCHED_BYTES, "Size of these objects as JSON, bytes, by resource.");
+    describe_gauge!(WATCHES, "Watches, by how they do: only current ones spare lists.");
     describe_histogram!(STEP_DURATION, "How long workflow steps took, by phase and result.");
     describe_counter!(HYPOTHESES, "Hypotheses put forward, by code.");
     describe_counter!(REPAIRS, "Actions carried out, by action and result.");
@@ -157,6 +169,74 @@ pub fn incident_closed(outcome: &'static str) {
 /// Records one run of a collector.
 pub fn collector_finished(collector: &'static str, succeeded: bool, took: Duration) {
     histogram!(COLLECTOR_DURATION, "collector" => collector, "result" => result(succeeded)).record(took);
+}
+
+/// Where the objects of one kind in a Snapshot came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Collected {
+    /// From a watch: no request was made.
+    Watched,
+    /// By a list.
+    Listed,
+}
+
+/// Counts one kind that a Snapshot took.
+pub fn collected(from: Collected) {
+    let source = match from {
+        Collected::Watched => "watch",
+        Collected::Listed => "list",
+    };
+    counter!(COLLECTED, "source" => source).increment(1);
+}
+
+/// How a watch does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WatchPhase {
+    /// The first list is not read yet.
+    Starting,
+    /// Every change is followed.
+    Current,
+    /// It is tried again.
+    Failing,
+    /// The API server does not allow it.
+    Refused,
+    /// There was no room for it.
+    Full,
+    /// The API server does not know the kind.
+    Unserved,
+}
+
+/// Counts a watch in another phase than before.
+pub fn watch_phase(before: Option<WatchPhase>, after: Option<WatchPhase>) {
+    let gauge = |phase: WatchPhase| {
+        let name = match phase {
+            WatchPhase::Starting => "starting",
+            WatchPhase::Current => "current",
+            WatchPhase::Failing => "failing",
+            WatchPhase::Refused => "refused",
+            WatchPhase::Full => "full",
+            WatchPhase::Unserved => "unserved",
+        };
+        gauge!(WATCHES, "state" => name)
+    };
+    before.into_iter().for_each(|phase| gauge(phase).decrement(1.0));
+    after.into_iter().for_each(|phase| gauge(phase).increment(1.0));
+}
+
+/// Counts what a watch keeps, before and after a change: objects and bytes.
+pub fn watched(resource: &'static str, objects: (usize, usize), bytes: (usize, usize)) {
+    let change = |name: &'static str, (before, after): (usize, usize)| {
+        if before != after {
+            gauge!(name, "resource" => resource).increment(count(after) - count(before));
+        }
+    };
+    change(WATCHED_OBJECTS, objects);
+    change(WATCHED_BYTES, bytes);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are floating point; below 2^53 nothing is lost")]
+const fn count(number: usize) -> f64 {
+    number as f64
 }
 
 /// Records one run of the step of a `Phase`.

@@ -38,3 +38,4 @@ mod sim_prometheus;
 mod sim_scenarios;
 mod store;
 mod support;
+mod watch_sim;

@@ -27,6 +27,7 @@ async fn observer(scenario: &str) -> (Observer, Sim) {
         max_log_containers: 12,
         max_objects_per_kind: 2000,
         change_window: Duration::from_secs(3600),
+        ..ObserveSettings::default()
     };
     (Observer::connect(&cluster, &settings).await.unwrap(), sim)
 }

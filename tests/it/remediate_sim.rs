@@ -54,6 +54,7 @@ async fn stage(name: &str, speed: f64) -> Stage {
         max_log_containers: 12,
         max_objects_per_kind: 2000,
         change_window: Duration::from_secs(3600),
+        ..ObserveSettings::default()
     };
     let observer = Observer::connect(&cluster, &settings).await.unwrap();
     Stage { sim, observer, cluster }

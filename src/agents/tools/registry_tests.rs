@@ -66,6 +66,7 @@ async fn context(folder: &TempDir) -> ToolContext {
         max_log_containers: 1,
         max_objects_per_kind: 10,
         change_window: Duration::from_secs(3600),
+        ..ObserveSettings::default()
     };
     let url = format!("sqlite://{}", folder.path().join("kubewright.db").display());
     ToolContext {

@@ -99,6 +99,7 @@ fn settings(
             max_log_containers: 12,
             max_objects_per_kind: 2000,
             change_window: Duration::from_secs(3600),
+            ..ObserveSettings::default()
         },
         automation: AutomationSettings {
             level: 2,

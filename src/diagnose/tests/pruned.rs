@@ -120,6 +120,69 @@ fn the_order_of_the_objects_does_not_matter() {
     assert_eq!(shown(&snapshot), shown(&reversed));
 }
 
+/// Gives objects the fields that collectors drop.
+fn dressed(mut snapshot: Snapshot) -> Snapshot {
+    let id = "containerd://0a1b";
+    for pod in &mut snapshot.objects.pods {
+        let more = json!({"metadata": {"generateName": "x-", "managedFields": [{"manager": "kubelet"}]},
+            "spec": {"serviceAccount": "old", "enableServiceLinks": true, "preemptionPolicy": "Never"},
+            "status": {"qosClass": "BestEffort", "podIPs": [{"ip": "10.1.0.9"}], "hostIPs": [{"ip": "10.0.0.9"}]}});
+        *pod = merged(pod, &more);
+        for container in &mut pod.spec.as_mut().unwrap().containers {
+            container.tty = Some(true);
+            container.termination_message_policy = Some("File".to_owned());
+        }
+        for status in pod.status.as_mut().unwrap().container_statuses.iter_mut().flatten() {
+            status.container_id = Some(id.to_owned());
+        }
+    }
+    for event in &mut snapshot.objects.events {
+        *event = merged(
+            event,
+            &json!({"metadata": {"uid": "u", "labels": {"a": "b"}}, "reportingComponent": "kubelet",
+            "reportingInstance": "node-1", "involvedObject": {"uid": "u", "resourceVersion": "7", "apiVersion": "v1"}}),
+        );
+    }
+    for node in &mut snapshot.objects.nodes {
+        *node = merged(
+            node,
+            &json!({"status": {"images": [{"names": ["registry.test/web:1"]}], "volumesInUse": ["v"]}}),
+        );
+    }
+    for slice in &mut snapshot.objects.endpoint_slices {
+        for endpoint in slice.endpoints.iter_mut().flatten() {
+            endpoint.zone = Some("zone-a".to_owned());
+        }
+    }
+    snapshot
+}
+
+fn merged<T: serde::Serialize + serde::de::DeserializeOwned>(object: &T, more: &Value) -> T {
+    let mut value = serde_json::to_value(object).unwrap();
+    json_patch::merge(&mut value, more);
+    serde_json::from_value(value).unwrap()
+}
+
+#[test]
+fn what_collectors_drop_no_analyzer_reads() {
+    let whole = dressed(rich());
+    let mut pruned = whole.clone();
+    pruned.objects.prune();
+    let text = |snapshot: &Snapshot| serde_json::to_string(&snapshot.objects).unwrap();
+    let dropped = [
+        "qosClass",
+        "podIPs",
+        "containerd://",
+        "reportingInstance",
+        "zone-a",
+        "volumesInUse",
+        "preemptionPolicy",
+    ];
+    assert!(dropped.iter().all(|word| text(&whole).contains(word) && !text(&pruned).contains(word)));
+    let shown = |snapshot: &Snapshot| serde_json::to_value(diagnose(snapshot, &[])).unwrap();
+    assert_eq!(shown(&whole), shown(&pruned));
+}
+
 #[test]
 fn owners_in_a_circle_end() {
     let mut snapshot = World::new().deployment("web", 1).snapshot;

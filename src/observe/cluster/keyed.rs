@@ -3,63 +3,114 @@
 //! The type of a Secret has nowhere to put a value: keys are taken from the stream and what follows them is skipped. Values of
 //! a ConfigMap are read for addresses and dropped.
 
-use std::fmt;
+use std::fmt::{self, Debug};
 use std::marker::PhantomData;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::super::KeyedObject;
-use super::super::config_address::{Text, addresses};
+use super::super::config_address::{ConfigAddress, Text, addresses};
 
 /// A Secret as it comes from the API, without its values. `stringData` is never in an answer.
-pub(in super::super) type KeyedSecret = Keyed<IgnoredAny>;
+pub(in super::super) type KeyedSecret = Keyed<Nothing>;
 
-/// A ConfigMap as it comes from the API.
-pub(in super::super) type KeyedMap = Keyed<Text>;
+/// A ConfigMap as it comes from the API, without more of its values than the addresses in them.
+pub(in super::super) type KeyedMap = Keyed<Vec<ConfigAddress>>;
+
+/// What is kept of a value.
+pub(in super::super) trait Remains:
+    Serialize + Debug + Clone + Send + Sync + 'static
+{
+    /// The value while it is read.
+    type Read: DeserializeOwned;
+    /// What is kept of the value of a key.
+    fn of(key: &str, read: Self::Read) -> Self;
+    fn addresses(self) -> Vec<ConfigAddress>;
+}
+
+/// Nothing is kept.
+#[derive(Debug, Clone, Serialize)]
+pub(in super::super) struct Nothing;
+
+impl Remains for Nothing {
+    type Read = IgnoredAny;
+
+    fn of(_: &str, _: IgnoredAny) -> Self {
+        Self
+    }
+
+    fn addresses(self) -> Vec<ConfigAddress> {
+        Vec::new()
+    }
+}
+
+impl Remains for Vec<ConfigAddress> {
+    type Read = Text;
+
+    fn of(key: &str, read: Text) -> Self {
+        match read {
+            Text::Value(value) => addresses(key, &value),
+            Text::Addresses(known) => known,
+        }
+    }
+
+    fn addresses(self) -> Vec<ConfigAddress> {
+        self
+    }
+}
 
 /// Names, times, keys, and of the values what `V` keeps of them.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", bound = "V: Deserialize<'de>")]
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", bound = "V: Remains")]
 pub(in super::super) struct Keyed<V> {
     #[serde(default)]
-    metadata: ObjectMeta,
+    pub(in super::super) metadata: ObjectMeta,
     #[serde(default)]
     data: Values<V>,
     #[serde(default)]
-    binary_data: Values<IgnoredAny>,
-}
-
-impl From<KeyedSecret> for KeyedObject {
-    fn from(secret: KeyedSecret) -> Self {
-        secret.without_values()
-    }
-}
-
-impl From<KeyedMap> for KeyedObject {
-    fn from(map: KeyedMap) -> Self {
-        let told = map.data.0.iter().flat_map(|(key, Text(value))| addresses(key, value)).collect();
-        Self { addresses: told, ..map.without_values() }
-    }
+    binary_data: Values<Nothing>,
+    /// When it was last written, once `managedFields` were dropped.
+    #[serde(skip)]
+    changed_at: Option<Timestamp>,
 }
 
 impl<V> Keyed<V> {
-    fn without_values(self) -> KeyedObject {
-        let keyed = self;
-        let own = keyed.data.0.into_iter().map(|(key, _)| key);
-        let binary = keyed.binary_data.0.into_iter().map(|(key, _)| key);
-        let mut keys: Vec<String> = own.chain(binary).collect();
+    /// Drops everything but names, keys, times and what remains of values.
+    pub(in super::super) fn slim(&mut self) {
+        self.changed_at = changed_at(&self.metadata);
+        let metadata = std::mem::take(&mut self.metadata);
+        self.metadata = ObjectMeta {
+            namespace: metadata.namespace,
+            name: metadata.name,
+            uid: metadata.uid,
+            resource_version: metadata.resource_version,
+            creation_timestamp: metadata.creation_timestamp,
+            ..ObjectMeta::default()
+        };
+    }
+}
+
+impl<V: Remains> From<Keyed<V>> for KeyedObject {
+    fn from(keyed: Keyed<V>) -> Self {
+        let changed_at = keyed.changed_at.or_else(|| changed_at(&keyed.metadata));
+        let mut keys: Vec<String> = keyed.binary_data.0.into_iter().map(|(key, _)| key).collect();
+        let mut addresses = Vec::new();
+        for (key, remains) in keyed.data.0 {
+            addresses.extend(remains.addresses());
+            keys.push(key);
+        }
         keys.sort();
         keys.dedup();
-        KeyedObject {
-            changed_at: changed_at(&keyed.metadata),
+        Self {
+            changed_at,
             created_at: keyed.metadata.creation_timestamp.map(|time| time.0),
             namespace: keyed.metadata.namespace.unwrap_or_default(),
             name: keyed.metadata.name.unwrap_or_default(),
             keys,
-            addresses: Vec::new(),
+            addresses,
         }
     }
 }
@@ -69,6 +120,7 @@ fn changed_at(metadata: &ObjectMeta) -> Option<Timestamp> {
     metadata.managed_fields.iter().flatten().filter_map(|entry| entry.time.as_ref()).map(|time| time.0).max()
 }
 
+#[derive(Debug, Clone)]
 struct Values<V>(Vec<(String, V)>);
 
 impl<V> Default for Values<V> {
@@ -77,7 +129,13 @@ impl<V> Default for Values<V> {
     }
 }
 
-impl<'de, V: Deserialize<'de>> Deserialize<'de> for Values<V> {
+impl<V: Serialize> Serialize for Values<V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, remains)| (key, remains)))
+    }
+}
+
+impl<'de, V: Remains> Deserialize<'de> for Values<V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ValuesVisitor(PhantomData))
     }
@@ -85,7 +143,7 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Values<V> {
 
 struct ValuesVisitor<V>(PhantomData<V>);
 
-impl<'de, V: Deserialize<'de>> Visitor<'de> for ValuesVisitor<V> {
+impl<'de, V: Remains> Visitor<'de> for ValuesVisitor<V> {
     type Value = Values<V>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,8 +152,9 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for ValuesVisitor<V> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Values<V>, A::Error> {
         let mut values = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            values.push(entry);
+        while let Some((key, read)) = map.next_entry::<String, V::Read>()? {
+            let remains = V::of(&key, read);
+            values.push((key, remains));
         }
         Ok(Values(values))
     }
@@ -131,6 +190,20 @@ mod tests {
             addresses: Vec::new(),
         };
         assert_eq!(keyed, expected);
+    }
+
+    #[test]
+    fn what_is_written_holds_no_values_and_reads_the_same() {
+        let map = json!({"metadata": {"name": "settings"}, "binaryData": {"blob": "AA=="},
+            "data": {"URL": "http://user:hunter2@my-server:80/", "GREETING": "hunter2"}});
+        let mut once: KeyedMap = serde_json::from_value(map).unwrap();
+        once.slim();
+        let written = serde_json::to_value(&once).unwrap();
+        assert!(!written.to_string().contains("hunter2"), "{written}");
+        let twice: KeyedMap = serde_json::from_value(written).unwrap();
+        let (once, twice) = (KeyedObject::from(once), KeyedObject::from(twice));
+        assert_eq!(once, twice);
+        assert_eq!((once.keys.len(), once.addresses.len()), (3, 1));
     }
 
     #[test]

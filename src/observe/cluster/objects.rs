@@ -25,15 +25,15 @@ use k8s_openapi::api::scheduling::v1::PriorityClass;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::ListParams;
 use kube::{Client, Resource, ResourceExt as _};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::super::watch::{Stored, Watches};
 use super::super::{KeyedObject, Objects, ReadError};
 use super::fetch::Asked;
 use super::keyed::{KeyedMap, KeyedSecret};
-use super::list::{Limits, list};
-use super::prune::prune;
-use crate::telemetry::metrics::collector_finished;
+use super::list::{Limits, Listing, list};
+use super::prune::prune_object;
+use crate::telemetry::metrics::{Collected, collected, collector_finished};
 
 /// What one collector brought.
 #[derive(Debug, Default)]
@@ -74,7 +74,24 @@ macro_rules! kept {
             append_kind(&mut objects.secrets, more.secrets, id);
             append_kind(&mut objects.others, more.others, untyped_id);
         }
+
+        impl Objects {
+            /// Drops what no analyzer reads, as every collector does.
+            pub fn prune(&mut self) {
+                $(self.$place.iter_mut().for_each(prune_object);)*
+            }
+        }
+
+        /// Shows every kind that is kept whole.
+        pub(in super::super) fn each_kind(each: &mut impl EachKind) {
+            $(each.kind::<$kind>();)*
+        }
     };
+}
+
+/// Does something for each kind of object.
+pub(in super::super) trait EachKind {
+    fn kind<K: Kept + Served + Stored>(&mut self);
 }
 
 kept! {
@@ -127,6 +144,8 @@ fn append_kind<T, I: Eq + Hash>(known: &mut Vec<T>, more: Vec<T>, id: impl Fn(&T
 #[derive(Clone, Copy)]
 pub(in super::super) struct Reader<'a> {
     pub(in super::super) client: &'a Client,
+    /// Asked before the API server is.
+    pub(in super::super) watches: Option<&'a Watches>,
     pub(in super::super) limits: Limits,
 }
 
@@ -203,7 +222,7 @@ impl<'a> Reader<'a> {
     /// A kind that a server may do without: one that does not serve it has none.
     fn optional<K>(self, namespace: Option<&'a str>) -> BoxFuture<'a, Part>
     where
-        K: Kept + Served + DeserializeOwned + Send,
+        K: Kept + Served + Stored,
     {
         async move {
             let mut part = self.select::<K>(namespace, ListParams::default()).await;
@@ -215,7 +234,7 @@ impl<'a> Reader<'a> {
 
     fn kind<K>(self, namespace: &'a str) -> BoxFuture<'a, Part>
     where
-        K: Kept + Served + DeserializeOwned + Send,
+        K: Kept + Served + Stored,
     {
         self.select::<K>(Some(namespace), ListParams::default())
     }
@@ -227,18 +246,14 @@ impl<'a> Reader<'a> {
         params: ListParams,
     ) -> BoxFuture<'a, Part>
     where
-        K: Kept + Served + DeserializeOwned + Send,
+        K: Kept + Served + Stored,
     {
         async move {
-            let asked = asked::<K>(namespace);
-            let began = Instant::now();
             let all = params.label_selector.is_none() && params.field_selector.is_none();
-            let listing =
-                list::<K>(self.client, &K::url_path(&(), namespace), params, &asked, self.limits).await;
-            collector_finished(K::URL_PATH_SEGMENT, listing.error.is_none(), began.elapsed());
+            let listing = self.listing::<K, K>(namespace, params).await;
             let mut part = Part::default();
             *K::place(&mut part.objects) = listing.items;
-            K::place(&mut part.objects).iter_mut().for_each(|object| prune(object.meta_mut()));
+            part.objects.prune();
             part.asked.extend(Some(K::URL_PATH_SEGMENT).filter(|_| all && listing.error.is_none()));
             part.failures.extend(listing.error.map(|error| (K::URL_PATH_SEGMENT, error)));
             part
@@ -253,14 +268,10 @@ impl<'a> Reader<'a> {
     ) -> BoxFuture<'a, Part>
     where
         K: Served,
-        T: DeserializeOwned + Into<KeyedObject> + Send,
+        T: Stored + Into<KeyedObject>,
     {
         async move {
-            let asked = asked::<K>(Some(namespace));
-            let path = K::url_path(&(), Some(namespace));
-            let began = Instant::now();
-            let listing = list::<T>(self.client, &path, ListParams::default(), &asked, self.limits).await;
-            collector_finished(K::URL_PATH_SEGMENT, listing.error.is_none(), began.elapsed());
+            let listing = self.listing::<K, T>(Some(namespace), ListParams::default()).await;
             let mut part = Part::default();
             *place(&mut part.objects) = listing.items.into_iter().map(Into::into).collect();
             part.asked.extend(Some(K::URL_PATH_SEGMENT).filter(|_| listing.error.is_none()));
@@ -268,6 +279,26 @@ impl<'a> Reader<'a> {
             part
         }
         .boxed()
+    }
+}
+
+impl Reader<'_> {
+    /// What watches keep of a kind, else what a list brings.
+    pub(in super::super) async fn listing<K: Served, T: Stored>(
+        self,
+        namespace: Option<&str>,
+        params: ListParams,
+    ) -> Listing<T> {
+        let kept = self.watches.and_then(|watches| watches.list::<K, T>(namespace, &params));
+        collected(if kept.is_some() { Collected::Watched } else { Collected::Listed });
+        if let Some(kept) = kept {
+            return kept;
+        }
+        let asked = asked::<K>(namespace);
+        let began = Instant::now();
+        let listing = list::<T>(self.client, &K::url_path(&(), namespace), params, &asked, self.limits).await;
+        collector_finished(K::URL_PATH_SEGMENT, listing.error.is_none(), began.elapsed());
+        listing
     }
 }
 

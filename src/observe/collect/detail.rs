@@ -123,7 +123,7 @@ impl Survey<'_> {
     /// Step 4.
     pub(super) async fn look_around(&mut self) {
         let client = self.client.clone();
-        let reader = Reader { client: &client, limits: self.limits() };
+        let reader = self.reader(&client);
         let namespaces = self.dependencies(reader).await;
         if namespaces.is_empty() {
             return;

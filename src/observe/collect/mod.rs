@@ -19,7 +19,7 @@ use kube::Client;
 
 use super::bound::bound;
 use super::changes::changes;
-use super::cluster::{Limits, Part, append};
+use super::cluster::{Limits, Part, Reader, append};
 use super::gaps::Gaps;
 use super::logs::{Patterns, Target};
 use super::readings::Readings;
@@ -95,6 +95,14 @@ impl<'a> Survey<'a> {
     fn limits(&self) -> Limits {
         let settings = self.observer.settings();
         Limits { objects: settings.max_objects_per_kind, deadline: settings.collector_deadline }
+    }
+
+    /// Reads from watches where they are current, else through the client.
+    fn reader<'c>(&self, client: &'c Client) -> Reader<'c>
+    where
+        'a: 'c,
+    {
+        Reader { client, watches: self.observer.watches(), limits: self.limits() }
     }
 
     /// Runs collectors in parallel and takes in what they bring.

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
 use k8s_openapi::api::core::v1::{Event, Pod};
+use kube::ResourceExt as _;
 use kube::api::ListParams;
-use kube::{Resource as _, ResourceExt as _};
-use serde::de::DeserializeOwned;
 
 use super::super::cluster::{
-    Asked, Kept, Reader, Served, is_label, is_subdomain, list, pods_of, resolve, selector_text, template_of,
+    Kept, Served, is_label, is_subdomain, pods_of, resolve, selector_text, template_of,
 };
 use super::super::read_error::quote;
+use super::super::watch::Stored;
 use super::{MAX_NAMESPACES, Survey};
 use crate::incident::ObjectRef;
 
@@ -45,7 +45,7 @@ impl Survey<'_> {
             self.gaps.add("scope", reason.to_owned());
         }
         let client = self.client.clone();
-        let reader = Reader { client: &client, limits: self.limits() };
+        let reader = self.reader(&client);
         let mut collectors = reader.cluster_wide();
         if let Some(namespace) = &namespace {
             collectors.extend(reader.namespace(namespace));
@@ -95,10 +95,10 @@ impl Survey<'_> {
     /// Reads more of one kind from the scope's namespace.
     async fn more<K>(&mut self, params: ListParams)
     where
-        K: Kept + Served + DeserializeOwned + Send,
+        K: Kept + Served + Stored,
     {
         let (client, namespace) = (self.client.clone(), self.namespace.clone());
-        let reader = Reader { client: &client, limits: self.limits() };
+        let reader = self.reader(&client);
         let part = reader.select::<K>(namespace.as_deref(), params).await;
         self.take_in(part);
     }
@@ -120,7 +120,7 @@ impl Survey<'_> {
             );
         }
         let client = self.client.clone();
-        let reader = Reader { client: &client, limits: self.limits() };
+        let reader = self.reader(&client);
         let collectors = namespaces.iter().flat_map(|(namespace, _)| reader.owners(namespace)).collect();
         self.run(collectors).await;
     }
@@ -131,10 +131,10 @@ impl Survey<'_> {
         if self.objects.stateful_sets.is_empty() && self.objects.daemon_sets.is_empty() {
             return;
         }
-        let resource = "controllerrevisions.apps".to_owned();
-        let asked = Asked { verb: "list", resource, namespace: Some(namespace.clone()) };
-        let path = ControllerRevision::url_path(&(), Some(&namespace));
-        let listing = list(&self.client, &path, ListParams::default(), &asked, self.limits()).await;
+        let reader = self.reader(&self.client);
+        let listing = reader
+            .listing::<ControllerRevision, ControllerRevision>(Some(&namespace), ListParams::default())
+            .await;
         self.controller_revisions = listing.items;
         // A server that does not serve the kind has none.
         if let Some(error) = listing.error.filter(|error| error.code() != Some(404)) {

@@ -13,6 +13,43 @@ use crate::incident::{Fingerprint, ObjectRef, Scope, Severity, Signal, SignalSou
 /// Most alerts that are taken in.
 const MOST: usize = 2_000;
 
+/// Signals of alerts as Prometheus lists them: those that fire, about the namespace or about none.
+pub(in super::super) fn firing(
+    alerts: Vec<Value>,
+    cluster: &str,
+    namespace: &str,
+    now: Timestamp,
+) -> Vec<Signal> {
+    let read = alerts.into_iter().take(MOST).filter_map(|alert| Told::deserialize(alert).ok());
+    let wanted = read.filter(|told| {
+        let about = told.labels.get("namespace").filter(|name| !name.is_empty());
+        told.state == "firing" && about.is_none_or(|name| name == namespace)
+    });
+    let alerts = wanted.map(|told| Alert {
+        labels: told.labels,
+        annotations: told.annotations,
+        starts_at: told.active_at,
+        ends_at: None,
+        status: None,
+        fingerprint: None,
+        generator_url: None,
+        values: Vec::new(),
+    });
+    alerts.map(|alert| signal(alert, cluster, now).0).collect()
+}
+
+/// An alert as Prometheus tells of it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Told {
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+    #[serde(default)]
+    state: String,
+    active_at: Option<Timestamp>,
+}
+
 /// Labels that name a workload, with its kind.
 const WORKLOADS: [(&str, &str); 7] = [
     ("deployment", "Deployment"),
@@ -115,5 +152,37 @@ fn scope(label: &impl Fn(&str) -> Option<String>, cluster: &str) -> Scope {
         container: label("container"),
         node: label("node"),
         namespace,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::firing;
+
+    #[test]
+    fn alerts_that_fire_about_the_namespace_or_about_none_are_taken() {
+        let alert = |name: &str, state: &str, namespace: Option<&str>| {
+            let mut alert = json!({"labels": {"alertname": name}, "annotations": {"summary": "it is slow"},
+                "state": state, "activeAt": "2026-01-05T11:00:00.5Z", "value": "1e+00"});
+            if let Some(namespace) = namespace {
+                alert["labels"]["namespace"] = json!(namespace);
+            }
+            alert
+        };
+        let alerts = vec![
+            alert("Own", "firing", Some("shop")),
+            alert("Other", "firing", Some("pay")),
+            alert("NodeFull", "firing", None),
+            alert("Soon", "pending", Some("shop")),
+            json!("garbage"),
+        ];
+        let found = firing(alerts, "east", "shop", Timestamp::UNIX_EPOCH);
+        let names: Vec<_> = found.iter().map(|signal| signal.name.as_str()).collect();
+        assert_eq!(names, ["Own", "NodeFull"]);
+        assert_eq!(found[0].starts_at, "2026-01-05T11:00:00.5Z".parse::<Timestamp>().unwrap());
+        assert_eq!(found[0].summary, "it is slow");
     }
 }

@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+pub(super) use alerts::firing;
 pub use write::write_dump;
 
 use super::Snapshot;

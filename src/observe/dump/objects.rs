@@ -8,7 +8,7 @@ use kube::ResourceExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::super::cluster::{KeyedMap, KeyedSecret, prune};
+use super::super::cluster::{KeyedMap, KeyedSecret, prune_object};
 use super::super::{KeyedObject, Objects};
 use super::documents::{Body, Item};
 use super::{events, mend};
@@ -274,9 +274,12 @@ fn object(body: Body<'_>) -> Result<Map<String, Value>, String> {
     }
 }
 
-fn push<K: DeserializeOwned + kube::Resource>(place: &mut Vec<K>, body: Body<'_>) -> Result<usize, String> {
+fn push<K: DeserializeOwned + kube::Resource + 'static>(
+    place: &mut Vec<K>,
+    body: Body<'_>,
+) -> Result<usize, String> {
     let (mut object, dropped) = mend::read::<K>(body)?;
-    prune(object.meta_mut());
+    prune_object(&mut object);
     place.push(object);
     Ok(dropped)
 }

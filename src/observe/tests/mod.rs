@@ -81,6 +81,7 @@ fn settings(deadline: Duration) -> ObserveSettings {
         max_log_containers: 4,
         max_objects_per_kind: 10,
         change_window: Duration::from_secs(3600),
+        ..ObserveSettings::default()
     }
 }
 

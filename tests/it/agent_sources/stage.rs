@@ -52,6 +52,7 @@ pub(super) async fn on(sim: Sim, cluster: &ClusterSettings) -> Stage {
         max_log_containers: 12,
         max_objects_per_kind: 2000,
         change_window: Duration::from_secs(3600),
+        ..ObserveSettings::default()
     };
     let context = ToolContext {
         observer: Observer::connect(cluster, &settings).await.unwrap(),

@@ -75,6 +75,7 @@ impl Stage {
             max_log_containers: 12,
             max_objects_per_kind: 2000,
             change_window: Duration::from_secs(3600),
+            ..ObserveSettings::default()
         };
         let context = ToolContext {
             proposals: kubewright::agents::tools::Proposals::default(),

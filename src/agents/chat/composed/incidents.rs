@@ -138,6 +138,7 @@ impl Composer<'_> {
         }
         self.tell_approval(incident).await;
         let runbooks: Vec<(String, String)> = self
+            .sources
             .recall
             .runbooks_of(incident)
             .into_iter()
