@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         result
     });
     result.unwrap_or_else(|error| {
-        anstream::eprintln!("kubewright: {error:#}");
+        anstream::eprintln!("kubewright: {}", cli::lines(&cli::failure(&error)));
         ExitCode::FAILURE
     })
 }

@@ -50,7 +50,7 @@ pub use narrate::{narrate, recalled};
 use output::OutputParser;
 pub use output::{Format, Output, print, story};
 pub use pdf_worker::program;
-pub use text::{line, lines};
+pub use text::{failure, line, lines};
 
 use crate::settings::{Environment, PDF_WORKER};
 

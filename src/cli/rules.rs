@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use super::output::{Format, print, render, table};
-use super::text::line;
+use super::text::{counted, line};
 use crate::diagnose::{Rule, RuleBook, RuleProblem, confidence};
 use crate::recall::Recall;
 use crate::remediate::playbook_for;
@@ -62,6 +63,9 @@ pub(super) async fn run(command: RulesCommand, format: Format) -> anyhow::Result
             Ok(ExitCode::SUCCESS)
         }
         RulesCommand::Check(args) => {
+            if args.rules.is_none() {
+                bail!("name the folder of your rules: kubewright rules check --rules DIR");
+            }
             let (book, problems) = read(args.rules).await?;
             let own = book.rules().filter(|rule| !rule.is_built_in()).count();
             print(&render(format, &problems, |problems| told(problems, own))?)?;
@@ -124,9 +128,10 @@ fn show(rows: &[Row]) -> String {
 fn told(problems: &[RuleProblem], own: usize) -> String {
     let mut shown: String =
         problems.iter().map(|problem| format!("{}\n", line(&problem.to_string()))).collect();
+    let own = counted(own, "rule");
     shown += &match problems.len() {
-        0 => format!("Nothing is wrong with the {own} rules.\n"),
-        problems => format!("{problems} problems; {own} rules can be used.\n"),
+        0 => format!("{own} can be used; nothing is wrong.\n"),
+        problems => format!("{}; {own} can be used.\n", counted(problems, "problem")),
     };
     shown
 }

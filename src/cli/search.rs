@@ -218,8 +218,8 @@ fn summary(response: &SearchResponse) -> String {
         widened.insert_str(0, "The question was widened:\n");
     }
     let (count, mode) = (response.results.len(), response.mode.name());
-    let noun = if count == 1 { "passage" } else { "passages" };
-    format!("{widened}{FAINT}{count} {noun}, {mode}, {:.1} ms{FAINT:#}\n", response.took_ms)
+    let count = text::counted(count, "passage");
+    format!("{widened}{FAINT}{count}, {mode}, {:.1} ms{FAINT:#}\n", response.took_ms)
 }
 
 #[cfg(test)]

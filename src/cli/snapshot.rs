@@ -13,7 +13,7 @@ use super::output::{Output, print};
 use super::text::{line, lines};
 use crate::cases::scrubbed;
 use crate::incident::Scope;
-use crate::observe::write_dump;
+use crate::observe::{may_be_written, write_dump};
 use crate::settings::Environment;
 
 /// Containers whose logs are collected: more than a diagnosis of a live cluster reads, which can look again.
@@ -52,6 +52,7 @@ pub(super) async fn run(
     let Output::Place(folder) = output else {
         bail!("name a new folder: kubewright snapshot --namespace {} -o DIR", line(&args.namespace));
     };
+    may_be_written(&folder)?;
     let Some(written) = shutdown.run_until_cancelled(collect(args, folder, environment)).await else {
         bail!("stopped before everything was read; nothing was written");
     };

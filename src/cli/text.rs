@@ -33,6 +33,23 @@ pub(super) fn json(text: &str) -> String {
     escaped
 }
 
+/// `1 rule`, `2 rules`: a noun whose plural ends in s.
+#[must_use]
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Why something failed, the causes after colons. Libraries put a cause's words into their own: what was said is not said
+/// again.
+#[must_use]
+pub fn failure(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
+        "" => cause,
+        before if before.contains(&cause) => told,
+        _ => format!("{told}: {cause}"),
+    })
+}
+
 /// At most `width` characters, with an ellipsis where something was cut.
 #[must_use]
 pub(super) fn shorten(text: &str, width: usize) -> String {
@@ -52,7 +69,7 @@ fn obeyed(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{json, line, lines, shorten};
+    use super::{counted, failure, json, line, lines, shorten};
 
     const HOSTILE: &str = "ok\u{1b}[2Jgone\r\u{9b}31m\u{202e}txt\u{7f}\nnext\tcolumn";
 
@@ -68,6 +85,23 @@ mod tests {
         let shown = json(&serde_json::to_string_pretty(&value).unwrap());
         assert!(!shown.chars().any(|character| character != '\n' && super::obeyed(character)), "{shown:?}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+        let told = format!("no file: {missing}");
+        let error = anyhow::Error::from(missing).context(told.clone()).context("the key cannot be read");
+        assert_eq!(failure(&error), format!("the key cannot be read: {told}"));
+        assert_eq!(failure(&anyhow::anyhow!("it failed")), "it failed");
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!(
+            [counted(0, "rule"), counted(1, "rule"), counted(2, "rule")],
+            ["0 rules", "1 rule", "2 rules"]
+        );
     }
 
     #[test]

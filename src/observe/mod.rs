@@ -41,7 +41,7 @@ pub use config_address::ConfigAddress;
 #[cfg(test)]
 pub(crate) use config_address::addresses;
 pub use directory::Directory;
-pub use dump::{DumpError, DumpLimits, DumpRequest, read_dump, write_dump};
+pub use dump::{DumpError, DumpLimits, DumpRequest, may_be_written, read_dump, write_dump};
 pub use error::ObserveError;
 pub use log_query::{LogAnswer, LogLine};
 pub use logs::{LogLevel, LogMiner, LogTemplate, LogTrend};

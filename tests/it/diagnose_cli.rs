@@ -137,6 +137,14 @@ async fn what_cannot_be_reached_or_read_is_told_with_what_to_do() {
     );
     let no_folder = run(folder.path(), &["snapshot", "--namespace", "shop"]).await;
     assert!(stderr(&no_folder).contains("-o DIR"), "{}", stderr(&no_folder));
+    fs::create_dir(folder.path().join("full")).unwrap();
+    fs::write(folder.path().join("full/notes.txt"), "kept").unwrap();
+    let full = run(folder.path(), &["snapshot", "--namespace", "shop", "-o", "full/"]).await;
+    assert!(stderr(&full).contains("is not empty; name a new folder"), "{}", stderr(&full));
+    let no_rules = run(folder.path(), &["rules", "check"]).await;
+    assert!(!no_rules.status.success() && stderr(&no_rules).contains("--rules DIR"), "{}", stderr(&no_rules));
+    let no_cluster = stderr(&run(folder.path(), &["diagnose", "-n", "shop"]).await);
+    assert_eq!(no_cluster.matches("No such file").count(), 1, "{no_cluster}");
     let no_format = run(folder.path(), &["check", "-o", "jsn"]).await;
     assert_eq!(no_format.status.code(), Some(2), "{}", stderr(&no_format));
     assert!(stderr(&no_format).contains("possible values: table, json, yaml"), "{}", stderr(&no_format));

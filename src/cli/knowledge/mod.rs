@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::base::{BaseArgs, Collection, emptiness};
 use super::confirm::confirmed;
 use super::output::{Format, print, render};
-use super::text::line;
+use super::text::{counted, line};
 use crate::settings::Environment;
 
 /// What to do with the knowledge base.
@@ -224,9 +224,6 @@ async fn remove(
         return Ok(ExitCode::FAILURE);
     }
     let report = Box::pin(base.remove(&args.source, args.path.as_deref())).await?;
-    print(&render(format, &report, |report| {
-        let noun = if report.removed == 1 { "document" } else { "documents" };
-        format!("Removed {} {noun}.\n", report.removed)
-    })?)?;
+    print(&render(format, &report, |report| format!("Removed {}.\n", counted(report.removed, "document")))?)?;
     Ok(ExitCode::SUCCESS)
 }

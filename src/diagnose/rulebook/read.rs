@@ -41,7 +41,8 @@ fn written(file: &str, text: &str, problems: &mut Vec<RuleProblem>) -> Vec<Table
         Ok(table) => table,
         Err(error) => {
             let error: toml::de::Error = error;
-            add(format!("is not TOML: {}", error.to_string().trim_end().replace('\n', "\n    ")));
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            add(format!("is not TOML: line {}: {}", before.matches('\n').count() + 1, error.message()));
             return Vec::new();
         }
     };

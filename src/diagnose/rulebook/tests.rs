@@ -199,7 +199,7 @@ fn a_broken_rule_leaves_the_others_of_its_file() {
 fn what_is_no_file_of_rules_is_told_as_such() {
     let cases = [
         ("", "holds no rule"),
-        ("[[rule", "is not TOML"),
+        ("# none\n[[rule", "is not TOML: line 2: "),
         ("rule = 7", "holds no rule"),
         ("[rules]\na = 1\n", "\"rules\" is not known here"),
         ("\u{0}\u{1b}[31m", "is not TOML"),

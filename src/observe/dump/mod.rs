@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 pub(super) use alerts::firing;
-pub use write::write_dump;
+pub use write::{may_be_written, write_dump};
 
 use super::Snapshot;
 use crate::incident::ObjectRef;

@@ -23,13 +23,8 @@ const REDACTED: &str = "REDACTED";
 /// # Errors
 /// When the folder cannot be written, or holds something already.
 pub fn write_dump(snapshot: &Snapshot, folder: &Path) -> io::Result<()> {
+    may_be_written(folder)?;
     fs::create_dir_all(folder)?;
-    if fs::read_dir(folder)?.next().is_some() {
-        return Err(io::Error::new(
-            io::ErrorKind::AlreadyExists,
-            format!("{} is not empty; name a new folder", folder.display()),
-        ));
-    }
     let recorded = &snapshot.recorded;
     let info = json!({
         "collectedAt": snapshot.taken_at.to_string(),
@@ -47,6 +42,20 @@ pub fn write_dump(snapshot: &Snapshot, folder: &Path) -> io::Result<()> {
     parts(folder, snapshot)?;
     snapshot.logs.iter().try_for_each(|log| log_file(folder, log))?;
     write(folder, notes::FILE, &Notes::of(snapshot))
+}
+
+/// Whether [`write_dump`] would take that folder: it is not there yet, or empty. Makes nothing.
+///
+/// # Errors
+/// When it holds something, is no folder, or cannot be looked into.
+pub fn may_be_written(folder: &Path) -> io::Result<()> {
+    let told = |why: &str| format!("{} {why}; name a new folder", folder.display());
+    match fs::read_dir(folder).map(|mut within| within.next().is_some()) {
+        Ok(true) => Err(io::Error::new(io::ErrorKind::AlreadyExists, told("is not empty"))),
+        Ok(false) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(io::Error::new(error.kind(), told(&format!("cannot be used ({error})")))),
+    }
 }
 
 fn write(folder: &Path, name: &str, value: &impl Serialize) -> io::Result<()> {
