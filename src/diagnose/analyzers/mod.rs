@@ -6,6 +6,7 @@
 mod access;
 mod address;
 mod alert;
+mod answers;
 mod autoscaler;
 mod backend;
 mod change;
@@ -19,16 +20,20 @@ mod deployment;
 mod disruption;
 mod endpoint;
 mod gateway;
+mod host_port;
 mod ingress;
 mod injected;
 mod job;
 mod limit_range;
 mod load;
+mod load_balancer;
 mod log;
 mod metric;
 mod missing;
+mod mutated;
 mod network_policy;
 mod node;
+mod node_event;
 mod node_service;
 mod pod;
 mod preempted;
@@ -43,6 +48,7 @@ mod service;
 mod service_account;
 mod sharing;
 mod stateful_set;
+mod suspended;
 mod token;
 mod told;
 mod traffic_policy;
@@ -55,7 +61,7 @@ pub(super) use scheduling::CODES as SCHEDULING;
 
 use super::finding::Finding;
 use super::index::Index;
-use crate::incident::Execution;
+use crate::incident::{Execution, ObjectRef};
 
 /// An analyzer that asks what others have found.
 type Second = fn(&Index<'_>, &[Finding]) -> Vec<Finding>;
@@ -72,14 +78,17 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
         daemon_set::findings,
         job::findings,
         cron_job::findings,
+        suspended::findings,
         preempted::findings,
         service::findings,
+        load_balancer::findings,
         route::findings,
         address::findings,
         database::findings,
         sharing::findings,
         autoscaler::findings,
         node::findings,
+        node_event::findings,
         node_service::findings,
         load::findings,
         claim::findings,
@@ -99,10 +108,15 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
     ];
     let mut found: Vec<_> = analyzers.iter().flat_map(|analyzer| analyzer(index)).collect();
     found.extend(repair::findings(failed));
+    // What the second look finds must not depend on the order in which objects were read.
+    found.sort_by(|left, right| key(left).cmp(&key(right)));
     let seconds: &[Second] = &[
         network_policy::findings,
         injected::findings,
+        mutated::findings,
         endpoint::findings,
+        answers::findings,
+        host_port::findings,
         limit_range::findings,
         runtime_class::findings,
         traffic_policy::findings,
@@ -112,4 +126,8 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
     let changes = change::findings(index, &found);
     found.extend(changes);
     found
+}
+
+fn key(finding: &Finding) -> (&str, &ObjectRef, &str) {
+    (finding.code.name, &finding.object, &finding.statement)
 }

@@ -49,7 +49,7 @@ pub(super) fn findings(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
 /// The policy between a caller that waits in vain and whom it names.
 fn complained(index: &Index<'_>, complaint: &Finding) -> Option<Finding> {
     let workload = index.workload_of(&complaint.object);
-    let caller = index.pod(&complaint.object).or_else(|| index.pods_of(&workload).first().copied())?;
+    let caller = index.pod(&complaint.object).or_else(|| first_pod(index, &workload))?;
     if is_about_names(complaint) {
         let block = names_blocked(index, caller)?;
         let statement = format!(
@@ -67,7 +67,8 @@ fn complained(index: &Index<'_>, complaint: &Finding) -> Option<Finding> {
         return None;
     }
     let Some(dependency) = dependency(complaint) else {
-        return unnamed(index, complaint, caller, &workload);
+        let outside = outside(index, complaint, caller, &workload);
+        return outside.or_else(|| unnamed(index, complaint, caller, &workload));
     };
     let (to, port) = called(index, complaint, &dependency)?;
     let block = blocked(index, &Call { from: End::Pod(caller), to, port })?;
@@ -82,6 +83,21 @@ fn complained(index: &Index<'_>, complaint: &Finding) -> Option<Finding> {
         complaint,
         &workload,
     ))
+}
+
+/// A time-out about an address that neither a pod nor a Service has: something outside the cluster.
+fn outside(index: &Index<'_>, complaint: &Finding, caller: &Pod, workload: &ObjectRef) -> Option<Finding> {
+    let host = complaint.fields.get("dependency")?;
+    let address: IpAddr = host.parse().ok().filter(|address: &IpAddr| !address.is_loopback())?;
+    let number = complaint.fields.get("dependency_port").and_then(|port| port.parse::<i32>().ok());
+    let number = number.or_else(|| port_of_scheme(&complaint.statement, host));
+    let port = number.map(|number| Port { number, protocol: "TCP" });
+    let call = Call { from: End::Pod(caller), to: End::Outside(Some(address)), port };
+    let block = blocked(index, &call)?;
+    let statement =
+        format!("{} does not let {workload} out to {host}, and its connections time out", block.policy);
+    let finding = Finding::new(codes::POLICY_DENIES, block.policy.clone(), statement);
+    Some(with(finding, &block, complaint, workload).field("address", host))
 }
 
 /// A time-out about something that the line does not name: the one policy that was written lately and keeps this caller from
@@ -104,7 +120,7 @@ fn unnamed(index: &Index<'_>, complaint: &Finding, caller: &Pod, workload: &Obje
     let services = index.snapshot.objects.services.iter().map(object_ref).filter(near);
     let blocks = services.filter_map(|service| {
         let behind = index.behind(&service);
-        let pod = behind.iter().find_map(|called| index.pods_of(called).first().copied())?;
+        let pod = behind.iter().find_map(|called| first_pod(index, called))?;
         blocked(index, &Call { from: End::Pod(caller), to: End::Pod(pod), port: None })
     });
     let blocks = blocks.filter(|block| new.contains(&block.policy));
@@ -115,6 +131,11 @@ fn unnamed(index: &Index<'_>, complaint: &Finding, caller: &Pod, workload: &Obje
         format!("{policy} is new and keeps {workload} from what it selects, and connections time out");
     let finding = Finding::new(codes::POLICY_DENIES, policy, statement).strength(0.65);
     Some(with(finding, &block, complaint, workload))
+}
+
+/// The first of a workload's pods by name.
+fn first_pod<'a>(index: &Index<'a>, workload: &ObjectRef) -> Option<&'a Pod> {
+    index.pods_of(workload).iter().copied().min_by_key(|pod| object_ref(*pod))
 }
 
 /// A complaint about names as such, not about a name that does not exist: a lookup that is not answered.
@@ -148,18 +169,36 @@ fn called<'a>(
 ) -> Option<(End<'a>, Option<Port>)> {
     let named = complaint.fields.get("dependency_port").and_then(|port| port.parse::<i32>().ok());
     if dependency.kind == "ExternalHost" {
-        let address = dependency.name.parse::<IpAddr>().ok();
-        let number = named.or_else(|| port_of_scheme(&complaint.statement, &dependency.name));
+        let (address, beside) = match dependency.name.parse::<IpAddr>().ok() {
+            Some(address) => (Some(address), None),
+            None => address_in(index, &complaint.statement).unzip(),
+        };
+        let number = named.or(beside).or_else(|| port_of_scheme(&complaint.statement, &dependency.name));
         return Some((End::Outside(address), number.map(|number| Port { number, protocol: "TCP" })));
     }
     let behind = index.behind(dependency);
     let workloads = behind.iter().chain([dependency]);
-    let pod = workloads.into_iter().find_map(|workload| index.pods_of(workload).first().copied())?;
+    let pod = workloads.into_iter().find_map(|workload| first_pod(index, workload))?;
     let port = match index.service(dependency) {
         Some(service) => port_of(service, named, pod),
         None => named.map(|number| Port { number, protocol: "TCP" }),
     };
     Some((End::Pod(pod), port))
+}
+
+/// The one address with a port in a line, of neither a pod nor a Service: what a name outside the cluster resolved to.
+fn address_in(index: &Index<'_>, line: &str) -> Option<(IpAddr, i32)> {
+    let words =
+        line.split(|letter: char| !(letter.is_ascii_hexdigit() || [':', '.', '[', ']'].contains(&letter)));
+    let read =
+        words.filter_map(|word| word.trim_end_matches(['.', ':']).parse::<std::net::SocketAddr>().ok());
+    let outside = read.filter(|found| {
+        let host = found.ip().to_string();
+        index.pod_at(&host).is_none() && index.service_named(&host, "").is_none()
+    });
+    let all: BTreeSet<_> = outside.map(|found| (found.ip(), i32::from(found.port()))).collect();
+    let mut all = all.into_iter();
+    all.next().filter(|_| all.next().is_none())
 }
 
 /// The port that a URL without one means.
@@ -197,7 +236,7 @@ fn port_of(service: &Service, named: Option<i32>, pod: &Pod) -> Option<Port> {
 fn unreachable(index: &Index<'_>, complaint: &Finding) -> Option<Finding> {
     let service = &complaint.object;
     let behind = index.behind(service);
-    let pod = behind.iter().find_map(|workload| index.pods_of(workload).first().copied())?;
+    let pod = behind.iter().find_map(|workload| first_pod(index, workload))?;
     let port = complaint.fields.get("port").and_then(|port| port.parse::<i32>().ok());
     let port = index.service(service).and_then(|service| port_of(service, port, pod));
     let block = blocked(index, &Call { from: End::Unknown, to: End::Pod(pod), port })?;

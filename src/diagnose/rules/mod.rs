@@ -6,6 +6,8 @@
 mod access;
 mod address;
 mod admission;
+mod agent;
+mod answers;
 mod candidate;
 mod certificate;
 mod component;
@@ -17,12 +19,14 @@ mod dependency;
 mod image;
 mod job;
 mod load;
+mod login;
 mod memory;
 mod names;
 mod network;
 mod node;
 mod preempted;
 mod probe;
+mod pulls;
 mod rollout;
 mod scaling;
 mod scheduling;
@@ -47,6 +51,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         database::refuses,
         names::unresolved,
         names::switched_off,
+        names::not_forwarded,
         certificate::expired,
         address::wrongly_told,
         dependency::fails,
@@ -63,6 +68,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         access::forbidden,
         network::denied,
         stated::causes,
+        answers::changed,
         service::selects_nothing,
         service::misrouted,
         service::wrongly_addressed,

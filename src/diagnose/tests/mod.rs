@@ -2,10 +2,16 @@
 
 mod access;
 mod admission;
+mod agents;
+mod answers;
+mod behind;
 mod causes;
+mod closed;
 mod hostile;
 mod innocent;
 mod kept;
+mod logins;
+mod mutated;
 mod placed;
 mod policies;
 mod pruned;

@@ -64,8 +64,12 @@ static COMPILED: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 
 /// The name server that was asked (`lookup db on 10.0.0.10:53`) and the near end of a connection
 /// (`10.0.0.2:41000->10.0.0.1:80`) are not what is complained about.
-static ASIDE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"( on [0-9A-Fa-f.:\[\]]+:53\b)|(\b[0-9.]+:[0-9]+->)").ok());
+static ASIDE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r#"( on [0-9A-Fa-f.:\[\]]+:53\b)|(\b[0-9.]+:[0-9]+->)|(, client: [0-9A-Fa-f.:]+)|(, server: [^,"]*,)|(, host: "[^"]*")|(\[client [0-9A-Fa-f.:]+\])"#,
+    )
+    .ok()
+});
 
 /// The hosts that a line names, most reliable first.
 pub(in super::super) fn places(line: &str) -> Vec<Place> {
@@ -114,10 +118,10 @@ const SOFTWARE: &[(&str, &[u16])] = &[
         &[6379],
     ),
     (
-        r"kafka|bootstrap\.servers|NoBrokersAvailable|brokers? (?:transport|not available|are down)",
+        r"kafka|bootstrap\.servers|NotEnoughReplicas|NOT_ENOUGH_REPLICAS|NoBrokersAvailable|brokers? (?:transport|not available|are down)",
         &[9092, 9093],
     ),
-    (r"amqp|rabbit|ACCESS[_-]REFUSED", &[5672, 5671]),
+    (r"amqp|rabbit|ACCESS[_-]REFUSED|connection\.blocked|publish(?:ing)? to exchange", &[5672, 5671]),
     (
         r"elasticsearch|opensearch|cluster_block_exception|index_not_found_exception|security_exception",
         &[9200],
@@ -217,6 +221,14 @@ mod tests {
             let first = found.first().map(|place| (place.host.as_str(), place.port));
             assert_eq!(first, Some((host, port)), "{line}: {found:?}");
         }
+    }
+
+    #[test]
+    fn whom_a_proxy_was_serving_is_not_what_it_complains_about() {
+        let line = "upstream timed out while connecting to upstream, client: 10.0.0.5, server: shop.example, \
+            request: \"GET / HTTP/1.1\", upstream: \"http://10.0.0.9:8080/\", host: \"www.shop.example\"";
+        let hosts: Vec<_> = places(line).into_iter().map(|place| place.host).collect();
+        assert_eq!(hosts, ["10.0.0.9"]);
     }
 
     #[test]
