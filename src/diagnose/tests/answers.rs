@@ -26,7 +26,7 @@ fn sharing(mut world: World) -> World {
         let deployments =
             objects.deployments.iter_mut().filter(|found| found.metadata.name.as_deref() == Some(name));
         deployments.for_each(|found| {
-            found.spec.as_mut().unwrap().template.metadata.as_mut().unwrap().labels = shared()
+            found.spec.as_mut().unwrap().template.metadata.as_mut().unwrap().labels = shared();
         });
     }
     world

@@ -67,7 +67,7 @@ fn a_taint_without_a_time_is_younger_than_the_pods_that_it_would_not_let_in() {
     let taint = json!({"taints": [{"key": "repair", "effect": "NoSchedule"}]});
     assert!(!at_fault(&world(&taint, &[])).contains(&"Node a".to_owned()));
     let young = pod("young", "young", Some("a"), 90, "500m");
-    assert_eq!(at_fault(&world(&taint, &[young.clone()])), ["Node a"]);
+    assert_eq!(at_fault(&world(&taint, std::slice::from_ref(&young))), ["Node a"]);
     let mut tolerant = young.clone();
     tolerant["spec"]["tolerations"] = json!([{"key": "repair", "operator": "Exists"}]);
     assert!(!at_fault(&world(&taint, &[tolerant])).contains(&"Node a".to_owned()));
