@@ -60,6 +60,7 @@ codes! {
     AFFINITY_FITS_NO_NODE = "pod.scheduling.node_affinity", Object, 0.9, "No node fits the required node affinity of a pod.";
     TAINT_NOT_TOLERATED = "pod.scheduling.taint", Object, 0.9, "A pod does not tolerate a taint of the nodes that it could use.";
     NODES_CORDONED = "pod.scheduling.cordoned", Object, 0.9, "The nodes that a pod could use are cordoned.";
+    NODE_CLOSED_LATELY = "pod.scheduling.closed_lately", Object, 0.85, "A node that was cordoned or tainted lately would have room for a pod that fits no other.";
     NODES_IN_TROUBLE = "pod.scheduling.nodes_in_trouble", Object, 0.85, "The nodes that a pod could use are not Ready or short of resources.";
     CPU_SHORT = "pod.scheduling.cpu", Object, 0.9, "No node that a pod could use has the CPU that it requests.";
     MEMORY_SHORT = "pod.scheduling.memory", Object, 0.9, "No node that a pod could use has the memory that it requests.";
@@ -115,6 +116,8 @@ codes! {
     NAMESPACE_STUCK = "namespace.stuck", Object, 0.85, "A namespace is being deleted and does not go.";
     FINALIZERS_STUCK = "object.finalizers_stuck", Object, 0.8, "An object is being deleted and nobody takes its finalizers away.";
     INJECTED_CONTAINER = "pod.container.injected", Object, 0.85, "A container that does not run was added to a pod by a webhook.";
+    POD_REJECTED = "pod.rejected_by_kubelet", Object, 0.85, "A kubelet does not admit a pod because of what its security context asks for.";
+    POD_CHANGED = "pod.changed_by_webhook", Object, 0.85, "A webhook changed a pod as it was made, in what keeps it from running.";
     SERVICE_LOCAL_ONLY = "service.local_only", Object, 0.85, "A Service sends callers to pods of their own node only, and a caller's node has none.";
     SERVICE_DELETED = "service.deleted", Object, 0.85, "A Service that callers look for does not exist, though what it stood for does.";
     HEADLESS_MISSING = "service.headless_missing", Object, 0.85, "The headless Service that gives the pods of a StatefulSet their names does not exist.";
@@ -192,9 +195,10 @@ codes! {
     HPA_NO_REQUESTS = "autoscaler.no_requests", Object, 0.8, "An autoscaler compares use with requests, and the pods that it scales have none.";
     HPA_NO_METRICS_SERVER = "autoscaler.no_metrics_server", Object, 0.8, "An autoscaler finds no metrics API.";
     CRON_JOB_BLOCKED = "cron_job.blocked", Object, 0.8, "A CronJob starts no more Jobs because one of them does not end.";
+    CRON_JOB_HELD_OPEN = "cron_job.held_open", Object, 0.85, "A container beside the one that works keeps the pod of a Job from ending, so its CronJob starts no more.";
     CRON_JOB_SCHEDULE = "cron_job.schedule_invalid", Object, 0.85, "The schedule or time zone of a CronJob cannot be used.";
     CRON_JOB_MISSED = "cron_job.missed", Object, 0.75, "A CronJob has missed its starts.";
-    CRON_JOB_SUSPENDED = "cron_job.suspended", Object, 0.4, "A CronJob that ran before is suspended.";
+    CRON_JOB_SUSPENDED = "cron_job.suspended", Object, 0.4, "A CronJob that ran before, or a Job, is suspended.";
     PREEMPTED_BY = "pod.preempted", Event, 0.45, "A pod had to make room for one of higher priority.";
     HEADLESS_SERVICE_MISSING = "stateful_set.service_missing", Object, 0.6, "A StatefulSet names a Service that does not exist, so its pods have no names.";
     HPA_METRICS_UNAVAILABLE = "autoscaler.metrics_unavailable", Object, 0.6, "An autoscaler cannot read its metrics.";

@@ -56,7 +56,7 @@ causes! {
     WEBHOOK_FAILED = "admission.webhook_failed", 0.90, Mechanism, "An admission webhook that cannot be called refuses pods.";
     POLICY_DENIED = "admission.denied", 0.88, Mechanism, "An admission webhook or policy denies what a workload asks for.";
     POD_SECURITY = "admission.pod_security", 0.90, Mechanism, "Pod Security admission refuses the pods of a workload.";
-    INJECTED = "admission.injected", 0.92, Mechanism, "A webhook adds a container to pods that keeps them from starting.";
+    INJECTED = "admission.injected", 0.96, Mechanism, "A webhook changes pods as they are made, and they do not run because of it.";
     LIMIT_RANGE = "admission.limit_range", 0.90, Mechanism, "A LimitRange refuses the amounts of a workload, or gives it too little.";
     CLASS_MISSING = "admission.class_missing", 0.92, Mechanism, "A workload names a PriorityClass or RuntimeClass that does not exist.";
     SELECTOR_MISMATCH = "service.selector_mismatch", 0.88, Mechanism, "The selector of a Service matches no pod.";

@@ -1,10 +1,11 @@
-//! CronJobs that start no Jobs: blocked by one that does not end, with a schedule that cannot be used, suspended.
+//! CronJobs that start no Jobs: blocked by one that does not end, or with a schedule that cannot be used.
 //!
-//! That a CronJob is suspended, or has just one Job running, is how people want it; what counts is that it was not so before,
-//! or that the Job runs for many times as long as the schedule waits.
+//! That just one Job is running is how people want it; what counts is that it runs for many times as long as the schedule
+//! waits, or that its work is done and its pod is not.
 
 use jiff::SignedDuration;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::ContainerStatus;
 
 use crate::diagnose::codes;
 use crate::diagnose::finding::Finding;
@@ -17,6 +18,9 @@ const MANY: i32 = 5;
 /// A Job that runs for so long while others wait hangs.
 const LONG: SignedDuration = SignedDuration::from_hours(3);
 
+/// A sidecar may take so long to notice that the work is done.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+
 /// What the controller says of schedules that it cannot use, and of starts that it missed.
 const UNUSABLE: [&str; 4] =
     ["UnParseableCronJobSchedule", "UnparseableSchedule", "InvalidSchedule", "UnknownTimeZone"];
@@ -24,7 +28,7 @@ const MISSED: [&str; 3] = ["TooManyMissedTimes", "FailedNeedsStart", "MissSchedu
 
 pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     let jobs = index.snapshot.objects.cron_jobs.iter();
-    jobs.flat_map(|job| [blocked(index, job), unusable(index, job), suspended(job)]).flatten().collect()
+    jobs.flat_map(|job| [blocked(index, job), unusable(index, job)]).flatten().collect()
 }
 
 fn blocked(index: &Index<'_>, cron_job: &CronJob) -> Option<Finding> {
@@ -43,6 +47,14 @@ fn blocked(index: &Index<'_>, cron_job: &CronJob) -> Option<Finding> {
         .find(|job| is_active(job) && index.owner(&job.metadata).as_ref() == Some(&name))?;
     let started = running.status.as_ref()?.start_time.as_ref()?.0;
     let age = index.snapshot.taken_at.duration_since(started);
+    if let Some((done, left)) = held_open(index, running).filter(|_| times > 1) {
+        let statement = format!(
+            "{name} starts no more Jobs: in {} container {done} has done its work and container {left}, which does not end by itself, keeps the pod running",
+            object_ref(running)
+        );
+        let finding = Finding::new(codes::CRON_JOB_HELD_OPEN, name, statement).at(Some(started));
+        return Some(finding.field("container", left).field("done", done).field("times", times));
+    }
     if times < MANY || age < LONG {
         return None;
     }
@@ -53,6 +65,21 @@ fn blocked(index: &Index<'_>, cron_job: &CronJob) -> Option<Finding> {
     );
     let finding = Finding::new(codes::CRON_JOB_BLOCKED, job, statement).at(Some(started));
     Some(finding.field("cron_job", &name.name).field("schedule", &spec.schedule).field("times", times))
+}
+
+/// The container of a Job's pod that has done its work a while ago, and one beside it that still runs: the pod does not
+/// complete before both have. Sidecars that are told to be such are ended by the kubelet.
+fn held_open<'a>(index: &Index<'a>, job: &Job) -> Option<(&'a str, &'a str)> {
+    index.pods_of(&object_ref(job)).iter().find_map(|pod| {
+        let statuses = pod.status.as_ref()?.container_statuses.as_deref()?;
+        let ended = |own: &&ContainerStatus| {
+            let end = own.state.as_ref().and_then(|state| state.terminated.as_ref());
+            let at = end.filter(|end| end.exit_code == 0).and_then(|end| end.finished_at.as_ref());
+            at.is_some_and(|at| index.snapshot.taken_at.duration_since(at.0) > PATIENCE)
+        };
+        let runs = |own: &&ContainerStatus| own.state.as_ref().is_some_and(|state| state.running.is_some());
+        Some((statuses.iter().find(ended)?.name.as_str(), statuses.iter().find(runs)?.name.as_str()))
+    })
 }
 
 fn is_active(job: &Job) -> bool {
@@ -79,17 +106,6 @@ fn unusable(index: &Index<'_>, cron_job: &CronJob) -> Option<Finding> {
     let since = event.first_timestamp.as_ref().map(|time| time.0);
     let finding = Finding::new(code, name, statement).at(since).field("schedule", &spec.schedule);
     Some(finding.field_if("time_zone", spec.time_zone.as_ref()))
-}
-
-fn suspended(cron_job: &CronJob) -> Option<Finding> {
-    if cron_job.spec.suspend != Some(true) {
-        return None;
-    }
-    let last = cron_job.status.as_ref()?.last_schedule_time.as_ref()?.0;
-    let name = object_ref(cron_job);
-    let statement = format!("{name} is suspended; it ran last at {last}");
-    // People suspend CronJobs for good reasons.
-    Some(Finding::new(codes::CRON_JOB_SUSPENDED, name, statement).strength(0.3).field("spec.suspend", true))
 }
 
 /// The CronJob that made a Job, else the Job.
@@ -138,7 +154,27 @@ mod tests {
     }
 
     #[test]
-    fn a_schedule_that_cannot_be_used_is_the_cause_and_a_suspended_one_is_left_alone() {
+    fn a_sidecar_that_outlives_the_work_of_a_job_is_the_cron_jobs_fault() {
+        let beside = |ended: i64, code: i32, state: &Value| {
+            let mut world = world(&json!({"concurrencyPolicy": "Forbid"}), 1, 6, "JobAlreadyActive");
+            let work = json!({"terminated": {"exitCode": code, "finishedAt": ago(ended).to_string()}});
+            let status = |name: &str, state: &Value| json!({"name": name, "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+            world.snapshot.objects.pods.push(object(json!({
+                "metadata": {"namespace": "shop", "name": "sync-1-x",
+                    "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "sync-1", "uid": "j", "controller": true}]},
+                "spec": {"containers": [{"name": "work"}, {"name": "tunnel"}]},
+                "status": {"phase": "Running", "containerStatuses": [status("work", &work), status("tunnel", state)]}})));
+            world.causes().first().map(|(_, object, _)| object.clone())
+        };
+        let runs = json!({"running": {}});
+        assert_eq!(beside(40, 0, &runs).as_deref(), Some("CronJob shop/sync"));
+        assert_eq!(beside(2, 0, &runs), None, "it may be about to end");
+        assert_ne!(beside(40, 1, &runs).as_deref(), Some("CronJob shop/sync"));
+        assert_eq!(beside(40, 0, &json!({"terminated": {"exitCode": 0}})), None);
+    }
+
+    #[test]
+    fn a_schedule_that_cannot_be_used_is_the_cause_unless_the_cron_job_is_suspended() {
         let none = json!({});
         for reason in ["UnparseableSchedule", "UnknownTimeZone", "TooManyMissedTimes"] {
             let causes = world(&none, 1, 1, reason).causes();

@@ -66,10 +66,16 @@ fn names(spec: &PodSpec) -> impl Iterator<Item = &str> {
 
 /// The newest configuration that changes pods as they are made.
 fn injector<'a>(index: &Index<'a>) -> Option<&'a MutatingWebhookConfiguration> {
-    let configurations = index.snapshot.objects.mutating_webhooks.iter().filter(|found| changes_pods(found));
-    configurations.max_by_key(|found| {
+    pod_webhooks(index).max_by_key(|found| {
         (found.metadata.creation_timestamp.as_ref().map(|time| time.0), object_ref(*found))
     })
+}
+
+/// The configurations that change pods as they are made.
+pub(super) fn pod_webhooks<'a>(
+    index: &Index<'a>,
+) -> impl Iterator<Item = &'a MutatingWebhookConfiguration> + use<'a> {
+    index.snapshot.objects.mutating_webhooks.iter().filter(|found| changes_pods(found))
 }
 
 fn changes_pods(configuration: &MutatingWebhookConfiguration) -> bool {

@@ -27,6 +27,7 @@ mod load;
 mod log;
 mod metric;
 mod missing;
+mod mutated;
 mod network_policy;
 mod node;
 mod node_service;
@@ -43,6 +44,7 @@ mod service;
 mod service_account;
 mod sharing;
 mod stateful_set;
+mod suspended;
 mod token;
 mod told;
 mod traffic_policy;
@@ -72,6 +74,7 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
         daemon_set::findings,
         job::findings,
         cron_job::findings,
+        suspended::findings,
         preempted::findings,
         service::findings,
         route::findings,
@@ -102,6 +105,7 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
     let seconds: &[Second] = &[
         network_policy::findings,
         injected::findings,
+        mutated::findings,
         endpoint::findings,
         limit_range::findings,
         runtime_class::findings,

@@ -67,7 +67,8 @@ fn complained(index: &Index<'_>, complaint: &Finding) -> Option<Finding> {
         return None;
     }
     let Some(dependency) = dependency(complaint) else {
-        return unnamed(index, complaint, caller, &workload);
+        let outside = outside(index, complaint, caller, &workload);
+        return outside.or_else(|| unnamed(index, complaint, caller, &workload));
     };
     let (to, port) = called(index, complaint, &dependency)?;
     let block = blocked(index, &Call { from: End::Pod(caller), to, port })?;
@@ -82,6 +83,21 @@ fn complained(index: &Index<'_>, complaint: &Finding) -> Option<Finding> {
         complaint,
         &workload,
     ))
+}
+
+/// A time-out about an address that neither a pod nor a Service has: something outside the cluster.
+fn outside(index: &Index<'_>, complaint: &Finding, caller: &Pod, workload: &ObjectRef) -> Option<Finding> {
+    let host = complaint.fields.get("dependency")?;
+    let address: IpAddr = host.parse().ok().filter(|address: &IpAddr| !address.is_loopback())?;
+    let number = complaint.fields.get("dependency_port").and_then(|port| port.parse::<i32>().ok());
+    let number = number.or_else(|| port_of_scheme(&complaint.statement, host));
+    let port = number.map(|number| Port { number, protocol: "TCP" });
+    let call = Call { from: End::Pod(caller), to: End::Outside(Some(address)), port };
+    let block = blocked(index, &call)?;
+    let statement =
+        format!("{} does not let {workload} out to {host}, and its connections time out", block.policy);
+    let finding = Finding::new(codes::POLICY_DENIES, block.policy.clone(), statement);
+    Some(with(finding, &block, complaint, workload).field("address", host))
 }
 
 /// A time-out about something that the line does not name: the one policy that was written lately and keeps this caller from
@@ -148,8 +164,11 @@ fn called<'a>(
 ) -> Option<(End<'a>, Option<Port>)> {
     let named = complaint.fields.get("dependency_port").and_then(|port| port.parse::<i32>().ok());
     if dependency.kind == "ExternalHost" {
-        let address = dependency.name.parse::<IpAddr>().ok();
-        let number = named.or_else(|| port_of_scheme(&complaint.statement, &dependency.name));
+        let (address, beside) = match dependency.name.parse::<IpAddr>().ok() {
+            Some(address) => (Some(address), None),
+            None => address_in(index, &complaint.statement).unzip(),
+        };
+        let number = named.or(beside).or_else(|| port_of_scheme(&complaint.statement, &dependency.name));
         return Some((End::Outside(address), number.map(|number| Port { number, protocol: "TCP" })));
     }
     let behind = index.behind(dependency);
@@ -160,6 +179,21 @@ fn called<'a>(
         None => named.map(|number| Port { number, protocol: "TCP" }),
     };
     Some((End::Pod(pod), port))
+}
+
+/// The one address with a port in a line, of neither a pod nor a Service: what a name outside the cluster resolved to.
+fn address_in(index: &Index<'_>, line: &str) -> Option<(IpAddr, i32)> {
+    let words =
+        line.split(|letter: char| !(letter.is_ascii_hexdigit() || [':', '.', '[', ']'].contains(&letter)));
+    let read =
+        words.filter_map(|word| word.trim_end_matches(['.', ':']).parse::<std::net::SocketAddr>().ok());
+    let outside = read.filter(|found| {
+        let host = found.ip().to_string();
+        index.pod_at(&host).is_none() && index.service_named(&host, "").is_none()
+    });
+    let all: BTreeSet<_> = outside.map(|found| (found.ip(), i32::from(found.port()))).collect();
+    let mut all = all.into_iter();
+    all.next().filter(|_| all.next().is_none())
 }
 
 /// The port that a URL without one means.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Pod;
+use jiff::SignedDuration;
+use k8s_openapi::api::core::v1::{Pod, PodCondition};
 
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::finding::Finding;
 use crate::diagnose::index::{Index, object_ref};
-use crate::diagnose::schedule::{Blocker, Explanation, Kind, Nodes, explain};
+use crate::diagnose::schedule::{Blocker, Closed, Compared, Explanation, Kind, Nodes};
 
 /// Pods of one workload are alike: so many of each are explained.
 const ALIKE: usize = 3;
@@ -18,6 +19,15 @@ const MOST: usize = 100;
 /// Most nodes that a finding tells of one by one.
 const MOST_NODES: usize = 12;
 
+/// Most nodes that are told to have been closed lately.
+const MOST_CLOSED: usize = 3;
+
+/// Clocks and rounding: a node may seem to have been closed this long after it turned the pod away.
+const SKEW: SignedDuration = SignedDuration::from_mins(2);
+
+/// How the scheduler says that it left a node out because it is closed.
+const CLOSED: [&str; 2] = ["were unschedulable", "untolerated taint"];
+
 pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     let waiting: Vec<&Pod> = index.snapshot.objects.pods.iter().filter(|pod| waits(pod)).collect();
     if waiting.is_empty() {
@@ -25,7 +35,12 @@ pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     }
     let nodes = Nodes::new(index);
     let chosen = first_few(index, waiting).into_iter();
-    chosen.filter_map(|pod| Some(finding(pod, &explain(index, &nodes, pod)?))).collect()
+    let compared = chosen.filter_map(|pod| Some((pod, Compared::new(index, &nodes, pod)?)));
+    let found = compared.flat_map(|(pod, compared)| {
+        let explained = compared.explain().map(|why| finding(pod, &why));
+        explained.into_iter().chain(closed(pod, compared.closed_lately(index)))
+    });
+    found.collect()
 }
 
 /// The first pods of each workload, those of the workload that is asked about before others, the first of each before the
@@ -49,13 +64,16 @@ fn first_few<'a>(index: &Index<'_>, waiting: Vec<&'a Pod>) -> Vec<&'a Pod> {
 
 /// The scheduler has looked at the pod and found no node.
 fn waits(pod: &Pod) -> bool {
-    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    let refused = conditions.into_iter().any(|condition| {
+    not_scheduled(pod).is_some() && pod.metadata.deletion_timestamp.is_none()
+}
+
+fn not_scheduled(pod: &Pod) -> Option<&PodCondition> {
+    let mut conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.find(|condition| {
         condition.type_ == "PodScheduled"
             && condition.status == "False"
             && condition.reason.as_deref() == Some("Unschedulable")
-    });
-    refused && pod.metadata.deletion_timestamp.is_none()
+    })
 }
 
 fn finding(pod: &Pod, why: &Explanation) -> Finding {
@@ -66,15 +84,32 @@ fn finding(pod: &Pod, why: &Explanation) -> Finding {
         (excluded, meant) => format!("{excluded} of {meant} nodes that it could use"),
     };
     let statement = format!("{name} fits no node; {of}: {}", why.blamed);
-    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    let scheduled = conditions.into_iter().find(|condition| condition.type_ == "PodScheduled");
-    let since = scheduled.and_then(|condition| condition.last_transition_time.as_ref()).map(|time| time.0);
+    let since = not_scheduled(pod).and_then(|condition| condition.last_transition_time.as_ref());
+    let since = since.map(|time| time.0);
     let told = why.nodes.iter().take(MOST_NODES);
     let finding = Finding::new(code(&why.blamed), name.clone(), statement).at(since).field("pod", &name.name);
     told.fold(finding, |finding, (node, blockers)| {
         let blockers: Vec<_> = blockers.iter().map(ToString::to_string).collect();
         finding.field(&format!("node {node}"), blockers.join("; "))
     })
+}
+
+/// Nodes that were closed before the pod began to wait, and of which the scheduler says so.
+fn closed(pod: &Pod, nodes: Vec<Closed>) -> Vec<Finding> {
+    let name = object_ref(pod);
+    let Some(condition) = not_scheduled(pod) else { return Vec::new() };
+    let message = condition.message.as_deref().unwrap_or_default();
+    let told = message.is_empty() || CLOSED.iter().any(|words| message.contains(words));
+    let since = condition.last_transition_time.as_ref().map(|time| time.0);
+    let before = |closed: &Closed| since.is_none_or(|since| since.duration_since(closed.since) >= -SKEW);
+    let told = nodes.into_iter().filter(|closed| told && before(closed)).take(MOST_CLOSED);
+    let finding = |closed: Closed| {
+        let Closed { node, by, since } = closed;
+        let statement = format!("{name} would fit node {node}, which has been closed by {by} since {since}");
+        let finding = Finding::new(codes::NODE_CLOSED_LATELY, name.clone(), statement).at(Some(since));
+        finding.field("pod", &name.name).field("node", node).field("closed_by", by)
+    };
+    told.map(finding).collect()
 }
 
 fn code(blamed: &Blocker) -> Code {

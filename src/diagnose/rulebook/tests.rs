@@ -290,11 +290,13 @@ fn evicting(evicted: bool) -> World {
 }
 
 #[test]
-fn a_node_under_pressure_is_a_cause_once_it_throws_pods_out() {
-    let causes = evicting(true).causes();
-    assert!(
-        causes.iter().any(|(code, object, _)| code == "node.pressure" && object == "Node node-1"),
-        "{causes:?}"
-    );
-    assert!(evicting(false).causes().iter().all(|(code, ..)| code != "node.pressure"));
+fn a_node_under_pressure_is_a_cause_and_more_so_once_it_throws_pods_out() {
+    let sure = |world: &World| {
+        let mut causes = world.causes().into_iter();
+        causes.find(|(code, ..)| code == "node.pressure").map(|(_, object, sure)| (object, sure))
+    };
+    let [warned, evicts] = [false, true].map(|evicted| sure(&evicting(evicted)).unwrap());
+    assert_eq!((warned.0.as_str(), evicts.0.as_str()), ("Node node-1", "Node node-1"));
+    assert!(warned.1 < evicts.1, "{warned:?} {evicts:?}");
+    assert_eq!(sure(&World::new().node("node-1", "True").deployment("web", 1)), None, "short of nothing");
 }

@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidate::Candidate;
-use super::settings;
+use super::{login, settings};
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::confidence::{self, Cause};
 use crate::diagnose::facts::Facts;
 use crate::diagnose::graph::EdgeKind;
+use crate::diagnose::index::{ConfigKind, config_references};
 use crate::incident::{Evidence, ObjectRef};
 
 /// Programs meet with a refusal now and then; so many are no accident.
@@ -166,6 +167,31 @@ fn differs<'a>(facts: &Facts<'a>, client: &ObjectRef, role: &str) -> Vec<&'a Evi
     found
 }
 
+/// What servers say of clients that their list of hosts does not let in, whatever their password.
+const NOT_LISTED: [&str; 3] =
+    ["no pg_hba.conf entry", "pg_hba.conf rejects connection", "is not allowed to connect to this"];
+
+/// Logins that a server's own list of hosts refuses: about the ConfigMap that holds the list, else the server.
+pub(super) fn not_listed(facts: &Facts<'_>, dependency: &ObjectRef, told: &[&Evidence]) -> Option<Candidate> {
+    let refused = |piece: &&&Evidence| NOT_LISTED.iter().any(|words| piece.statement.contains(words));
+    let said: Vec<_> = told.iter().filter(refused).copied().collect();
+    let first = said.first()?;
+    let server = server(facts, dependency.clone());
+    let holder = facts.index.spec_of(&server).and_then(|spec| {
+        let maps = config_references(spec).into_iter().filter(|found| found.kind == ConfigKind::ConfigMap);
+        let mut maps = maps.map(|found| found.object(&server.namespace));
+        maps.find(|object| {
+            let keys = facts.index.keys(object).unwrap_or_default();
+            keys.iter().any(|key| key.contains("hba"))
+        })
+    });
+    let object = holder.unwrap_or_else(|| server.clone());
+    let statement =
+        format!("{server} lets its clients in by a list that these are not on: {}", first.statement);
+    let candidate = Candidate::new(confidence::DEPENDENCY_AUTHENTICATION, object, statement).times(1.1);
+    Some(candidate.because(said).explaining([server, dependency.clone()]))
+}
+
 /// Whose fault a refused login is where nothing was changed: the callers', unless the server is in trouble itself, or refuses
 /// several who do not share their credentials.
 pub(super) fn refused_logins(
@@ -183,7 +209,7 @@ pub(super) fn refused_logins(
     if callers.len() > 1 && content == 0 {
         return None;
     }
-    let holder = settings::holder(facts, caller, &settings::CREDENTIALS);
+    let holder = login::holder(facts, caller, dependency);
     let differs: Vec<_> = ["password", "user"].iter().flat_map(|role| differs(facts, caller, role)).collect();
     let others = if content > 0 { format!(" {content} others get in.") } else { String::new() };
     let where_set = holder.describe();

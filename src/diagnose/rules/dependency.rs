@@ -186,7 +186,8 @@ fn nearest_cause(facts: &Facts<'_>, complaints: &Complaints<'_>) -> Candidate {
         let client = || database::refused_logins(facts, &complaints.dependency, &complaints.callers);
         refused_login.then(client).flatten()
     };
-    let nearest = scaled.or_else(changed).or_else(login);
+    let listed = || database::not_listed(facts, &complaints.dependency, &complaints.evidence);
+    let nearest = scaled.or_else(listed).or_else(changed).or_else(login);
     nearest.unwrap_or_else(|| the_dependency(facts, complaints, refused_login))
 }
 

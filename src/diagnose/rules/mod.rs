@@ -6,6 +6,7 @@
 mod access;
 mod address;
 mod admission;
+mod agent;
 mod candidate;
 mod certificate;
 mod component;
@@ -17,6 +18,7 @@ mod dependency;
 mod image;
 mod job;
 mod load;
+mod login;
 mod memory;
 mod names;
 mod network;

@@ -1,5 +1,8 @@
 //! Pods that fit no node, and volume claims that keep them from being placed.
 
+use std::collections::BTreeMap;
+
+use super::agent::{self, Agent};
 use super::candidate::Candidate;
 use super::rollout::Rollout;
 use crate::diagnose::analyzers::SCHEDULING;
@@ -25,7 +28,10 @@ const WHY_UNBOUND: [codes::Code; 8] = [
 pub(super) fn unschedulable(facts: &Facts<'_>) -> Vec<Candidate> {
     let claims = facts.with(&[codes::CLAIM_PENDING, codes::CLAIM_LOST]).map(|piece| claim(facts, piece));
     let waiting = facts.by_workload(&[codes::UNSCHEDULABLE]).into_iter();
-    let waiting = waiting.filter_map(|(workload, evidence)| no_node(facts, &workload, &evidence));
+    let waiting = waiting.flat_map(|(workload, evidence)| {
+        let closed = closed_nodes(facts, &workload, &evidence);
+        if closed.is_empty() { no_node(facts, &workload, &evidence).into_iter().collect() } else { closed }
+    });
     claims.chain(waiting).collect()
 }
 
@@ -62,6 +68,19 @@ fn no_node(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) -> O
     {
         return None;
     }
+    if let Some((absent, piece)) = missing_neighbour(facts, workload) {
+        let statement = format!("{absent} wants 0 replicas, and pods of {workload} must run beside its pods");
+        let candidate = Candidate::new(confidence::SCALED_TO_ZERO, absent, statement).times(1.05);
+        let shown = evidence.iter().copied().chain([piece]);
+        return Some(candidate.because(shown).explaining([workload.clone()]));
+    }
+    if let Some((agent, shown)) = without_devices(facts, workload) {
+        let statement = format!(
+            "{agent} does not run on a node that would fit pods of {workload}, and its devices are not offered there"
+        );
+        let candidate = Candidate::new(confidence::UNSCHEDULABLE, agent, statement).because(shown);
+        return Some(candidate.because(evidence.iter().copied()).explaining([workload.clone()]));
+    }
     if let Some(node) = holds_the_volume(facts, workload) {
         let statement = format!("Node {} is cordoned, and only it has the volume of {workload}", node.name);
         let candidate = Candidate::new(confidence::UNSCHEDULABLE, node, statement);
@@ -70,8 +89,7 @@ fn no_node(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) -> O
     }
     let rollout = Rollout::behind(facts, workload, evidence);
     let brought = rollout.as_ref().map(|rollout| {
-        let placement = ["resources.requests", "nodeSelector", "toleration", "affinity", "topologySpread"];
-        let what = rollout.what(|field| placement.iter().any(|part| field.path.contains(part)));
+        let what = rollout.what(|field| PLACEMENT.iter().any(|part| field.path.contains(part)));
         format!(" {} brought it: {what}.", rollout.name())
     });
     let explained = facts.about(workload, &SCHEDULING);
@@ -90,6 +108,33 @@ fn no_node(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) -> O
     )
 }
 
+/// Parts of a pod template that say where its pods may go.
+const PLACEMENT: [&str; 5] =
+    ["resources.requests", "nodeSelector", "toleration", "affinity", "topologySpread"];
+
+/// Nodes that were closed lately and would take the pods otherwise: what closed them has changed, not the workload, unless
+/// its last rollout changed where its pods may go.
+fn closed_nodes(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) -> Vec<Candidate> {
+    let rollout = Rollout::behind(facts, workload, evidence);
+    if rollout.is_some_and(|rollout| PLACEMENT.iter().any(|part| rollout.touches(part))) {
+        return Vec::new();
+    }
+    let mut nodes: BTreeMap<&String, Vec<&Evidence>> = BTreeMap::new();
+    for piece in facts.about(workload, &[codes::NODE_CLOSED_LATELY]) {
+        if let Some(node) = piece.fields.get("node") {
+            nodes.entry(node).or_default().push(piece);
+        }
+    }
+    let candidate = |(node, told): (&String, Vec<&Evidence>)| {
+        let by = told.iter().find_map(|piece| piece.fields.get("closed_by")).map_or("", String::as_str);
+        let statement = format!("Node {node} was closed by {by}; it would have room for pods of {workload}.");
+        let node = ObjectRef::cluster_wide("Node", node);
+        let candidate = Candidate::new(confidence::UNSCHEDULABLE, node, statement).because(told);
+        candidate.because(evidence.iter().copied()).explaining([workload.clone()])
+    };
+    nodes.into_iter().map(candidate).collect()
+}
+
 /// The one node that is closed only because it was cordoned, where a volume keeps the pods from all others.
 fn holds_the_volume(facts: &Facts<'_>, workload: &ObjectRef) -> Option<ObjectRef> {
     let explained = facts.about(workload, &SCHEDULING);
@@ -103,6 +148,41 @@ fn holds_the_volume(facts: &Facts<'_>, workload: &ObjectRef) -> Option<ObjectRef
     let mut elsewhere = elsewhere.peekable();
     elsewhere.peek()?;
     elsewhere.all(|(_, why)| why.contains("is elsewhere")).then(|| ObjectRef::cluster_wide("Node", *node))
+}
+
+/// The workload whose pods these must be near, where that is what keeps them from all nodes and it wants none.
+fn missing_neighbour<'a>(facts: &Facts<'a>, workload: &ObjectRef) -> Option<(ObjectRef, &'a Evidence)> {
+    let piece = facts.about(workload, &[codes::POD_AFFINITY]).into_iter().next()?;
+    let spec = facts.index.pod(&piece.object)?.spec.as_ref()?;
+    let affinity = spec.affinity.as_ref()?.pod_affinity.as_ref()?;
+    let terms = affinity.required_during_scheduling_ignored_during_execution.iter().flatten();
+    let near = terms.flat_map(|term| {
+        let labels = term.label_selector.as_ref().and_then(|selector| selector.match_labels.as_ref());
+        let named = term.namespaces.iter().flatten().cloned();
+        let namespaces: Vec<String> = named.collect();
+        let namespaces = if namespaces.is_empty() { vec![workload.namespace.clone()] } else { namespaces };
+        let of = |namespace: &String| labels.map(|labels| facts.index.workloads_with(namespace, labels));
+        namespaces.iter().filter_map(of).flatten().collect::<Vec<_>>()
+    });
+    let mut absent = near.filter(|near| {
+        facts.index.template(near).is_some_and(|template| template.replicas == 0) && near != workload
+    });
+    Some((absent.next()?, piece))
+}
+
+/// The agent that should offer the devices which are all that is missing, on a node that has them.
+fn without_devices<'a>(facts: &Facts<'a>, workload: &ObjectRef) -> Option<(ObjectRef, Vec<&'a Evidence>)> {
+    let piece = facts.about(workload, &[codes::RESOURCE_SHORT]).into_iter().next()?;
+    let nodes = piece.fields.iter().filter_map(|(name, why)| Some((name.strip_prefix("node ")?, why)));
+    let mut devices = nodes.filter(|(_, why)| {
+        let short = why.strip_prefix("not enough ").and_then(|rest| rest.split_once(": "));
+        short.is_some_and(|(resource, rest)| {
+            resource.contains('/') && rest.ends_with("0 free") && !rest.contains("; ")
+        })
+    });
+    let (agent, mut shown) = devices.find_map(|(node, _)| agent::down_on(facts, node, Agent::Devices))?;
+    shown.push(piece);
+    Some((agent, shown))
 }
 
 fn claims_wait(facts: &Facts<'_>, workload: &ObjectRef) -> bool {

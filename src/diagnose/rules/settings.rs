@@ -101,7 +101,13 @@ pub(super) fn holder_of_file(facts: &Facts<'_>, workload: &ObjectRef, path: &str
     let place = format!("volumes[{}]", mount.name);
     let references = config_references(spec);
     let file = path.rsplit('/').next().unwrap_or(path);
-    match references.iter().find(|found| found.path == place) {
+    let mounted: Vec<_> = references.iter().filter(|found| found.path == place).collect();
+    // Several objects may be projected into one volume.
+    let has_it = |found: &&&ConfigReference| {
+        let keys = facts.index.keys(&found.object(&workload.namespace)).unwrap_or_default();
+        keys.iter().any(|key| key == file)
+    };
+    match mounted.iter().find(has_it).or(mounted.first()) {
         Some(found) => Holder { object: found.object(&workload.namespace), path: format!("data[{file}]") },
         None => own(),
     }
@@ -157,7 +163,7 @@ fn names(facts: &Facts<'_>, workload: &ObjectRef, found: &ConfigReference, word:
 }
 
 /// Whether one workload reads a ConfigMap or Secret, alone or together with the database that it logs in to.
-fn is_own(facts: &Facts<'_>, object: &ObjectRef) -> bool {
+pub(super) fn is_own(facts: &Facts<'_>, object: &ObjectRef) -> bool {
     use crate::diagnose::graph::EdgeKind::{Mounts, ReadsConfig};
     let mut readers = facts.graph.sources(object, ReadsConfig);
     readers.extend(facts.graph.sources(object, Mounts));

@@ -42,6 +42,7 @@ const STATED: &[(Code, Cause)] = &[
     (codes::NAMESPACE_STUCK, confidence::DELETION_BLOCKED),
     (codes::FINALIZERS_STUCK, confidence::DELETION_BLOCKED),
     (codes::INJECTED_CONTAINER, confidence::INJECTED),
+    (codes::POD_CHANGED, confidence::INJECTED),
     (codes::SERVICE_LOCAL_ONLY, confidence::WRONG_ENDPOINTS),
     (codes::SERVICE_DELETED, confidence::WRONG_ADDRESS),
     (codes::HEADLESS_MISSING, confidence::WRONG_ENDPOINTS),

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::agent::{self, Agent};
 use super::candidate::Candidate;
 use super::rollout::Rollout;
 use crate::diagnose::codes::{self, Code};
@@ -24,7 +25,8 @@ const GIVES_UP: [Code; 9] = [
 ];
 
 /// What the kubelet says by itself: it needs no other sign.
-const STATED: [Code; 8] = [
+const STATED: [Code; 9] = [
+    codes::POD_REJECTED,
     codes::EXEC_FORMAT,
     codes::RUNS_AS_ROOT,
     codes::WORKING_DIRECTORY,
@@ -127,6 +129,14 @@ fn candidate(facts: &Facts<'_>, workload: &ObjectRef, cause: Cause, told: &[&Evi
     if cause.code == confidence::BAD_COMMAND.code && rollout.is_some() {
         return None;
     }
+    if cause.code == confidence::STORAGE_MOUNT.code {
+        if held_by_dead_node(facts, workload, told) {
+            return None;
+        }
+        if let Some(candidate) = without_driver(facts, workload, told) {
+            return Some(candidate);
+        }
+    }
     let first = told.first()?;
     let brought = rollout
         .as_ref()
@@ -152,6 +162,25 @@ fn candidate(facts: &Facts<'_>, workload: &ObjectRef, cause: Cause, told: &[&Evi
             .because(shown)
             .because_of(rollout.and_then(|rollout| rollout.shown)),
     )
+}
+
+/// A volume that another pod of the workload had on a node that does not answer stays attached there: the node is at fault.
+fn held_by_dead_node(facts: &Facts<'_>, workload: &ObjectRef, told: &[&Evidence]) -> bool {
+    let busy = told.iter().all(|piece| piece.code == codes::VOLUME_BUSY.name);
+    busy && !facts.about(workload, &[codes::ON_BAD_NODE]).is_empty()
+}
+
+/// The driver of the volume is not registered on the node, and the pod that should have done so does not run.
+fn without_driver(facts: &Facts<'_>, workload: &ObjectRef, told: &[&Evidence]) -> Option<Candidate> {
+    let said = |piece: &&&Evidence| piece.statement.contains("list of registered CSI drivers");
+    let piece = told.iter().find(said)?;
+    let (agent, shown) = agent::down_on(facts, piece.fields.get("node")?, Agent::Volumes)?;
+    let statement = format!(
+        "{agent} does not run on the node of {workload}, whose volume it should mount: {}",
+        piece.statement
+    );
+    let candidate = Candidate::new(confidence::STORAGE_MOUNT, agent, statement);
+    Some(candidate.because(told.iter().copied()).because(shown).explaining([workload.clone()]))
 }
 
 fn what(cause: Cause) -> &'static str {

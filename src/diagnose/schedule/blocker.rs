@@ -53,6 +53,13 @@ impl Blocker {
     }
 }
 
+impl Blocker {
+    /// What closes the node, as in `taint dedicated=gpu:NoSchedule`.
+    pub(super) fn closure(&self) -> String {
+        if self.kind == Kind::Cordoned { "a cordon".to_owned() } else { format!("taint {}", self.what) }
+    }
+}
+
 impl fmt::Display for Blocker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = &self.what;

@@ -6,6 +6,7 @@ use k8s_openapi::api::core::v1::{Pod, PodSpec, Taint, Toleration};
 
 use super::asked::Asked;
 use super::blocker::{Blocker, Kind};
+use super::closed::{self, Closed};
 use super::demand;
 use super::nodes::{Nodes, Seat};
 use crate::diagnose::index::Index;
@@ -15,6 +16,7 @@ use crate::incident::Quantity;
 /// Taints that Kubernetes itself sets for conditions of a node.
 const NOT_READY: [&str; 2] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
 const CORDON: &str = "node.kubernetes.io/unschedulable";
+
 const PRESSURE: [&str; 3] = [
     "node.kubernetes.io/memory-pressure",
     "node.kubernetes.io/disk-pressure",
@@ -34,26 +36,58 @@ pub(in crate::diagnose) struct Explanation {
     pub(in crate::diagnose) nodes: BTreeMap<String, Vec<Blocker>>,
 }
 
-/// Explains; `None` where no node was read, or where nothing that can be seen excludes the pod from a node.
-pub(in crate::diagnose) fn explain(index: &Index<'_>, nodes: &Nodes<'_>, pod: &Pod) -> Option<Explanation> {
-    let spec = pod.spec.as_ref()?;
-    let asked = Asked::new(index, nodes, pod, spec);
-    let rows: Vec<_> = nodes.all.iter().map(|seat| (seat, blockers(&asked, seat))).collect();
-    if rows.iter().any(|(_, blockers)| blockers.is_empty()) {
-        return None;
+/// One pod compared with every node.
+pub(in crate::diagnose) struct Compared<'n, 'a> {
+    rows: Vec<(&'n Seat<'a>, Vec<Blocker>)>,
+}
+
+impl<'n, 'a> Compared<'n, 'a> {
+    /// Compares; `None` for a pod without a spec.
+    pub(in crate::diagnose) fn new(index: &Index<'a>, nodes: &'n Nodes<'a>, pod: &'a Pod) -> Option<Self> {
+        let spec = pod.spec.as_ref()?;
+        let asked = Asked::new(index, nodes, pod, spec);
+        Some(Self { rows: nodes.all.iter().map(|seat| (seat, blockers(&asked, seat))).collect() })
     }
-    let is_choice = |blocker: &Blocker| blocker.kind <= Kind::Affinity;
-    let open: Vec<_> = rows.iter().filter(|(seat, _)| !seat.is_reserved()).collect();
-    let open = if open.is_empty() { rows.iter().collect() } else { open };
-    let meant: Vec<_> = open.iter().filter(|(_, blockers)| !blockers.iter().any(is_choice)).collect();
-    let considered: Vec<&[Blocker]> = if meant.is_empty() {
-        open.iter().map(|(_, blockers)| blockers.as_slice()).collect()
-    } else {
-        meant.iter().map(|(_, blockers)| blockers.as_slice()).collect()
-    };
-    let (blamed, excluded) = blame(&considered, meant.is_empty())?;
-    let nodes = rows.iter().map(|(seat, blockers)| (seat.name.to_owned(), blockers.clone())).collect();
-    Some(Explanation { blamed, excluded, meant: considered.len(), nodes })
+
+    /// Explains; `None` where no node was read, or where nothing that can be seen excludes the pod from a node.
+    pub(in crate::diagnose) fn explain(&self) -> Option<Explanation> {
+        let rows = &self.rows;
+        if rows.iter().any(|(_, blockers)| blockers.is_empty()) {
+            return None;
+        }
+        let open: Vec<_> = rows.iter().filter(|(seat, _)| !seat.is_reserved()).collect();
+        let open = if open.is_empty() { rows.iter().collect() } else { open };
+        let meant: Vec<_> = open.iter().filter(|(_, blockers)| !blockers.iter().any(is_choice)).collect();
+        let considered: Vec<&[Blocker]> = if meant.is_empty() {
+            open.iter().map(|(_, blockers)| blockers.as_slice()).collect()
+        } else {
+            meant.iter().map(|(_, blockers)| blockers.as_slice()).collect()
+        };
+        let (blamed, excluded) = blame(&considered, meant.is_empty())?;
+        let nodes = rows.iter().map(|(seat, blockers)| (seat.name.to_owned(), blockers.clone())).collect();
+        Some(Explanation { blamed, excluded, meant: considered.len(), nodes })
+    }
+
+    /// Nodes that only a cordon or a taint of late keeps the pod from, where it could use others too and these have no room:
+    /// a pod that is meant for closed nodes alone was told where to go.
+    pub(in crate::diagnose) fn closed_lately(&self, index: &Index<'_>) -> Vec<Closed> {
+        let meant = || {
+            let open = self.rows.iter().filter(|(seat, _)| !seat.is_reserved());
+            open.filter(|(_, blockers)| !blockers.iter().any(is_choice))
+        };
+        let is_closed = |blockers: &[Blocker]| blockers.iter().any(closed::closes);
+        if meant().all(|(_, blockers)| is_closed(blockers)) {
+            return Vec::new();
+        }
+        let alone =
+            meant().filter(|(_, blockers)| is_closed(blockers) && blockers.iter().all(closed::closes));
+        alone.filter_map(|(seat, blockers)| closed::lately(index, seat, blockers)).collect()
+    }
+}
+
+/// By what the pod says about nodes itself.
+fn is_choice(blocker: &Blocker) -> bool {
+    blocker.kind <= Kind::Affinity
 }
 
 /// The predicate that alone excludes most nodes, else the one that excludes most.
@@ -77,7 +111,7 @@ fn blame(rows: &[&[Blocker]], by_choice: bool) -> Option<(Blocker, usize)> {
 
 fn blockers(asked: &Asked<'_>, seat: &Seat<'_>) -> Vec<Blocker> {
     let mut found = chosen(seat, asked.spec);
-    found.extend(taints(seat, asked.spec));
+    found.extend(closing(seat, asked.spec));
     found.extend(resources(seat, asked));
     found.extend(asked.port_taken(seat));
     found.extend(asked.peers.blockers(seat));
@@ -113,7 +147,8 @@ fn chosen(seat: &Seat<'_>, spec: &PodSpec) -> Vec<Blocker> {
     found
 }
 
-fn taints(seat: &Seat<'_>, spec: &PodSpec) -> Vec<Blocker> {
+/// Taints and cordons of the node that the pod does not tolerate.
+pub(super) fn closing(seat: &Seat<'_>, spec: &PodSpec) -> Vec<Blocker> {
     let Some(node) = seat.node.spec.as_ref() else { return Vec::new() };
     let tolerations = spec.tolerations.as_deref().unwrap_or_default();
     let taints = node.taints.iter().flatten();

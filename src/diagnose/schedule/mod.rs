@@ -6,14 +6,17 @@
 //!
 //! A pod's name, selector and affinity say which nodes it is meant for. Where there is none, they are to blame. Where there
 //! are some, what excludes these is: what else keeps the pod from nodes that it was not meant for does not matter.
+//! Nodes that would do if nobody had closed them lately are told beside.
 
 mod asked;
 mod blocker;
+mod closed;
 mod demand;
 mod explain;
 mod nodes;
 mod peers;
 
 pub(super) use blocker::{Blocker, Kind};
-pub(super) use explain::{Explanation, explain};
+pub(super) use closed::Closed;
+pub(super) use explain::{Compared, Explanation};
 pub(super) use nodes::Nodes;

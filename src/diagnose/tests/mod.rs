@@ -2,10 +2,14 @@
 
 mod access;
 mod admission;
+mod agents;
 mod causes;
+mod closed;
 mod hostile;
 mod innocent;
 mod kept;
+mod logins;
+mod mutated;
 mod placed;
 mod policies;
 mod pruned;

@@ -7,6 +7,7 @@
 mod complaint;
 mod config_value;
 mod last_words;
+mod mount;
 mod own;
 mod resolve;
 

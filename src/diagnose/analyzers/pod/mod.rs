@@ -38,7 +38,8 @@ pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
 fn check(subject: &Subject<'_>) -> Vec<Finding> {
     if phase(subject.pod) == "Failed" {
         // Failed pods are left behind for people to read; what made them fail is for their owner to say.
-        return placement::evicted(subject).into_iter().chain(container::last_words(subject)).collect();
+        let refused = [placement::evicted(subject), placement::rejected(subject)];
+        return refused.into_iter().flatten().chain(container::last_words(subject)).collect();
     }
     if subject.is_being_deleted() {
         // It was asked to stop, so that it stops is no news; that it does not is.

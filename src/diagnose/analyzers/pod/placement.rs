@@ -16,6 +16,10 @@ const OWN_LIMITS: [&str; 3] = [
     "Usage of EmptyDir volume",
 ];
 
+/// Why a kubelet rejects pods that could run nowhere: not for want of room, which passes.
+const REJECTED: [&str; 4] =
+    ["SysctlForbidden", "AppArmor", "PodOSNotSupported", "UnsupportedHostUserNamespace"];
+
 /// Beyond its grace period a pod may take this long to go.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(2);
 
@@ -100,6 +104,24 @@ pub(super) fn evicted(subject: &Subject<'_>) -> Option<Finding> {
     let own = OWN_LIMITS.iter().any(|words| message.contains(words));
     let finding = if own { finding.field("own_limit", true) } else { finding };
     (!old && phase(subject.pod) == "Failed").then(|| finding.field_if("node", subject.node()))
+}
+
+/// A pod that the kubelet did not admit for what it asks of the node's kernel. Others follow it, and none is admitted.
+pub(super) fn rejected(subject: &Subject<'_>) -> Option<Finding> {
+    let status = subject.pod.status.as_ref()?;
+    let reason = status.reason.as_deref().filter(|reason| REJECTED.contains(reason))?;
+    let made = subject.pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let made = status.start_time.as_ref().map(|time| time.0).or(made)?;
+    let message = status.message.as_deref().unwrap_or_default();
+    let statement = format!("{} is not admitted by the kubelet ({reason}): {message}", subject.name);
+    let recent = subject.taken_at.duration_since(made) <= RECENT;
+    recent.then(|| {
+        subject
+            .finding(codes::POD_REJECTED, statement)
+            .at(Some(made))
+            .field("reason", reason)
+            .field_if("node", subject.node())
+    })
 }
 
 #[cfg(test)]

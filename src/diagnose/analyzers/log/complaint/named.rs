@@ -64,8 +64,12 @@ static COMPILED: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 
 /// The name server that was asked (`lookup db on 10.0.0.10:53`) and the near end of a connection
 /// (`10.0.0.2:41000->10.0.0.1:80`) are not what is complained about.
-static ASIDE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"( on [0-9A-Fa-f.:\[\]]+:53\b)|(\b[0-9.]+:[0-9]+->)").ok());
+static ASIDE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r#"( on [0-9A-Fa-f.:\[\]]+:53\b)|(\b[0-9.]+:[0-9]+->)|(, client: [0-9A-Fa-f.:]+)|(, server: [^,"]*,)|(, host: "[^"]*")|(\[client [0-9A-Fa-f.:]+\])"#,
+    )
+    .ok()
+});
 
 /// The hosts that a line names, most reliable first.
 pub(in super::super) fn places(line: &str) -> Vec<Place> {
@@ -217,6 +221,14 @@ mod tests {
             let first = found.first().map(|place| (place.host.as_str(), place.port));
             assert_eq!(first, Some((host, port)), "{line}: {found:?}");
         }
+    }
+
+    #[test]
+    fn whom_a_proxy_was_serving_is_not_what_it_complains_about() {
+        let line = "upstream timed out while connecting to upstream, client: 10.0.0.5, server: shop.example, \
+            request: \"GET / HTTP/1.1\", upstream: \"http://10.0.0.9:8080/\", host: \"www.shop.example\"";
+        let hosts: Vec<_> = places(line).into_iter().map(|place| place.host).collect();
+        assert_eq!(hosts, ["10.0.0.9"]);
     }
 
     #[test]

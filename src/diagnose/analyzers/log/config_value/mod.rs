@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use k8s_openapi::api::core::v1::{Container, Pod};
 use regex::Regex;
 
-use super::{last_words, lines};
+use super::{last_words, lines, mount};
 use crate::diagnose::codes;
 use crate::diagnose::finding::Finding;
 use crate::diagnose::index::Index;
@@ -31,12 +31,9 @@ pub(super) fn findings(index: &Index<'_>, excerpt: &LogExcerpt, source: &ObjectR
     let Some(pod) = index.pod(source) else { return Vec::new() };
     let failed = has_failed(index, pod, &excerpt.container);
     let mut found = BTreeMap::new();
-    let mut in_file = None;
+    let in_file = if failed { of_files(pod, excerpt, source) } else { None };
     for line in lines(&excerpt.text) {
         let line = line.replace("\\\"", "\"");
-        if failed && in_file.is_none() {
-            in_file = file::named(&line).map(|path| of_file(excerpt, source, path, line.trim()));
-        }
         let Some(setting) = read(&line) else { continue };
         let own = setting.value.and_then(|value| variable_with(pod, &excerpt.container, value));
         let read_here = || accessed(&excerpt.text).filter(|_| failed);
@@ -48,6 +45,17 @@ pub(super) fn findings(index: &Index<'_>, excerpt: &LogExcerpt, source: &ObjectR
         }
     }
     found.into_values().chain(in_file).collect()
+}
+
+/// The newest complaint about a file of settings: one that names the file and what is wrong with it; else one about a file
+/// that a ConfigMap or Secret holds, in the same words or in the lines around it.
+fn of_files(pod: &Pod, excerpt: &LogExcerpt, source: &ObjectRef) -> Option<Finding> {
+    let held =
+        |path: &str| mount::of(pod, &excerpt.container, path).is_some_and(|mount| mount.holds_settings());
+    let last: Vec<_> = lines(&excerpt.text).map(|line| line.replace("\\\"", "\"")).collect();
+    let plain = last.iter().find_map(|line| Some((file::named(line)?, line.as_str())));
+    let (path, line) = plain.or_else(|| file::held(&last, held))?;
+    Some(of_file(excerpt, source, path, line.trim()))
 }
 
 fn of_file(excerpt: &LogExcerpt, source: &ObjectRef, path: &str, line: &str) -> Finding {

@@ -4,20 +4,19 @@
 //! Programs warn about such things and go on; a line counts where the container failed lately or is not ready, and a full
 //! disk wherever it is the news.
 
-mod mount;
 mod wordings;
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
+use super::mount::{self, Mount};
 use super::{last_words, lines};
 use crate::diagnose::codes;
 use crate::diagnose::finding::Finding;
 use crate::diagnose::index::Index;
 use crate::incident::ObjectRef;
 use crate::observe::LogExcerpt;
-use mount::Mount;
 use wordings::Own;
 
 /// A running program that has said so many lines since has left the trouble behind.

@@ -49,6 +49,16 @@ fn is_under(path: &str, mount: &str) -> bool {
 }
 
 impl Mount<'_> {
+    /// Whether it is a ConfigMap or a Secret.
+    pub(super) fn holds_settings(&self) -> bool {
+        let settings = |volume: &Volume| {
+            let sources = volume.projected.iter().flat_map(|projected| projected.sources.iter().flatten());
+            let mut sources = sources.filter(|source| source.config_map.is_some() || source.secret.is_some());
+            volume.config_map.is_some() || volume.secret.is_some() || sources.next().is_some()
+        };
+        self.volume.is_some_and(settings)
+    }
+
     /// Adds what the path lies on.
     pub(super) fn describe(&self, finding: Finding, namespace: &str) -> Finding {
         let finding = finding
