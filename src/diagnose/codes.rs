@@ -247,6 +247,11 @@ codes! {
     METRIC_LATENCY = "metric.latency_p99", Metric, 0.6, "The slowest requests have become much slower.";
     METRIC_HPA = "metric.hpa_utilisation", Metric, 0.4, "An autoscaler runs as many replicas as it may.";
     ALERT = "alert.firing", Alert, 0.5, "An alert fires.";
+    NODE_COMES_AND_GOES = "node.comes_and_goes", Event, 0.8, "A node was not Ready, or began anew, again and again within the hour.";
+    NODE_COMPLAINS = "node.system_complains", Event, 0.8, "The kernel or the container runtime of a node goes on complaining.";
+    NODE_PROBLEM = "node.problem_reported", Object, 0.8, "A monitor of nodes reports a lasting problem of one.";
+    LOAD_BALANCER_FAILED = "service.load_balancer.not_made", Event, 0.85, "The load balancer of a Service cannot be made or kept up to date.";
+    WARNED_ABOUT = "object.warned_about", Event, 0.55, "A controller or kubelet goes on warning about an object, and no other check says why.";
     REPAIR_FAILED = "repair.did_not_help", Repair, 0.7, "A repair was made for this incident and did not help.";
 }
 

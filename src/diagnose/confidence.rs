@@ -93,6 +93,8 @@ causes! {
     TOKEN_INVALID = "access.token_invalid", 0.85, Mechanism, "A program asks the Kubernetes API without a token, or with one that is not valid any more.";
     PROBE_FAILING = "probe.failing", 0.65, Symptom, "A probe fails although the program runs.";
     CRASH_LOOP = "workload.crash_loop", 0.60, Symptom, "A program keeps ending, and nothing shows what set it off.";
+    LOAD_BALANCER = "service.load_balancer_failed", 0.82, Mechanism, "The load balancer of a Service cannot be made, so nobody outside reaches it.";
+    WARNED_ABOUT = "object.warned_about", 0.50, Symptom, "A controller or kubelet goes on warning about an object.";
     POD_EVICTED = "node.pressure", 0.70, Mechanism, "A node short of resources evicts pods.";
 }
 

@@ -24,18 +24,21 @@ mod injected;
 mod job;
 mod limit_range;
 mod load;
+mod load_balancer;
 mod log;
 mod metric;
 mod missing;
 mod mutated;
 mod network_policy;
 mod node;
+mod node_events;
 mod node_service;
 mod pod;
 mod preempted;
 mod quota;
 mod refusal;
 mod repair;
+mod repeated;
 mod replica_set;
 mod route;
 mod runtime_class;
@@ -48,6 +51,7 @@ mod suspended;
 mod token;
 mod told;
 mod traffic_policy;
+mod warned;
 mod webhook;
 
 pub(super) use access::CODES as ACCESS;
@@ -99,6 +103,8 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
         log::findings,
         metric::findings,
         alert::findings,
+        node_events::findings,
+        load_balancer::findings,
     ];
     let mut found: Vec<_> = analyzers.iter().flat_map(|analyzer| analyzer(index)).collect();
     found.extend(repair::findings(failed));
@@ -113,6 +119,8 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
     ];
     let more: Vec<_> = seconds.iter().flat_map(|analyzer| analyzer(index, &found)).collect();
     found.extend(more);
+    let warned = warned::findings(index, &found);
+    found.extend(warned);
     let changes = change::findings(index, &found);
     found.extend(changes);
     found

@@ -32,6 +32,8 @@ mod service;
 mod settings;
 mod stated;
 mod surroundings;
+mod unsteady;
+mod warned;
 
 pub(super) use candidate::{Candidate, Told};
 
@@ -68,6 +70,8 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         service::selects_nothing,
         service::misrouted,
         service::wrongly_addressed,
+        unsteady::nodes,
+        warned::about,
     ];
     rules.iter().flat_map(|rule| rule(facts)).collect()
 }

@@ -46,6 +46,7 @@ const STATED: &[(Code, Cause)] = &[
     (codes::SERVICE_LOCAL_ONLY, confidence::WRONG_ENDPOINTS),
     (codes::SERVICE_DELETED, confidence::WRONG_ADDRESS),
     (codes::HEADLESS_MISSING, confidence::WRONG_ENDPOINTS),
+    (codes::LOAD_BALANCER_FAILED, confidence::LOAD_BALANCER),
 ];
 
 /// One candidate for each object that findings of a kind are about.

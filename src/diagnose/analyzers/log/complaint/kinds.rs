@@ -124,6 +124,8 @@ const QUERY: &[&str] = &[
 /// What the writer's own clients do, or what went well in the end.
 const NO_COMPLAINT: &[&str] = &[
     "client (?:prematurely )?closed|client intended to send|downstream (?:remote )?disconnect|while reading client request|http: TLS handshake error from|tls: client",
+    // What name servers log of each answer: that a name with the wrong suffix does not exist is what clients ask them for.
+    r#""[A-Z0-9]+ IN [^"]{1,300} (?:udp|tcp|tls|https|grpc) \d+ (?:true|false) \d+" (?:NXDOMAIN|NOERROR)\b|\b(?:reply|cached|config) \S{1,255} is NXDOMAIN"#,
     "(?:successfully|now) (?:re)?connected|connection (?:was )?(?:restored|re-?established)|reconnected (?:to|after)|authentication (?:succeeded|successful)",
 ];
 
