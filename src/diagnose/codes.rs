@@ -61,6 +61,7 @@ codes! {
     TAINT_NOT_TOLERATED = "pod.scheduling.taint", Object, 0.9, "A pod does not tolerate a taint of the nodes that it could use.";
     NODES_CORDONED = "pod.scheduling.cordoned", Object, 0.9, "The nodes that a pod could use are cordoned.";
     NODE_CLOSED_LATELY = "pod.scheduling.closed_lately", Object, 0.85, "A node that was cordoned or tainted lately would have room for a pod that fits no other.";
+    AGENT_KEPT_OFF = "daemon_set.kept_off", Object, 0.85, "A DaemonSet does not tolerate a taint of a node whose programs are refused at its host port.";
     NODES_IN_TROUBLE = "pod.scheduling.nodes_in_trouble", Object, 0.85, "The nodes that a pod could use are not Ready or short of resources.";
     CPU_SHORT = "pod.scheduling.cpu", Object, 0.9, "No node that a pod could use has the CPU that it requests.";
     MEMORY_SHORT = "pod.scheduling.memory", Object, 0.9, "No node that a pod could use has the memory that it requests.";
@@ -111,6 +112,10 @@ codes! {
     ROUTE_NOT_GRANTED = "route.backend.not_granted", Object, 0.9, "A route sends requests into another namespace that does not let it.";
     ENDPOINTS_NOT_WRITTEN = "service.endpoints.not_written", Object, 0.8, "Callers complain about a Service without a selector that has no addresses.";
     ENDPOINTS_DEAD = "service.endpoints.dead_addresses", Object, 0.85, "The addresses that were written down for a Service are of no pod.";
+    FOREIGN_PODS = "service.foreign_pods", Object, 0.8, "Behind a Service about whose answers callers complain are pods of different programs.";
+    TARGET_PORT_ASIDE = "service.port.aside", Object, 0.8, "A Service leads to a port for metrics or the like of pods that have one for calls, and callers complain about its answers.";
+    ROLLOUT_PAUSED = "deployment.paused", Object, 0.8, "A paused Deployment has a template that was never rolled out, and callers complain about its answers.";
+    ENDPOINTS_STRAY = "service.endpoints.stray", Object, 0.85, "An EndpointSlice that people made adds addresses that no pod has to a Service that selects its pods.";
     EXTERNAL_NAME_UNKNOWN = "service.external_name.unknown", Object, 0.85, "A Service is another name for one that does not exist.";
     BUDGET_BLOCKS = "disruption_budget.blocks", Object, 0.85, "A PodDisruptionBudget holds up an eviction although all its pods are well.";
     NAMESPACE_STUCK = "namespace.stuck", Object, 0.85, "A namespace is being deleted and does not go.";
@@ -119,6 +124,8 @@ codes! {
     POD_REJECTED = "pod.rejected_by_kubelet", Object, 0.85, "A kubelet does not admit a pod because of what its security context asks for.";
     POD_CHANGED = "pod.changed_by_webhook", Object, 0.85, "A webhook changed a pod as it was made, in what keeps it from running.";
     SERVICE_LOCAL_ONLY = "service.local_only", Object, 0.85, "A Service sends callers to pods of their own node only, and a caller's node has none.";
+    LOAD_BALANCER_FAILED = "service.load_balancer_failed", Event, 0.85, "The cloud does not make the load balancer of a Service, or does not keep it up to date.";
+    SERVICE_MADE_ANEW = "service.made_anew", Object, 0.8, "A program still calls an address that its Service had before it was made anew.";
     SERVICE_DELETED = "service.deleted", Object, 0.85, "A Service that callers look for does not exist, though what it stood for does.";
     HEADLESS_MISSING = "service.headless_missing", Object, 0.85, "The headless Service that gives the pods of a StatefulSet their names does not exist.";
     QUOTA_LEAVES_NO_ROOM = "quota.leaves_no_room", Object, 0.9, "An object that was applied does not exist, and a ResourceQuota has no room for it.";
@@ -204,6 +211,8 @@ codes! {
     HPA_METRICS_UNAVAILABLE = "autoscaler.metrics_unavailable", Object, 0.6, "An autoscaler cannot read its metrics.";
     NODE_NOT_READY = "node.not_ready", Object, 0.9, "A node is not Ready, or its kubelet has stopped reporting.";
     NODE_PRESSURE = "node.pressure", Object, 0.7, "A node is short of memory, disk or process ids.";
+    NODE_PROBLEM = "node.problem", Event, 0.8, "The system of a node goes on reporting failing hardware, a broken file system, tasks that hang or the like.";
+    NODE_FLAPS = "node.flaps", Event, 0.8, "A node was not Ready, or began anew, several times within the last hours, and came back each time.";
     NODE_NETWORK = "node.network_unavailable", Object, 0.8, "The network of a node is not set up.";
     CLAIM_PENDING = "claim.pending", Object, 0.7, "A PersistentVolumeClaim is not bound.";
     CLAIM_LOST = "claim.lost", Object, 0.9, "A PersistentVolumeClaim has lost its volume.";
@@ -225,6 +234,7 @@ codes! {
     LOG_RESET = "log.dependency.connection_reset", Log, 0.5, "A log says that a dependency breaks connections off.";
     LOG_UNAVAILABLE = "log.dependency.unavailable", Log, 0.55, "A log says that a dependency cannot be used, for a reason that is not told apart further.";
     LOG_QUERY = "log.dependency.query_failed", Log, 0.4, "A log says that a database or broker does not know what is asked for.";
+    LOG_WRONG_ANSWER = "log.dependency.wrong_answer", Log, 0.4, "A log says that a dependency answers that it does not know or do what it is asked.";
     LOG_READ_ONLY = "log.dependency.read_only", Log, 0.75, "A log says that a database refuses writes.";
     LOG_UNKNOWN_DATABASE = "log.dependency.unknown_database", Log, 0.7, "A log says that a database server does not have the database or table that is asked for.";
     LOG_PORT_TAKEN = "log.own.port_taken", Log, 0.75, "A program cannot listen: something else has its port.";
@@ -247,10 +257,6 @@ codes! {
     METRIC_LATENCY = "metric.latency_p99", Metric, 0.6, "The slowest requests have become much slower.";
     METRIC_HPA = "metric.hpa_utilisation", Metric, 0.4, "An autoscaler runs as many replicas as it may.";
     ALERT = "alert.firing", Alert, 0.5, "An alert fires.";
-    NODE_COMES_AND_GOES = "node.comes_and_goes", Event, 0.8, "A node was not Ready, or began anew, again and again within the hour.";
-    NODE_COMPLAINS = "node.system_complains", Event, 0.8, "The kernel or the container runtime of a node goes on complaining.";
-    NODE_PROBLEM = "node.problem_reported", Object, 0.8, "A monitor of nodes reports a lasting problem of one.";
-    LOAD_BALANCER_FAILED = "service.load_balancer.not_made", Event, 0.85, "The load balancer of a Service cannot be made or kept up to date.";
     WARNED_ABOUT = "object.warned_about", Event, 0.55, "A controller or kubelet goes on warning about an object, and no other check says why.";
     REPAIR_FAILED = "repair.did_not_help", Repair, 0.7, "A repair was made for this incident and did not help.";
 }

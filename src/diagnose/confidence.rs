@@ -59,10 +59,11 @@ causes! {
     INJECTED = "admission.injected", 0.96, Mechanism, "A webhook changes pods as they are made, and they do not run because of it.";
     LIMIT_RANGE = "admission.limit_range", 0.90, Mechanism, "A LimitRange refuses the amounts of a workload, or gives it too little.";
     CLASS_MISSING = "admission.class_missing", 0.92, Mechanism, "A workload names a PriorityClass or RuntimeClass that does not exist.";
-    SELECTOR_MISMATCH = "service.selector_mismatch", 0.88, Mechanism, "The selector of a Service matches no pod.";
+    SELECTOR_MISMATCH = "service.selector_mismatch", 0.88, Mechanism, "The selector of a Service matches no pod, or pods of other programs as well.";
     PORT_MISMATCH = "service.port_mismatch", 0.88, Mechanism, "A Service forwards to a port or protocol that its pods do not serve.";
     INGRESS_MISROUTED = "ingress.misrouted", 0.85, Mechanism, "An Ingress leads nowhere, or to the wrong place.";
     ROUTE_REFUSED = "gateway.route_refused", 0.87, Mechanism, "A Gateway or route leads nowhere, or its controller does not accept it.";
+    LOAD_BALANCER = "service.load_balancer_failed", 0.87, Mechanism, "The cloud does not make the load balancer of a Service.";
     WRONG_ENDPOINTS = "service.wrong_endpoints", 0.87, Mechanism, "A Service leads to addresses or a name that people wrote down and that nobody has.";
     DISRUPTION_BLOCKED = "disruption.blocked", 0.85, Mechanism, "A PodDisruptionBudget lets no pod go, so a drain waits.";
     DELETION_BLOCKED = "deletion.blocked", 0.85, Mechanism, "Something that is being deleted does not go.";
@@ -76,6 +77,7 @@ causes! {
     CLAIM_PENDING = "storage.claim_pending", 0.85, Mechanism, "A volume claim is not bound, so its pods cannot start.";
     UNSCHEDULABLE = "scheduling.unschedulable", 0.85, Mechanism, "No node fits a pod.";
     SCALING_LIMIT = "scaling.limit_reached", 0.80, Mechanism, "An autoscaler may not add the replicas that the load needs.";
+    ROLLOUT_PAUSED = "deploy.paused", 0.80, Mechanism, "A Deployment is paused, and the version that others wait for was never rolled out.";
     JOB_FAILED = "job.failed", 0.80, Trigger, "A Job gave up.";
     AUTOSCALER_METRICS = "scaling.metrics_unavailable", 0.78, Mechanism, "An autoscaler cannot read the metrics that it scales by.";
     CONFIG_INVALID = "config.invalid_value", 0.86, Mechanism, "A program cannot use the value of a setting, or has none.";
@@ -93,7 +95,6 @@ causes! {
     TOKEN_INVALID = "access.token_invalid", 0.85, Mechanism, "A program asks the Kubernetes API without a token, or with one that is not valid any more.";
     PROBE_FAILING = "probe.failing", 0.65, Symptom, "A probe fails although the program runs.";
     CRASH_LOOP = "workload.crash_loop", 0.60, Symptom, "A program keeps ending, and nothing shows what set it off.";
-    LOAD_BALANCER = "service.load_balancer_failed", 0.82, Mechanism, "The load balancer of a Service cannot be made, so nobody outside reaches it.";
     WARNED_ABOUT = "object.warned_about", 0.50, Symptom, "A controller or kubelet goes on warning about an object.";
     POD_EVICTED = "node.pressure", 0.70, Mechanism, "A node short of resources evicts pods.";
 }

@@ -70,7 +70,7 @@ fn blocked(index: &Index<'_>, cron_job: &CronJob) -> Option<Finding> {
 /// The container of a Job's pod that has done its work a while ago, and one beside it that still runs: the pod does not
 /// complete before both have. Sidecars that are told to be such are ended by the kubelet.
 fn held_open<'a>(index: &Index<'a>, job: &Job) -> Option<(&'a str, &'a str)> {
-    index.pods_of(&object_ref(job)).iter().find_map(|pod| {
+    let found = index.pods_of(&object_ref(job)).iter().filter_map(|pod| {
         let statuses = pod.status.as_ref()?.container_statuses.as_deref()?;
         let ended = |own: &&ContainerStatus| {
             let end = own.state.as_ref().and_then(|state| state.terminated.as_ref());
@@ -79,7 +79,8 @@ fn held_open<'a>(index: &Index<'a>, job: &Job) -> Option<(&'a str, &'a str)> {
         };
         let runs = |own: &&ContainerStatus| own.state.as_ref().is_some_and(|state| state.running.is_some());
         Some((statuses.iter().find(ended)?.name.as_str(), statuses.iter().find(runs)?.name.as_str()))
-    })
+    });
+    found.min()
 }
 
 fn is_active(job: &Job) -> bool {
@@ -157,7 +158,7 @@ mod tests {
     fn a_sidecar_that_outlives_the_work_of_a_job_is_the_cron_jobs_fault() {
         let beside = |ended: i64, code: i32, state: &Value| {
             let mut world = world(&json!({"concurrencyPolicy": "Forbid"}), 1, 6, "JobAlreadyActive");
-            let work = json!({"terminated": {"exitCode": code, "finishedAt": ago(ended).to_string()}});
+            let work = json!({"terminated": {"exitCode": code, "reason": "Completed", "finishedAt": ago(ended).to_string()}});
             let status = |name: &str, state: &Value| json!({"name": name, "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": state});
             world.snapshot.objects.pods.push(object(json!({
                 "metadata": {"namespace": "shop", "name": "sync-1-x",
@@ -170,7 +171,7 @@ mod tests {
         assert_eq!(beside(40, 0, &runs).as_deref(), Some("CronJob shop/sync"));
         assert_eq!(beside(2, 0, &runs), None, "it may be about to end");
         assert_ne!(beside(40, 1, &runs).as_deref(), Some("CronJob shop/sync"));
-        assert_eq!(beside(40, 0, &json!({"terminated": {"exitCode": 0}})), None);
+        assert_eq!(beside(40, 0, &json!({"terminated": {"exitCode": 0, "reason": "Completed"}})), None);
     }
 
     #[test]

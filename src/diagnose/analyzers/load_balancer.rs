@@ -45,7 +45,7 @@ fn check(index: &Index<'_>, service: &Service) -> Option<Finding> {
             let whole = Repeated::of(alike).filter(|whole| goes_on(index, reason, whole))?;
             Some((reason, whole))
         })
-        .max_by_key(|(_, whole)| whole.last)?;
+        .max_by_key(|(reason, whole)| (whole.last, *reason))?;
     if made_since(index, service, failed.last) {
         return None;
     }

@@ -6,6 +6,7 @@
 mod access;
 mod address;
 mod alert;
+mod answers;
 mod autoscaler;
 mod backend;
 mod change;
@@ -19,6 +20,7 @@ mod deployment;
 mod disruption;
 mod endpoint;
 mod gateway;
+mod host_port;
 mod ingress;
 mod injected;
 mod job;
@@ -31,7 +33,7 @@ mod missing;
 mod mutated;
 mod network_policy;
 mod node;
-mod node_events;
+mod node_event;
 mod node_service;
 mod pod;
 mod preempted;
@@ -61,7 +63,7 @@ pub(super) use scheduling::CODES as SCHEDULING;
 
 use super::finding::Finding;
 use super::index::Index;
-use crate::incident::Execution;
+use crate::incident::{Execution, ObjectRef};
 
 /// An analyzer that asks what others have found.
 type Second = fn(&Index<'_>, &[Finding]) -> Vec<Finding>;
@@ -81,12 +83,14 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
         suspended::findings,
         preempted::findings,
         service::findings,
+        load_balancer::findings,
         route::findings,
         address::findings,
         database::findings,
         sharing::findings,
         autoscaler::findings,
         node::findings,
+        node_event::findings,
         node_service::findings,
         load::findings,
         claim::findings,
@@ -103,16 +107,18 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
         log::findings,
         metric::findings,
         alert::findings,
-        node_events::findings,
-        load_balancer::findings,
     ];
     let mut found: Vec<_> = analyzers.iter().flat_map(|analyzer| analyzer(index)).collect();
     found.extend(repair::findings(failed));
+    // What the second look finds must not depend on the order in which objects were read.
+    found.sort_by(|left, right| key(left).cmp(&key(right)));
     let seconds: &[Second] = &[
         network_policy::findings,
         injected::findings,
         mutated::findings,
         endpoint::findings,
+        answers::findings,
+        host_port::findings,
         limit_range::findings,
         runtime_class::findings,
         traffic_policy::findings,
@@ -124,4 +130,8 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
     let changes = change::findings(index, &found);
     found.extend(changes);
     found
+}
+
+fn key(finding: &Finding) -> (&str, &ObjectRef, &str) {
+    (finding.code.name, &finding.object, &finding.statement)
 }

@@ -49,7 +49,7 @@ pub(super) fn findings(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
 /// The policy between a caller that waits in vain and whom it names.
 fn complained(index: &Index<'_>, complaint: &Finding) -> Option<Finding> {
     let workload = index.workload_of(&complaint.object);
-    let caller = index.pod(&complaint.object).or_else(|| index.pods_of(&workload).first().copied())?;
+    let caller = index.pod(&complaint.object).or_else(|| first_pod(index, &workload))?;
     if is_about_names(complaint) {
         let block = names_blocked(index, caller)?;
         let statement = format!(
@@ -120,7 +120,7 @@ fn unnamed(index: &Index<'_>, complaint: &Finding, caller: &Pod, workload: &Obje
     let services = index.snapshot.objects.services.iter().map(object_ref).filter(near);
     let blocks = services.filter_map(|service| {
         let behind = index.behind(&service);
-        let pod = behind.iter().find_map(|called| index.pods_of(called).first().copied())?;
+        let pod = behind.iter().find_map(|called| first_pod(index, called))?;
         blocked(index, &Call { from: End::Pod(caller), to: End::Pod(pod), port: None })
     });
     let blocks = blocks.filter(|block| new.contains(&block.policy));
@@ -131,6 +131,11 @@ fn unnamed(index: &Index<'_>, complaint: &Finding, caller: &Pod, workload: &Obje
         format!("{policy} is new and keeps {workload} from what it selects, and connections time out");
     let finding = Finding::new(codes::POLICY_DENIES, policy, statement).strength(0.65);
     Some(with(finding, &block, complaint, workload))
+}
+
+/// The first of a workload's pods by name.
+fn first_pod<'a>(index: &Index<'a>, workload: &ObjectRef) -> Option<&'a Pod> {
+    index.pods_of(workload).iter().copied().min_by_key(|pod| object_ref(*pod))
 }
 
 /// A complaint about names as such, not about a name that does not exist: a lookup that is not answered.
@@ -173,7 +178,7 @@ fn called<'a>(
     }
     let behind = index.behind(dependency);
     let workloads = behind.iter().chain([dependency]);
-    let pod = workloads.into_iter().find_map(|workload| index.pods_of(workload).first().copied())?;
+    let pod = workloads.into_iter().find_map(|workload| first_pod(index, workload))?;
     let port = match index.service(dependency) {
         Some(service) => port_of(service, named, pod),
         None => named.map(|number| Port { number, protocol: "TCP" }),
@@ -231,7 +236,7 @@ fn port_of(service: &Service, named: Option<i32>, pod: &Pod) -> Option<Port> {
 fn unreachable(index: &Index<'_>, complaint: &Finding) -> Option<Finding> {
     let service = &complaint.object;
     let behind = index.behind(service);
-    let pod = behind.iter().find_map(|workload| index.pods_of(workload).first().copied())?;
+    let pod = behind.iter().find_map(|workload| first_pod(index, workload))?;
     let port = complaint.fields.get("port").and_then(|port| port.parse::<i32>().ok());
     let port = index.service(service).and_then(|service| port_of(service, port, pod));
     let block = blocked(index, &Call { from: End::Unknown, to: End::Pod(pod), port })?;

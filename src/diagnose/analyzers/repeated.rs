@@ -42,12 +42,12 @@ impl<'a> Repeated<'a> {
     }
 
     fn with(self, other: Self) -> Self {
-        let message = if other.last >= self.last { other.message } else { self.message };
+        let newest = (other.last, other.message).max((self.last, self.message));
         Self {
             times: self.times.saturating_add(other.times),
             first: self.first.min(other.first),
-            last: self.last.max(other.last),
-            message,
+            last: newest.0,
+            message: newest.1,
         }
     }
 

@@ -95,7 +95,8 @@ fn finding(pod: &Pod, why: &Explanation) -> Finding {
 }
 
 /// Nodes that were closed before the pod began to wait, and of which the scheduler says so.
-fn closed(pod: &Pod, nodes: Vec<Closed>) -> Vec<Finding> {
+fn closed(pod: &Pod, mut nodes: Vec<Closed>) -> Vec<Finding> {
+    nodes.sort_by(|left, right| left.node.cmp(&right.node));
     let name = object_ref(pod);
     let Some(condition) = not_scheduled(pod) else { return Vec::new() };
     let message = condition.message.as_deref().unwrap_or_default();

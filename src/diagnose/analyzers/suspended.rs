@@ -45,7 +45,7 @@ pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
 fn suspended(index: &Index<'_>, name: ObjectRef, last: Option<Timestamp>) -> Finding {
     let ran = last.map(|last| format!("; it ran last at {last}")).unwrap_or_default();
     let missed = index.snapshot.log_patterns.iter().filter(|line| misses(line, &name));
-    let Some(missed) = missed.max_by_key(|line| line.count) else {
+    let Some(missed) = missed.max_by_key(|line| (line.count, &line.sample)) else {
         let statement = format!("{name} is suspended{ran}");
         return Finding::new(codes::CRON_JOB_SUSPENDED, name, statement)
             .strength(0.3)

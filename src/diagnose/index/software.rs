@@ -32,6 +32,10 @@ const DATABASES: [&str; 22] = [
     "neo4j",
 ];
 
+/// Words in the names of images of message brokers.
+const BROKERS: [&str; 9] =
+    ["rabbitmq", "kafka", "redpanda", "nats", "activemq", "artemis", "pulsar", "rocketmq", "mosquitto"];
+
 /// Words in the names of images of tools that only talk to databases.
 const TOOLS: [&str; 8] =
     ["exporter", "client", "admin", "backup", "migrat", "commander", "operator", "proxy"];
@@ -68,11 +72,20 @@ impl<'a> Index<'a> {
     /// Whether the workload runs a database server.
     #[must_use]
     pub fn is_database(&self, workload: &ObjectRef) -> bool {
+        self.runs(workload, &DATABASES)
+    }
+
+    /// Whether the workload runs a message broker.
+    #[must_use]
+    pub fn is_broker(&self, workload: &ObjectRef) -> bool {
+        self.runs(workload, &BROKERS)
+    }
+
+    fn runs(&self, workload: &ObjectRef, software: &[&str]) -> bool {
         let Some(spec) = self.spec_of(workload) else { return false };
         spec.containers.iter().any(|container| {
             let image = image_name(container);
-            DATABASES.iter().any(|word| image.contains(word))
-                && !TOOLS.iter().any(|word| image.contains(word))
+            software.iter().any(|word| image.contains(word)) && !TOOLS.iter().any(|word| image.contains(word))
         })
     }
 

@@ -119,12 +119,20 @@ fn refusing(
     (cause, setting, what): (Cause, Code, &str),
 ) -> Option<Candidate> {
     // What is known not to be a database passes on what its own database said.
-    if facts.index.spec_of(server).is_some() && !facts.index.is_database(server) && !may_serve(facts, server)
-    {
+    let serves = facts.index.is_database(server) || facts.index.is_broker(server);
+    if facts.index.spec_of(server).is_some() && !serves && !may_serve(facts, server) {
         return None;
     }
     let clients = clients(facts, server, told);
     let sure = counts(facts, &clients, told)?;
+    if let Some(consumer) = absent_consumer(facts, server, told) {
+        let statement =
+            format!("{consumer} wants 0 replicas, and nobody else takes what {server} is full of");
+        let candidate = Candidate::new(confidence::SCALED_TO_ZERO, consumer, statement).times(sure);
+        return Some(
+            candidate.because(told.iter().copied()).explaining(clients).explaining([server.clone()]),
+        );
+    }
     let set = facts.about(server, &[setting]);
     let because = set.first().map(|piece| format!(" {}.", piece.statement)).unwrap_or_default();
     let said = told.first().map(|piece| piece.statement.as_str()).unwrap_or_default();
@@ -132,6 +140,23 @@ fn refusing(
     let sure = if set.is_empty() { sure } else { sure * 1.06 };
     let candidate = Candidate::new(cause, server.clone(), statement).times(sure);
     Some(candidate.because(told.iter().copied()).because(set).explaining(clients))
+}
+
+/// How brokers and their clients say that a queue is full.
+const FULL: [&str; 3] = ["max-length", "maximum length", "messages exceeded"];
+
+/// The one program that is told the address of a broker whose queue is full and wants no replicas: it should have emptied it.
+fn absent_consumer(facts: &Facts<'_>, server: &ObjectRef, told: &[&Evidence]) -> Option<ObjectRef> {
+    if !told.iter().any(|piece| FULL.iter().any(|words| piece.statement.contains(words))) {
+        return None;
+    }
+    let calls = |workload: &ObjectRef| {
+        facts.index.called_by(workload).iter().any(|service| facts.index.behind(service).contains(server))
+    };
+    let idle =
+        facts.index.templates().filter(|(workload, template)| template.replicas == 0 && calls(workload));
+    let mut idle = idle.map(|(workload, _)| workload.clone());
+    idle.next().filter(|_| idle.next().is_none())
 }
 
 /// A server without the database that one client asks for: the client asks for the wrong one.

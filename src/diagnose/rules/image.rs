@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::candidate::Candidate;
+use super::pulls;
 use super::rollout::Rollout;
 use super::stated;
 use crate::diagnose::analyzers::job_origin;
@@ -57,7 +58,15 @@ fn candidate(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) ->
         }
         None => statement,
     };
-    let object = secret.unwrap_or(origin);
+    let account = pulls::account_without_secret(facts, workload, evidence)
+        .filter(|_| evidence.iter().any(|piece| piece.code == codes::IMAGE_UNAUTHORIZED.name));
+    let statement = match &account {
+        Some(account) => {
+            format!("{statement} {account} gives new pods no pull secret, as it did those before.")
+        }
+        None => statement,
+    };
+    let object = account.or(secret).unwrap_or(origin);
     Candidate::new(confidence::IMAGE_PULL_FAILED, object, statement)
         .explaining([workload.clone()])
         .because(evidence.iter().copied())

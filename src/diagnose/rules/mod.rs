@@ -7,6 +7,7 @@ mod access;
 mod address;
 mod admission;
 mod agent;
+mod answers;
 mod candidate;
 mod certificate;
 mod component;
@@ -25,6 +26,7 @@ mod network;
 mod node;
 mod preempted;
 mod probe;
+mod pulls;
 mod rollout;
 mod scaling;
 mod scheduling;
@@ -51,6 +53,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         database::refuses,
         names::unresolved,
         names::switched_off,
+        names::not_forwarded,
         certificate::expired,
         address::wrongly_told,
         dependency::fails,
@@ -67,6 +70,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         access::forbidden,
         network::denied,
         stated::causes,
+        answers::changed,
         service::selects_nothing,
         service::misrouted,
         service::wrongly_addressed,

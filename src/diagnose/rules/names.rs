@@ -7,7 +7,7 @@ use super::{database, dependency};
 use crate::diagnose::codes;
 use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
-use crate::diagnose::index::{DNS_SERVICES, SYSTEM};
+use crate::diagnose::index::{ConfigKind, DNS_SERVICES, SYSTEM, config_references};
 use crate::incident::{Evidence, ObjectRef};
 
 /// `dns.resolution_failed`: about the cluster's DNS where it has no endpoint or several programs cannot resolve names that
@@ -31,7 +31,6 @@ pub(super) fn unresolved(facts: &Facts<'_>) -> Vec<Candidate> {
     let kept = |workload: &ObjectRef| has_egress_policy(facts, &workload.namespace);
     if !others.is_empty() && others.iter().all(|(workload, _)| kept(workload)) {
         // A policy may keep them from asking; that is for the rule about policies to say.
-        found.extend(elsewhere(facts));
         return found;
     }
     if others.len() > 1 && suffering > 0 {
@@ -40,7 +39,6 @@ pub(super) fn unresolved(facts: &Facts<'_>) -> Vec<Candidate> {
         found.extend(others.into_iter().map(|(workload, told)| of_one(workload, told, &[])));
     }
     found.extend(silent(facts, &complaints));
-    found.extend(elsewhere(facts));
     found
 }
 
@@ -64,25 +62,44 @@ pub(super) fn switched_off(facts: &Facts<'_>) -> Vec<Candidate> {
     vec![candidate.because([off]).because(complaints).explaining(callers)]
 }
 
-/// Services that only stand for a name outside, where that name does not resolve.
-fn elsewhere(facts: &Facts<'_>) -> Vec<Candidate> {
-    let mut told: BTreeMap<ObjectRef, Vec<&Evidence>> = BTreeMap::new();
-    for piece in facts.with(&[codes::LOG_DNS]) {
-        let counts = counts(facts, &facts.index.workload_of(&piece.object), &[piece]);
-        if let Some(service) =
-            dependency::named(piece).filter(|service| counts && stands_for(facts, service).is_some())
-        {
-            told.entry(service).or_default().push(piece);
-        }
-    }
-    let found = told.into_iter().filter_map(|(service, told)| {
-        let name = stands_for(facts, &service)?;
-        let statement = format!("{service} stands for {name}, which does not resolve");
-        let callers: Vec<_> = told.iter().map(|piece| facts.index.workload_of(&piece.object)).collect();
-        Some(Candidate::new(confidence::WRONG_ADDRESS, service, statement).because(told).explaining(callers))
+/// The cluster's DNS servers ask others for names outside, and these do not answer: about the ConfigMap that tells them whom
+/// to ask, where they have one.
+pub(super) fn not_forwarded(facts: &Facts<'_>) -> Vec<Candidate> {
+    let of_servers = [codes::LOG_TIMEOUT, codes::LOG_REFUSED, codes::LOG_UNREACHABLE];
+    let servers: BTreeSet<_> = DNS_SERVICES
+        .iter()
+        .flat_map(|name| facts.index.behind(&ObjectRef::new("Service", SYSTEM, *name)))
+        .collect();
+    let unanswered = facts.with(&of_servers).filter(|piece| {
+        let upstream = piece.fields.get("dependency_port").is_some_and(|port| port == "53");
+        upstream
+            && !piece.fields.contains_key("dependency_kind")
+            && database::said_lately(piece, MANY, LATELY)
     });
-    found.collect()
+    let unanswered: Vec<_> =
+        unanswered.filter(|piece| servers.contains(&facts.index.workload_of(&piece.object))).collect();
+    let outside =
+        |piece: &&Evidence| dependency::named(piece).is_some_and(|named| named.kind == "ExternalHost");
+    let complaints: Vec<_> =
+        facts.with(&[codes::LOG_DNS]).filter(outside).filter(|piece| database::insists(piece)).collect();
+    let (Some(first), false) = (unanswered.first(), complaints.is_empty()) else { return Vec::new() };
+    let server = facts.index.workload_of(&first.object);
+    let references = facts.index.spec_of(&server).map(config_references).unwrap_or_default();
+    let mut maps =
+        references.into_iter().filter(|found| found.kind == ConfigKind::ConfigMap && found.mounted);
+    let object = maps.next().map_or_else(|| server.clone(), |found| found.object(&server.namespace));
+    let statement = format!(
+        "{server} asks another server for names outside, and it does not answer: {}",
+        first.statement
+    );
+    let callers = facts.workloads_of(&complaints);
+    let candidate = Candidate::new(confidence::DNS_FAILING, object, statement).times(0.95);
+    vec![candidate.because(unanswered).because(complaints).explaining(callers).explaining([server])]
 }
+
+/// So many questions without an answer, nearly to the end of the log, are more than a hiccup.
+const MANY: u64 = 10;
+const LATELY: usize = 30;
 
 /// Whether any policy of the namespace restricts what its pods may call.
 fn has_egress_policy(facts: &Facts<'_>, namespace: &str) -> bool {

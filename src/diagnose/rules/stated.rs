@@ -37,6 +37,10 @@ const STATED: &[(Code, Cause)] = &[
     (codes::ROUTE_NOT_GRANTED, confidence::ROUTE_REFUSED),
     (codes::ENDPOINTS_NOT_WRITTEN, confidence::WRONG_ENDPOINTS),
     (codes::ENDPOINTS_DEAD, confidence::WRONG_ENDPOINTS),
+    (codes::FOREIGN_PODS, confidence::SELECTOR_MISMATCH),
+    (codes::TARGET_PORT_ASIDE, confidence::PORT_MISMATCH),
+    (codes::ROLLOUT_PAUSED, confidence::ROLLOUT_PAUSED),
+    (codes::ENDPOINTS_STRAY, confidence::WRONG_ENDPOINTS),
     (codes::EXTERNAL_NAME_UNKNOWN, confidence::WRONG_ADDRESS),
     (codes::BUDGET_BLOCKS, confidence::DISRUPTION_BLOCKED),
     (codes::NAMESPACE_STUCK, confidence::DELETION_BLOCKED),
@@ -44,9 +48,11 @@ const STATED: &[(Code, Cause)] = &[
     (codes::INJECTED_CONTAINER, confidence::INJECTED),
     (codes::POD_CHANGED, confidence::INJECTED),
     (codes::SERVICE_LOCAL_ONLY, confidence::WRONG_ENDPOINTS),
+    (codes::LOAD_BALANCER_FAILED, confidence::LOAD_BALANCER),
+    (codes::AGENT_KEPT_OFF, confidence::UNSCHEDULABLE),
+    (codes::SERVICE_MADE_ANEW, confidence::WRONG_ADDRESS),
     (codes::SERVICE_DELETED, confidence::WRONG_ADDRESS),
     (codes::HEADLESS_MISSING, confidence::WRONG_ENDPOINTS),
-    (codes::LOAD_BALANCER_FAILED, confidence::LOAD_BALANCER),
 ];
 
 /// One candidate for each object that findings of a kind are about.

@@ -9,7 +9,7 @@ use crate::diagnose::facts::{Facts, is_trouble};
 use crate::diagnose::graph::EdgeKind;
 use crate::incident::{Evidence, ObjectRef};
 
-const SIGNS: [Code; 3] = [codes::NODE_PROBLEM, codes::NODE_COMPLAINS, codes::NODE_COMES_AND_GOES];
+const SIGNS: [Code; 2] = [codes::NODE_PROBLEM, codes::NODE_FLAPS];
 
 /// What callers say of programs that do not get to answer, and what programs say that cannot use their disk.
 const STARVED: [Code; 8] = [

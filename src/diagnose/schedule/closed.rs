@@ -65,7 +65,7 @@ fn cordon_events<'a>(index: &'a Index<'_>, node: &str) -> impl Iterator<Item = T
 /// Whether a pod on the node would not be let in now. Pods of the node itself never asked.
 fn is_shut_out(seat: &Seat<'_>, pod: &Pod) -> bool {
     let own = pod.metadata.owner_references.iter().flatten().any(|owner| owner.kind == "Node");
-    !own && pod.spec.as_ref().is_some_and(|spec| !closing(seat, spec).is_empty())
+    !own && pod.spec.as_ref().is_some_and(|spec| !closing(seat.node, spec).is_empty())
 }
 
 fn made(pod: &Pod) -> Option<Timestamp> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Pod, PodSpec, Taint, Toleration};
+use k8s_openapi::api::core::v1::{Node, Pod, PodSpec, Taint, Toleration};
 
 use super::asked::Asked;
 use super::blocker::{Blocker, Kind};
@@ -111,7 +111,7 @@ fn blame(rows: &[&[Blocker]], by_choice: bool) -> Option<(Blocker, usize)> {
 
 fn blockers(asked: &Asked<'_>, seat: &Seat<'_>) -> Vec<Blocker> {
     let mut found = chosen(seat, asked.spec);
-    found.extend(closing(seat, asked.spec));
+    found.extend(closing(seat.node, asked.spec));
     found.extend(resources(seat, asked));
     found.extend(asked.port_taken(seat));
     found.extend(asked.peers.blockers(seat));
@@ -148,8 +148,8 @@ fn chosen(seat: &Seat<'_>, spec: &PodSpec) -> Vec<Blocker> {
 }
 
 /// Taints and cordons of the node that the pod does not tolerate.
-pub(super) fn closing(seat: &Seat<'_>, spec: &PodSpec) -> Vec<Blocker> {
-    let Some(node) = seat.node.spec.as_ref() else { return Vec::new() };
+pub(super) fn closing(node: &Node, spec: &PodSpec) -> Vec<Blocker> {
+    let Some(node) = node.spec.as_ref() else { return Vec::new() };
     let tolerations = spec.tolerations.as_deref().unwrap_or_default();
     let taints = node.taints.iter().flatten();
     let repels = taints.filter(|taint| {
@@ -167,6 +167,13 @@ pub(super) fn closing(seat: &Seat<'_>, spec: &PodSpec) -> Vec<Blocker> {
     found.sort_by_key(|blocker| blocker.kind);
     found.dedup();
     found
+}
+
+/// Taints of people that pods of the spec do not tolerate, as in `taint dedicated=gpu:NoSchedule`. DaemonSets tolerate what
+/// Kubernetes itself sets.
+pub(in crate::diagnose) fn taints_against(node: &Node, spec: &PodSpec) -> Vec<String> {
+    let taints = closing(node, spec).into_iter().filter(|blocker| blocker.kind == Kind::Taint);
+    taints.map(|blocker| blocker.closure()).collect()
 }
 
 fn of_taint(taint: &Taint) -> Blocker {

@@ -18,5 +18,5 @@ mod peers;
 
 pub(super) use blocker::{Blocker, Kind};
 pub(super) use closed::Closed;
-pub(super) use explain::{Compared, Explanation};
+pub(super) use explain::{Compared, Explanation, taints_against};
 pub(super) use nodes::Nodes;

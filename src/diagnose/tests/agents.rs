@@ -143,6 +143,6 @@ fn a_server_that_does_not_list_its_clients_is_at_fault_with_its_list() {
         "FATAL: no pg_hba.conf entry for host \"10.0.0.9\", user \"web\", database \"web\", no encryption";
     assert_eq!(world(hba, "pg_hba.conf")[0], "ConfigMap shop/db-conf");
     assert_eq!(world(hba, "postgresql.conf")[0], "Deployment shop/db");
-    let password = "FATAL: password authentication failed for user \"web\" at db:5432";
+    let password = "FATAL: password authentication failed for user \"web\"";
     assert_eq!(world(password, "pg_hba.conf")[0], "Secret shop/login");
 }

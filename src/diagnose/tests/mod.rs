@@ -3,6 +3,8 @@
 mod access;
 mod admission;
 mod agents;
+mod answers;
+mod behind;
 mod causes;
 mod closed;
 mod hostile;

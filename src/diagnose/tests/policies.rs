@@ -99,6 +99,18 @@ fn names_that_cannot_be_asked_for_are_blamed_on_the_policy_that_forgot_them() {
 }
 
 #[test]
+fn an_address_outside_is_compared_with_the_blocks_that_a_policy_allows() {
+    let to = |cidr: &str| egress(&json!([{"to": [{"ipBlock": {"cidr": cidr}}], "ports": [{"port": 443}]}]));
+    for line in [
+        "connect ETIMEDOUT 203.0.113.77:443 url https://bank.example/pay\n",
+        "dial tcp 203.0.113.77:443: i/o timeout\n",
+    ] {
+        assert_eq!(blamed(line, &[to("203.0.113.0/26")]), ["NetworkPolicy shop/policy-0"], "{line}");
+        assert_eq!(blamed(line, &[to("203.0.113.0/24")]), NOBODY, "{line}");
+    }
+}
+
+#[test]
 fn a_host_outside_that_may_not_be_reached_is_blamed_on_the_policy() {
     let line = "Get \"https://api.example.com/v1\": dial tcp: i/o timeout\n";
     let inside = json!([{"to": [{"podSelector": {}}]}, {"ports": [{"port": 53, "protocol": "UDP"}]}]);

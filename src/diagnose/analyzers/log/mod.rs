@@ -13,6 +13,8 @@ mod resolve;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::finding::Finding;
 use crate::diagnose::index::Index;
@@ -40,6 +42,8 @@ struct Seen {
     since: Option<usize>,
     /// What the onset of the trouble changed; of several, what speaks most for the complaint.
     trend: Option<LogTrend>,
+    /// When it was seen first, where that is known.
+    first: Option<Timestamp>,
 }
 
 /// Where and how often a line was read.
@@ -48,6 +52,7 @@ struct Place<'a> {
     container: Option<&'a str>,
     since: Option<usize>,
     trend: Option<LogTrend>,
+    first: Option<Timestamp>,
 }
 
 pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
@@ -56,8 +61,13 @@ pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     for excerpt in index.snapshot.logs.iter().filter(|excerpt| still_matters(index, excerpt)) {
         let source = ObjectRef::new("Pod", excerpt.namespace.as_str(), excerpt.pod.as_str());
         for (since, line) in lines(&excerpt.text).enumerate() {
-            let place =
-                Place { count: 1, container: Some(&excerpt.container), since: Some(since), trend: None };
+            let place = Place {
+                count: 1,
+                container: Some(&excerpt.container),
+                since: Some(since),
+                trend: None,
+                first: None,
+            };
             collect(index, &mut complaints, &source, line, place);
         }
         found.extend(own::findings(index, excerpt, &source));
@@ -66,7 +76,8 @@ pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     }
     for pattern in &index.snapshot.log_patterns {
         let line = pattern.sample.get(..MAX_LINE).unwrap_or(&pattern.sample);
-        let place = Place { count: pattern.count, container: None, since: None, trend: pattern.trend };
+        let (count, trend, first) = (pattern.count, pattern.trend, pattern.first_seen);
+        let place = Place { count, container: None, since: None, trend, first };
         collect(index, &mut complaints, &pattern.source, line, place);
         found.extend(stack_trace(pattern));
     }
@@ -103,13 +114,15 @@ fn collect(index: &Index<'_>, complaints: &mut Complaints, source: &ObjectRef, l
     let Some(about) = resolve::about(index, source, &complaint) else { return };
     let Complaint { code, line, .. } = complaint;
     let key = (source.clone(), code.name, about.dependency.clone());
-    let Place { count, container, since, trend } = place;
+    let Place { count, container, since, trend, first } = place;
     let container = container.map(str::to_owned);
-    let seen = complaints.entry(key).or_insert(Seen { code, about, line, count: 0, container, since, trend });
+    let seen =
+        complaints.entry(key).or_insert(Seen { code, about, line, count: 0, container, since, trend, first });
     seen.count += count;
     seen.since = seen.since.into_iter().chain(since).min();
     // The variants are in the order of how much they say.
     seen.trend = seen.trend.into_iter().chain(trend).min();
+    seen.first = seen.first.into_iter().chain(first).min();
 }
 
 fn finding(index: &Index<'_>, source: &ObjectRef, seen: Seen) -> Finding {
@@ -121,13 +134,15 @@ fn finding(index: &Index<'_>, source: &ObjectRef, seen: Seen) -> Finding {
         container,
         since: after,
         trend,
+        first,
     } = seen;
     let about = dependency.as_ref().map(|dependency| format!(" about {dependency}")).unwrap_or_default();
     let since = trend.map(since).unwrap_or_default();
     let statement = format!("{source} complains{about} ({times} lines{since}): {line}");
     let strength = if times >= 3 { code.strength } else { code.strength * 0.8 };
     let finding = Finding::new(code, source.clone(), statement).strength(strength * weight(trend));
-    let finding = finding.field("lines", times).field_if("container", container);
+    let finding =
+        finding.field("lines", times).field_if("container", container).field_if("first_seen", first);
     let finding = finding.field_if("dependency", host).field_if("dependency_port", port);
     let finding = match client {
         Some(client) => finding

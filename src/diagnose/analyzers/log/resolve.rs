@@ -41,7 +41,7 @@ pub(super) fn about(index: &Index<'_>, source: &ObjectRef, complaint: &Complaint
     let of_users = complaint.code.name == codes::LOG_AUTHENTICATION.name;
     let of_database = DATABASE.as_ref().is_some_and(|words| words.is_match(&complaint.line));
     let of_servers = OF_SERVERS.iter().any(|code| code.name == complaint.code.name);
-    if of_servers && index.is_database(&workload) {
+    if of_servers && (index.is_database(&workload) || index.is_broker(&workload)) {
         let about = of_server(index, workload, complaint);
         // Anybody may try to log in; who is refused matters where it is a program of the cluster.
         let anybody = complaint.code.name == codes::LOG_AUTHENTICATION.name && about.client.is_none();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::realistic::SECRET;
+use super::realistic::{LOGGED, SECRET};
 use crate::diagnose::{Diagnosis, diagnose};
 use crate::observe::{Objects, Snapshot};
 
@@ -21,7 +21,8 @@ pub(super) fn check(snapshot: &Snapshot) {
     cites_what_there_is(&diagnosis);
     clean(&diagnosis);
     let shown = serde_json::to_value(&diagnosis).unwrap();
-    assert!(!shown.to_string().contains(SECRET), "a secret is shown: {shown:#}");
+    let text = shown.to_string();
+    assert!(!text.contains(SECRET) && !text.contains(LOGGED), "a secret is shown: {shown:#}");
     same(&shown, &diagnose(snapshot, &[]), "the second time");
     same(&shown, &diagnose(&turned(snapshot), &[]), "with its objects in another order");
 }

@@ -7,6 +7,9 @@ use super::dump::Files;
 /// Stands wherever a secret can stand; no diagnosis may show it.
 pub(super) const SECRET: &str = "hunter2-xyzzy";
 
+/// A password that a program logs beside its name. Where the name itself is torn apart nobody can know what follows.
+pub(super) const LOGGED: &str = "password=hunter3-xyzzy";
+
 fn meta(name: &str, app: &str) -> Value {
     json!({"namespace": "shop", "name": name, "labels": {"app": app}, "creationTimestamp": "2026-03-01T10:00:00Z"})
 }
@@ -186,7 +189,9 @@ pub(super) fn files(documents: &[(&'static str, Value)]) -> Files {
         "data": {"password": SECRET}, "stringData": {"other": SECRET}}]}));
     files.text(
         "logs/shop/web-1-a/app.log",
-        &format!("INFO fine\nERROR connect ECONNREFUSED cart:80 password={SECRET}\n\u{1b}[31mERROR <b>x</b>\u{1b}[0m\n"),
+        &format!(
+            "INFO fine\nERROR connect ECONNREFUSED cart:80 {LOGGED}\n\u{1b}[31mERROR <b>x</b>\u{1b}[0m\n"
+        ),
     );
     files.text(
         "logs/shop/cart-2-o/app.previous.log",

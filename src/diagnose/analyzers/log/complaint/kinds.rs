@@ -11,7 +11,7 @@ use regex::bytes::{RegexSet, RegexSetBuilder};
 use crate::diagnose::codes::{self, Code};
 
 /// From the most to the least telling: the first that matches names the complaint.
-pub(super) const KINDS: [(Code, &[&str]); 14] = [
+pub(super) const KINDS: [(Code, &[&str]); 15] = [
     (codes::LOG_FORBIDDEN, &[r#"User "system:serviceaccount:[^"]+" cannot \w+ resource"#]),
     (codes::LOG_READ_ONLY, READ_ONLY),
     (codes::LOG_UNKNOWN_DATABASE, UNKNOWN_DATABASE),
@@ -26,6 +26,7 @@ pub(super) const KINDS: [(Code, &[&str]); 14] = [
     (codes::LOG_UPSTREAM, UPSTREAM),
     (codes::LOG_UNAVAILABLE, UNAVAILABLE),
     (codes::LOG_QUERY, QUERY),
+    (codes::LOG_WRONG_ANSWER, WRONG_ANSWER),
 ];
 
 /// Databases that answer and refuse to write.
@@ -33,6 +34,7 @@ const READ_ONLY: &[&str] = &[
     r"running with the --(?:super[_-])?(?:read[_-]only|transaction-read-only)|ER_OPTION_PREVENTS_STATEMENT|ER_CANT_EXECUTE_IN_READ_ONLY|cannot execute statement in a READ ONLY transaction|running in read-only mode|ER_READ_ONLY_MODE",
     r"cannot execute [\w ()]{2,40} (?:in a read-only transaction|during recovery)|SQLSTATE:?[ \[(]{0,2}25006|ReadOnlySqlTransaction|database is (?:in )?read[- ]only|ORA-16000",
     r#"NotWritablePrimary|NotPrimaryNoSecondaryOk|(?:error|exception|errmsg)[^a-z]{1,6}not (?:primary|master)\b|not master and slaveOk|NotMasterError|node is not in primary"#,
+    r"connection\.blocked|blocked.{0,40}\blow on (?:memory|disk)|(?:memory|disk) resource limit alarm set|\breached max-length|at its maximum length of|maximum (?:number of )?messages exceeded|NOT_ENOUGH_REPLICAS|NotEnoughReplicas(?:Exception|Error)?\b",
     r"READONLY You can't write|OOM command not allowed|MISCONF Redis is configured|index read-only / allow delete|FORBIDDEN/(?:5|8|12)/index|mvcc: database space exceeded|etcdserver: no space",
 ];
 
@@ -121,10 +123,17 @@ const QUERY: &[&str] = &[
     "UNKNOWN_TOPIC_OR_PART|Unknown topic or partition|NOT_FOUND - no (?:queue|exchange|vhost)|index_not_found_exception|ORA-00942|Invalid object name '",
 ];
 
+/// Answers of a server that is not the one that was meant, or another version of it.
+const WRONG_ANSWER: &[&str] = &[
+    r"request failed with status code (?:40[045]|41[05]|422|501)|\b(?:40[045]|41[05]|422|501) (?:client|server) error.{0,60}for url|unexpected (?:http )?status(?: code)?:? (?:40[045]|41[05]|422|501)",
+    r"https?://\S+.{0,40}\b(?:404 not found|405 method not allowed|501 not implemented|status(?: code)?[:=]? ?(?:404|405|501))\b|\b(?:404|405|501)\b.{0,60}(?:request for|from|for url|calling) .{0,10}http",
+    r"code = Unimplemented|StatusCode\.UNIMPLEMENTED|\bUNIMPLEMENTED: ",
+];
+
 /// What the writer's own clients do, or what went well in the end.
 const NO_COMPLAINT: &[&str] = &[
     "client (?:prematurely )?closed|client intended to send|downstream (?:remote )?disconnect|while reading client request|http: TLS handshake error from|tls: client",
-    // What name servers log of each answer: that a name with the wrong suffix does not exist is what clients ask them for.
+    // A name server's record of what it answered: search paths make most questions be about names that nobody has.
     r#""[A-Z0-9]+ IN [^"]{1,300} (?:udp|tcp|tls|https|grpc) \d+ (?:true|false) \d+" (?:NXDOMAIN|NOERROR)\b|\b(?:reply|cached|config) \S{1,255} is NXDOMAIN"#,
     "(?:successfully|now) (?:re)?connected|connection (?:was )?(?:restored|re-?established)|reconnected (?:to|after)|authentication (?:succeeded|successful)",
 ];
@@ -151,7 +160,7 @@ mod tests {
     use crate::diagnose::codes::{
         LOG_AUTHENTICATION, LOG_DNS, LOG_FORBIDDEN, LOG_QUERY, LOG_READ_ONLY, LOG_REFUSED, LOG_RESET,
         LOG_TIMEOUT, LOG_TLS, LOG_TOO_MANY, LOG_UNAVAILABLE, LOG_UNKNOWN_DATABASE, LOG_UNREACHABLE,
-        LOG_UPSTREAM,
+        LOG_UPSTREAM, LOG_WRONG_ANSWER,
     };
 
     #[test]
@@ -260,6 +269,17 @@ mod tests {
             LOG_READ_ONLY,
             "MISCONF Redis is configured to save RDB snapshots, but it is currently unable to persist on disk",
         ),
+        (LOG_WRONG_ANSWER, "AxiosError: Request failed with status code 404 http://cart/items"),
+        (
+            LOG_WRONG_ANSWER,
+            "requests.exceptions.HTTPError: 501 Server Error: Not Implemented for url: http://cart/",
+        ),
+        (LOG_WRONG_ANSWER, "GET http://cart/items: unexpected status 404"),
+        (LOG_WRONG_ANSWER, "rpc error: code = Unimplemented desc = unknown method"),
+        (LOG_READ_ONLY, "publish failed: connection.blocked: low on memory"),
+        (LOG_READ_ONLY, "basic.nack from mq:5672: queue 'orders' reached max-length"),
+        (LOG_READ_ONLY, "memory resource limit alarm set on node rabbit@broker-0."),
+        (LOG_READ_ONLY, "org.apache.kafka.common.errors.NotEnoughReplicasException: Messages are rejected"),
         (LOG_TOO_MANY, "Error 1040: Too many connections"),
         (LOG_TOO_MANY, "FATAL: sorry, too many clients already"),
         (
@@ -287,12 +307,16 @@ mod tests {
             "timeout set to 30s",
             "connected to db",
             "GET /users/401 200",
+            "GET /users/404 404",
+            "handled GET http://shop.example/robots.txt status=200",
             "handled POST /login 401 in 3ms",
             "connection refused at first, successfully reconnected to db",
             "client closed connection while waiting for request: read: connection reset by peer",
             "http: TLS handshake error from 10.0.0.7:5000: EOF",
             "wrote 500 items from upstream",
             "retry policy: connectTimeout=500",
+            "[INFO] 10.0.0.9:42453 - 40187 \"A IN cart.shop.svc.cluster.local.example. udp 69 false 512\" NXDOMAIN qr,aa,rd 162 0.0001s",
+            "memory resource limit alarm cleared on node broker-0",
             "",
         ];
         for line in lines {

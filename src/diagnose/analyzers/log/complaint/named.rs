@@ -118,10 +118,10 @@ const SOFTWARE: &[(&str, &[u16])] = &[
         &[6379],
     ),
     (
-        r"kafka|bootstrap\.servers|NoBrokersAvailable|brokers? (?:transport|not available|are down)",
+        r"kafka|bootstrap\.servers|NotEnoughReplicas|NOT_ENOUGH_REPLICAS|NoBrokersAvailable|brokers? (?:transport|not available|are down)",
         &[9092, 9093],
     ),
-    (r"amqp|rabbit|ACCESS[_-]REFUSED", &[5672, 5671]),
+    (r"amqp|rabbit|ACCESS[_-]REFUSED|connection\.blocked|publish(?:ing)? to exchange", &[5672, 5671]),
     (
         r"elasticsearch|opensearch|cluster_block_exception|index_not_found_exception|security_exception",
         &[9200],

@@ -1,11 +1,13 @@
-//! Services that do not choose their pods by labels: addresses that people wrote down, and names of hosts elsewhere.
+//! Services whose endpoints people wrote down, and names that Services give or should give.
 
-use std::collections::BTreeSet;
-use std::net::IpAddr;
+mod addresses;
+mod names;
 
 use k8s_openapi::api::core::v1::Service;
 
-use super::backend::Backends;
+use addresses::{addresses, endpoints_known, holder, is_among_pods};
+use names::{elsewhere, unresolved};
+
 use crate::diagnose::codes;
 use crate::diagnose::finding::Finding;
 use crate::diagnose::index::{Index, namespace_of, object_ref};
@@ -20,59 +22,11 @@ pub(super) fn findings(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
     });
     by_hand
         .filter_map(|service| check(index, service, found))
-        .chain(headless(index, found))
-        .chain(deleted(index, found))
+        .chain(names::headless(index, found))
+        .chain(names::deleted(index, found))
+        .chain(names::made_anew(index, found))
+        .chain(addresses::stray(index, found))
         .collect()
-}
-
-/// A name that does not resolve any more, of a workload that no Service is in front of: its Service was deleted.
-fn deleted(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
-    let backends = Backends::new(index);
-    let mut told = BTreeSet::new();
-    let lookups = found.iter().filter(|finding| finding.code == codes::LOG_DNS);
-    let services = lookups.filter_map(|lookup| {
-        let mut labels = lookup.fields.get("dependency")?.split('.');
-        let (name, namespace) = (labels.next()?, labels.next().unwrap_or(&lookup.object.namespace));
-        let service = ObjectRef::new("Service", namespace, name);
-        let new = backends.is_deleted(&service) && told.insert(service.clone());
-        let caller = index.workload_of(&lookup.object);
-        let statement =
-            format!("{service} does not exist, though what it stood for does: {}", lookup.statement);
-        new.then(|| {
-            Finding::new(codes::SERVICE_DELETED, service, statement)
-                .field("workload_kind", &caller.kind)
-                .field("workload_namespace", &caller.namespace)
-                .field("workload", &caller.name)
-        })
-    });
-    services.collect()
-}
-
-/// StatefulSets name the Service that gives their pods names. Many name one that does not exist and do without; it matters
-/// where such a name does not resolve.
-fn headless(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
-    let lookups: Vec<&Finding> = found.iter().filter(|finding| finding.code == codes::LOG_DNS).collect();
-    let sets = index.snapshot.objects.stateful_sets.iter();
-    sets.filter_map(|set| {
-        let (name, spec) = (object_ref(set), set.spec.as_ref()?);
-        let service = ObjectRef::new("Service", name.namespace.as_str(), spec.service_name.as_deref()?);
-        let asked = format!(".{}", service.name);
-        let lookup = lookups.iter().find(|lookup| lookup.statement.contains(&asked))?;
-        if service.name.is_empty() || !is_absent(index, &service) {
-            return None;
-        }
-        let statement =
-            format!("{name} has its names from {service}, which does not exist: {}", lookup.statement);
-        let caller = index.workload_of(&lookup.object);
-        Some(
-            Finding::new(codes::HEADLESS_MISSING, service, statement)
-                .field("spec.serviceName", spec.service_name.as_deref().unwrap_or_default())
-                .field("workload_kind", &caller.kind)
-                .field("workload_namespace", &caller.namespace)
-                .field("workload", &caller.name),
-        )
-    })
-    .collect()
 }
 
 /// Whether a Service does not exist, as far as Services were read there.
@@ -88,7 +42,7 @@ fn check(index: &Index<'_>, service: &Service, found: &[Finding]) -> Option<Find
     let spec = service.spec.as_ref()?;
     if spec.type_.as_deref() == Some("ExternalName") {
         let host = spec.external_name.as_deref()?;
-        return elsewhere(index, &name, host).or_else(|| unresolved(&name, host, found));
+        return elsewhere(index, &name, host).or_else(|| unresolved(index, &name, host, found));
     }
     // Somebody who writes addresses down means them; that nobody answers there is for callers to say.
     let complaint = found.iter().find(|finding| complains_about(finding, &name))?;
@@ -124,31 +78,6 @@ fn check(index: &Index<'_>, service: &Service, found: &[Finding]) -> Option<Find
     )
 }
 
-/// A name of this cluster that no Service has.
-fn elsewhere(index: &Index<'_>, name: &ObjectRef, host: &str) -> Option<Finding> {
-    let host = host.trim_end_matches('.');
-    let mut labels = host.split('.');
-    let (service, namespace, mark) = (labels.next()?, labels.next()?, labels.next()?);
-    if mark != "svc" {
-        return None;
-    }
-    let target = ObjectRef::new("Service", namespace, service);
-    if !is_absent(index, &target) {
-        return None;
-    }
-    let statement = format!("{name} is another name for {host}, and {target} does not exist");
-    Some(Finding::new(codes::EXTERNAL_NAME_UNKNOWN, name.clone(), statement).field("spec.externalName", host))
-}
-
-/// A name outside that does not resolve, as callers of the Service say.
-fn unresolved(name: &ObjectRef, host: &str, found: &[Finding]) -> Option<Finding> {
-    let complaint = found.iter().find(|finding| finding.code == codes::LOG_DNS && is_about(finding, name))?;
-    let statement =
-        format!("{name} is another name for {host}, and it does not resolve: {}", complaint.statement);
-    let finding = Finding::new(codes::EXTERNAL_NAME_UNKNOWN, name.clone(), statement).strength(0.75);
-    Some(finding.field("spec.externalName", host))
-}
-
 fn is_about(finding: &Finding, service: &ObjectRef) -> bool {
     let field = |name: &str| finding.fields.get(name).map(String::as_str).unwrap_or_default();
     field("dependency_kind") == "Service"
@@ -174,63 +103,6 @@ fn complains_about(finding: &Finding, service: &ObjectRef) -> bool {
     ];
     (codes.contains(&finding.code) && (is_about(finding, service) || mentions(finding, service)))
         || (finding.code == codes::SERVICE_UNREACHABLE && finding.object == *service)
-}
-
-/// All addresses that are written down for a Service, in either kind of object.
-fn addresses(index: &Index<'_>, service: &ObjectRef) -> BTreeSet<String> {
-    let objects = &index.snapshot.objects;
-    let older = objects
-        .endpoints
-        .iter()
-        .filter(|found| is_of(found.metadata.name.as_ref(), namespace_of(&found.metadata), service));
-    let subsets = older.flat_map(|found| found.subsets.iter().flatten());
-    let older =
-        subsets.flat_map(|subset| subset.addresses.iter().flatten()).map(|address| address.ip.clone());
-    let slices = objects.endpoint_slices.iter().filter(|slice| {
-        let label =
-            slice.metadata.labels.as_ref().and_then(|labels| labels.get("kubernetes.io/service-name"));
-        is_of(label, namespace_of(&slice.metadata), service)
-    });
-    let newer = slices
-        .flat_map(|slice| slice.endpoints.iter().flatten())
-        .flat_map(|endpoint| endpoint.addresses.clone());
-    older.chain(newer).collect()
-}
-
-fn is_of(name: Option<&String>, namespace: &str, service: &ObjectRef) -> bool {
-    name == Some(&service.name) && namespace == service.namespace
-}
-
-fn endpoints_known(index: &Index<'_>, service: &ObjectRef) -> bool {
-    let recorded = &index.snapshot.recorded;
-    let objects = &index.snapshot.objects;
-    recorded.knows_in("endpointslices", &service.namespace)
-        || recorded.knows_in("endpoints", &service.namespace)
-        || objects.endpoint_slices.iter().any(|found| namespace_of(&found.metadata) == service.namespace)
-}
-
-/// The object that the addresses were written into: Endpoints, of which slices are copies, else a slice.
-fn holder(index: &Index<'_>, service: &ObjectRef) -> ObjectRef {
-    let objects = &index.snapshot.objects;
-    let mut older = objects.endpoints.iter();
-    if older.any(|found| is_of(found.metadata.name.as_ref(), namespace_of(&found.metadata), service)) {
-        return ObjectRef::new("Endpoints", service.namespace.as_str(), service.name.as_str());
-    }
-    let mut slices = objects.endpoint_slices.iter().filter(|slice| {
-        let label =
-            slice.metadata.labels.as_ref().and_then(|labels| labels.get("kubernetes.io/service-name"));
-        is_of(label, namespace_of(&slice.metadata), service)
-    });
-    slices.next().map_or_else(|| service.clone(), object_ref)
-}
-
-/// Whether an address is in the network of the pods.
-fn is_among_pods(index: &Index<'_>, address: &str) -> bool {
-    let Ok(IpAddr::V4(address)) = address.parse::<IpAddr>() else { return false };
-    let pods = index.snapshot.objects.pods.iter().filter_map(|pod| pod.status.as_ref()?.pod_ip.as_deref());
-    let network = |address: std::net::Ipv4Addr| u32::from(address) >> 16;
-    let mut networks = pods.filter_map(|address| address.parse().ok().map(network));
-    networks.any(|found| found == network(address))
 }
 
 #[cfg(test)]
@@ -276,6 +148,63 @@ mod tests {
             assert_eq!(codes(&world(&plain, Some(address), line)), Vec::<String>::new(), "{address}");
         }
         assert_eq!(codes(&world(&plain, None, "all is well\n")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_slice_that_somebody_added_with_an_address_of_nobody_is_found_where_callers_complain() {
+        let codes_of = |address: &str, managed: Option<&str>, line: &str| {
+            let selects =
+                json!({"selector": {"tier": "books"}, "ports": [{"port": 80}], "clusterIP": "10.96.1.1"});
+            let mut world = world(&selects, None, line);
+            let mut labels = json!({"kubernetes.io/service-name": "ledger"});
+            json_patch::merge(&mut labels, &json!({"endpointslice.kubernetes.io/managed-by": managed}));
+            world.snapshot.objects.endpoint_slices.push(object(json!({"metadata": {"namespace": "shop", "name": "by-hand", "labels": labels},
+                "addressType": "IPv4", "endpoints": [{"addresses": [address], "conditions": {"ready": true}}]})));
+            world.snapshot.objects.endpoint_slices.push(object(json!({"metadata": {"namespace": "shop", "name": "own", "labels":
+                {"kubernetes.io/service-name": "ledger", "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}},
+                "addressType": "IPv4", "endpoints": [{"addresses": ["10.1.0.5"], "conditions": {"ready": true}}]})));
+            world
+                .snapshot
+                .objects
+                .deployments
+                .push(object(json!({"metadata": {"namespace": "shop", "name": "ledger"},
+                "spec": {"selector": {}, "template": {"metadata": {"labels": {"tier": "books"}}}}})));
+            codes(&world).into_iter().filter(|code| code.contains("stray")).collect::<Vec<_>>()
+        };
+        assert_eq!(codes_of("10.1.0.77", None, REFUSED), ["service.endpoints.stray"]);
+        assert_eq!(codes_of("10.1.0.5", None, REFUSED), Vec::<String>::new(), "a pod has it");
+        assert_eq!(codes_of("10.1.0.77", None, "all is well\n"), Vec::<String>::new());
+        let controller = Some("endpointslice-controller.k8s.io");
+        assert_eq!(codes_of("10.1.0.77", controller, REFUSED), Vec::<String>::new(), "it will mend it");
+    }
+
+    #[test]
+    fn a_name_for_a_host_outside_that_does_not_resolve_is_found_where_callers_say_so_again_and_again() {
+        let named = json!({"type": "ExternalName", "externalName": "db.example.com"});
+        let lookup = "getaddrinfo ENOTFOUND ledger\n";
+        assert_eq!(world(&named, None, lookup).causes()[0].1, "Service shop/ledger");
+        let mut once = world(&named, None, "all is well\n");
+        once.snapshot.logs[0].text = lookup.to_owned();
+        assert_eq!(once.causes(), []);
+    }
+
+    #[test]
+    fn a_service_that_was_made_anew_is_named_where_a_caller_keeps_its_old_address() {
+        let found = |address: &str, minutes: i64| {
+            let line = format!(
+                "upstream timed out (110: Connection timed out), upstream: \"http://{address}:80/\"\n"
+            );
+            let mut world = World::new().deployment("web", 1).deployment("cart", 1);
+            world = world
+                .environment("web", &json!([{"name": "CART_URL", "value": "http://cart:80"}]))
+                .log("web-1-0", &line.repeat(6));
+            let at = crate::diagnose::world::ago(minutes).to_string();
+            world.snapshot.objects.services[1].metadata.creation_timestamp = object(json!(at));
+            world.causes().first().map(|(_, object, _)| object.clone())
+        };
+        assert_eq!(found("10.96.0.77", 10).as_deref(), Some("Service shop/cart"));
+        assert_ne!(found("10.96.0.77", 9_000).as_deref(), Some("Service shop/cart"), "older than its caller");
+        assert_ne!(found("192.0.2.9", 10).as_deref(), Some("Service shop/cart"), "no address of a Service");
     }
 
     #[test]

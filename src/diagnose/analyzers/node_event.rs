@@ -86,7 +86,7 @@ fn comes_and_goes(index: &Index<'_>, node: &Node) -> Option<Finding> {
         "{name} went {} times within {minutes} minutes and came back: {}",
         whole.times, whole.message
     );
-    let finding = Finding::new(codes::NODE_COMES_AND_GOES, name, statement).at(Some(whole.first));
+    let finding = Finding::new(codes::NODE_FLAPS, name, statement).at(Some(whole.first));
     Some(finding.field("times", whole.times).field_if("node", node.metadata.name.as_ref()))
 }
 
@@ -109,11 +109,12 @@ fn complains(index: &Index<'_>, node: &Node) -> Option<Finding> {
         Repeated::of(alike).filter(|whole| whole.goes_on(index))
     };
     let reasons = told.iter().filter_map(|event| event.reason.as_deref());
-    let (reason, whole) =
-        reasons.filter_map(|reason| Some((reason, of(reason)?))).max_by_key(|(_, whole)| whole.times)?;
+    let (reason, whole) = reasons
+        .filter_map(|reason| Some((reason, of(reason)?)))
+        .max_by_key(|(reason, whole)| (whole.times, *reason))?;
     let statement =
         format!("The system of {name} complains ({reason}, {} times): {}", whole.times, whole.message);
-    let finding = Finding::new(codes::NODE_COMPLAINS, name, statement).at(Some(whole.first));
+    let finding = Finding::new(codes::NODE_PROBLEM, name, statement).at(Some(whole.first));
     Some(
         finding
             .field("reason", reason)
