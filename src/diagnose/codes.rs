@@ -257,6 +257,7 @@ codes! {
     METRIC_LATENCY = "metric.latency_p99", Metric, 0.6, "The slowest requests have become much slower.";
     METRIC_HPA = "metric.hpa_utilisation", Metric, 0.4, "An autoscaler runs as many replicas as it may.";
     ALERT = "alert.firing", Alert, 0.5, "An alert fires.";
+    NOT_ADMITTED = "pod.not_admitted", Object, 0.85, "The kubelet of a node turns away one pod after the other that was sent there.";
     WARNED_ABOUT = "object.warned_about", Event, 0.55, "A controller or kubelet goes on warning about an object, and no other check says why.";
     REPAIR_FAILED = "repair.did_not_help", Repair, 0.7, "A repair was made for this incident and did not help.";
 }

@@ -35,6 +35,7 @@ mod network_policy;
 mod node;
 mod node_event;
 mod node_service;
+mod not_admitted;
 mod pod;
 mod preempted;
 mod quota;
@@ -107,6 +108,7 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
         log::findings,
         metric::findings,
         alert::findings,
+        not_admitted::findings,
     ];
     let mut found: Vec<_> = analyzers.iter().flat_map(|analyzer| analyzer(index)).collect();
     found.extend(repair::findings(failed));

@@ -18,12 +18,14 @@ mod database;
 mod dependency;
 mod image;
 mod job;
+mod knock_on;
 mod load;
 mod login;
 mod memory;
 mod names;
 mod network;
 mod node;
+mod not_admitted;
 mod preempted;
 mod probe;
 mod pulls;
@@ -76,6 +78,8 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         service::wrongly_addressed,
         unsteady::nodes,
         warned::about,
+        not_admitted::turned_away,
     ];
-    rules.iter().flat_map(|rule| rule(facts)).collect()
+    let found = rules.iter().flat_map(|rule| rule(facts)).collect();
+    knock_on::settle(facts, found)
 }

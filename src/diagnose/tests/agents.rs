@@ -146,3 +146,68 @@ fn a_server_that_does_not_list_its_clients_is_at_fault_with_its_list() {
     let password = "FATAL: password authentication failed for user \"web\"";
     assert_eq!(world(password, "pg_hba.conf")[0], "Secret shop/login");
 }
+
+#[test]
+fn an_agent_without_a_pod_on_the_node_is_at_fault_where_it_has_others() {
+    let sockets = "/var/lib/kubelet/plugins/disk.test/";
+    let world = |node: &str| {
+        let mut world = agent(waits_for_volume(NO_DRIVER), sockets, &json!({}));
+        let pod = world.snapshot.objects.pods.last_mut().unwrap();
+        pod.spec.as_mut().unwrap().node_name = Some(node.to_owned());
+        world
+    };
+    assert_eq!(at_fault(&world("node-2")), ["DaemonSet infra/agent"]);
+    assert_eq!(at_fault(&world("node-1")), ["Deployment shop/store"], "it is there");
+    let mut nowhere = world("node-2");
+    nowhere.snapshot.objects.pods.pop();
+    assert_eq!(at_fault(&nowhere), ["Deployment shop/store"], "it may not be meant to run");
+}
+
+#[test]
+fn a_pod_that_must_be_near_pods_which_fit_no_node_themselves_waits_for_these() {
+    let unschedulable = json!({"phase": "Pending", "containerStatuses": null, "conditions": [{"type": "PodScheduled",
+        "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient cpu."}]});
+    let near = |status: serde_json::Value, node: Option<&str>| {
+        let mut world = waits_for_device("4").deployment("cache", 0).pod("cache", 1, "cache-1-x", status);
+        world.snapshot.objects.deployments[0].spec.as_mut().unwrap().replicas = Some(1);
+        let spec = world.snapshot.objects.pods[0].spec.as_mut().unwrap();
+        spec.affinity = object(json!({"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+            {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchExpressions": [{"key": "app", "operator": "In", "values": ["cache"]}]}}]}}));
+        world.snapshot.objects.nodes[0].metadata.labels =
+            Some([("kubernetes.io/hostname".to_owned(), "node-1".to_owned())].into());
+        let spec = world.snapshot.objects.pods[1].spec.as_mut().unwrap();
+        spec.node_name = node.map(str::to_owned);
+        spec.containers[0].resources = object(json!({"requests": {"cpu": "9"}}));
+        at_fault(&world)
+    };
+    assert_eq!(near(unschedulable, None), ["Deployment shop/cache"]);
+    let elsewhere = near(json!({}), Some("node-9"));
+    assert_eq!(elsewhere, ["Pod shop/draw"], "it runs, though not where the pod may go");
+}
+
+/// A claim that waits for its provisioner, whose Deployment wants so many replicas and has such pods.
+fn waits_for_claim(replicas: i32, status: Option<serde_json::Value>) -> Vec<String> {
+    let mut world = World::new().deployment("maker", 0);
+    let spec = world.snapshot.objects.deployments[0].spec.as_mut().unwrap();
+    spec.replicas = Some(replicas);
+    spec.template.spec.as_mut().unwrap().containers[0].name = "csi-provisioner".to_owned();
+    world = status.into_iter().fold(world, |world, status| world.pod("maker", 1, "maker-1-x", status));
+    let pending = json!({"phase": "Pending", "containerStatuses": null});
+    let mut world = world.deployment("store", 0).pod("store", 1, "store-1-x", pending);
+    let objects = &mut world.snapshot.objects;
+    objects.pods.last_mut().unwrap().spec.as_mut().unwrap().volumes =
+        Some(object(json!([{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}])));
+    objects.storage_classes.push(object(json!({"metadata": {"name": "fast"}, "provisioner": "disk.test"})));
+    objects.claims.push(object(
+        json!({"metadata": {"namespace": "shop", "name": "data", "creationTimestamp": ago(20).to_string()},
+        "spec": {"storageClassName": "fast"}, "status": {"phase": "Pending"}}),
+    ));
+    at_fault(&world)
+}
+
+#[test]
+fn a_claim_whose_provisioner_does_not_run_is_the_provisioners_fault() {
+    assert_eq!(waits_for_claim(0, None), ["Deployment shop/maker"]);
+    assert_eq!(waits_for_claim(1, Some(crash(1, "Error", 6)))[0], "Deployment shop/maker");
+    assert_eq!(waits_for_claim(1, Some(json!({}))), ["PersistentVolumeClaim shop/data"]);
+}

@@ -51,11 +51,12 @@ const READ_ELSEWHERE: [&str; 3] = ["HorizontalPodAutoscaler", "PodDisruptionBudg
 /// Parts of reasons by which policy engines tell of what they let pass.
 const AUDITS: [&str; 3] = ["Violation", "PolicySkipped", "Deprecat"];
 
-/// Two writers met; the one that lost tries again.
-const CONFLICTS: [&str; 3] = [
+/// Two writers met, and the one that lost tries again; a kubelet has not read what a new pod needs yet.
+const PASSING: [&str; 4] = [
     "the object has been modified",
     "please apply your changes to the latest version",
     "StorageError: invalid object, Code: 4",
+    "not registered",
 ];
 
 pub(super) fn is(kind: &str, reason: &str, message: &str) -> bool {
@@ -64,7 +65,7 @@ pub(super) fn is(kind: &str, reason: &str, message: &str) -> bool {
     listed
         || READ_ELSEWHERE.contains(&kind)
         || AUDITS.iter().any(|part| reason.contains(part))
-        || CONFLICTS.iter().any(|words| message.contains(words))
+        || PASSING.iter().any(|words| message.contains(words))
 }
 
 #[cfg(test)]
