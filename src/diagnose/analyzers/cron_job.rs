@@ -102,12 +102,19 @@ const SIDECARS: [&str; 12] = [
     "logger",
 ];
 
+fn only_sidecars_run(index: &Index<'_>, job: &Job) -> bool {
+    let pods = index.pods_of(&object_ref(job)).iter();
+    let statuses =
+        pods.flat_map(|pod| pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten()));
+    let mut running = statuses.filter(|own| own.state.as_ref().is_some_and(|state| state.running.is_some()));
+    running.all(|own| SIDECARS.iter().any(|word| own.name.contains(word)))
+}
+
 /// Jobs that others do not wait for, and whose pods a sidecar keeps running: alone, or one beside the other.
 fn held_jobs<'a>(index: &'a Index<'_>) -> impl Iterator<Item = Finding> + 'a {
     let held = index.snapshot.objects.jobs.iter().filter(|job| is_active(job)).filter_map(|job| {
         let (done, left) = held_open(index, job)?;
-        let sidecar = SIDECARS.iter().any(|word| left.contains(word));
-        sidecar.then(|| (object_ref(job), origin(index, &object_ref(job)), done, left))
+        only_sidecars_run(index, job).then(|| (object_ref(job), origin(index, &object_ref(job)), done, left))
     });
     let mut alike: BTreeMap<ObjectRef, Vec<(ObjectRef, &str, &str)>> = BTreeMap::new();
     for (job, owner, done, left) in held {

@@ -37,19 +37,19 @@ fn check(index: &Index<'_>, service: &Service) -> Option<Finding> {
         return None;
     }
     let name = object_ref(service);
+    let waits = !has_address(service) && spec.external_ips.iter().flatten().next().is_none();
     let warnings = || index.events(&name).filter(|event| is_warning(event));
     let (reason, failed) = warnings()
         .filter_map(|event| {
             let reason = event.reason.as_deref()?;
             let alike = warnings().filter(|other| other.reason.as_deref() == Some(reason));
-            let whole = Repeated::of(alike).filter(|whole| goes_on(index, reason, whole))?;
+            let whole = Repeated::of(alike).filter(|whole| goes_on(index, reason, whole, waits))?;
             Some((reason, whole))
         })
         .max_by_key(|(reason, whole)| (whole.last, *reason))?;
     if made_since(index, service, failed.last) {
         return None;
     }
-    let waits = !has_address(service) && spec.external_ips.iter().flatten().next().is_none();
     let what = if waits { "made" } else { "kept up to date" };
     let statement = format!(
         "The load balancer of {name} cannot be {what} ({reason}, {} times): {}",
@@ -72,9 +72,10 @@ fn is_warning(event: &Event) -> bool {
         && (reason.contains("LoadBalancer") || ONCE.contains(&reason) || reason.contains("Model"))
 }
 
-fn goes_on(index: &Index<'_>, reason: &str, whole: &Repeated<'_>) -> bool {
+fn goes_on(index: &Index<'_>, reason: &str, whole: &Repeated<'_>, waits: bool) -> bool {
     let taken_at = index.snapshot.taken_at;
-    let once = ONCE.contains(&reason)
+    let once = waits
+        && ONCE.contains(&reason)
         && taken_at.duration_since(whole.last) <= RECENT
         && taken_at.duration_since(whole.first) >= PATIENCE;
     once || whole.goes_on(index)
@@ -170,6 +171,12 @@ mod tests {
             found(&json!({}), &[event("Warning", "AllocationFailed", 1, (1, 1))]),
             NOTHING,
             "it may yet be made"
+        );
+        let stale = json!({"ingress": [{"ip": "192.0.2.1"}]});
+        assert_eq!(
+            found(&stale, &[event("Warning", "AllocationFailed", 1, (30, 30))]),
+            NOTHING,
+            "it has an address"
         );
         let made = [
             event("Warning", "SyncLoadBalancerFailed", 4, (9, 4)),

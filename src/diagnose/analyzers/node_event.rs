@@ -18,8 +18,21 @@ const RARE: SignedDuration = SignedDuration::from_mins(20);
 /// A node that has stayed for so long since it came back may be well again.
 const CALM: SignedDuration = SignedDuration::from_mins(15);
 
+/// What happens again and again within less may be the beginning of a node, which starts its programs several times.
+const BEGINNING: SignedDuration = SignedDuration::from_mins(10);
+
+/// What the kernel says several times at once is one thing.
+const AT_ONCE: SignedDuration = SignedDuration::from_mins(2);
+
 /// What is said each time that a node goes or begins anew, and a word of the message, where the reason means other things, too.
-const GOES: [(&str, &str); 3] = [("NodeNotReady", ""), ("Rebooted", ""), ("Starting", "kubelet")];
+const GOES: [(&str, &str); 6] = [
+    ("NodeNotReady", ""),
+    ("Rebooted", ""),
+    ("Starting", "kubelet"),
+    ("KubeletStart", ""),
+    ("ContainerdStart", ""),
+    ("DockerStart", ""),
+];
 
 /// Conditions of monitors that are bad news where they hold. Others may well mean that something is in order.
 const PROBLEMS: [&str; 12] = [
@@ -38,7 +51,7 @@ const PROBLEMS: [&str; 12] = [
 ];
 
 /// Reasons of the events of monitors, by whatever name the monitor goes.
-const COMPLAINTS: [&str; 17] = [
+const COMPLAINTS: [&str; 15] = [
     "IOError",
     "TaskHung",
     "KernelOops",
@@ -53,13 +66,18 @@ const COMPLAINTS: [&str; 17] = [
     "DockerHung",
     "CorruptDockerImage",
     "CorruptDockerOverlay2",
-    "ContainerdStart",
-    "KubeletStart",
     "NTPIsDown",
 ];
 
 /// What monitors say that is no fault of the node: a container reached its limit, a file system wants a check some day.
-const NO_FAULT: [&str; 3] = ["OOMKilling", "Ext4Warning", "DockerContainerStartupFailure"];
+const NO_FAULT: [&str; 6] = [
+    "OOMKilling",
+    "Ext4Warning",
+    "DockerContainerStartupFailure",
+    "KubeletStart",
+    "ContainerdStart",
+    "DockerStart",
+];
 
 pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     let nodes = index.snapshot.objects.nodes.iter().filter(|found| node::is_ready(found));
@@ -78,7 +96,8 @@ fn comes_and_goes(index: &Index<'_>, node: &Node) -> Option<Finding> {
         };
         let whole = Repeated::of(index.events(&name).filter(said))?;
         let lately = index.snapshot.taken_at.duration_since(whole.last) <= CALM;
-        (whole.times >= 3 && whole.interval() <= RARE && lately).then_some(whole)
+        let long = whole.last.duration_since(whole.first) >= BEGINNING;
+        (whole.times >= 3 && long && whole.interval() <= RARE && lately).then_some(whole)
     };
     let whole = GOES.iter().find_map(of)?;
     let minutes = whole.last.duration_since(whole.first).as_mins();
@@ -106,7 +125,8 @@ fn complains(index: &Index<'_>, node: &Node) -> Option<Finding> {
     let told: Vec<_> = index.events(&name).filter(of_monitor).collect();
     let of = |reason: &str| {
         let alike = told.iter().copied().filter(|event| event.reason.as_deref() == Some(reason));
-        Repeated::of(alike).filter(|whole| whole.goes_on(index))
+        let long = |whole: &Repeated<'_>| whole.last.duration_since(whole.first) >= AT_ONCE;
+        Repeated::of(alike).filter(|whole| whole.goes_on(index) && long(whole))
     };
     let reasons = told.iter().filter_map(|event| event.reason.as_deref());
     let (reason, whole) = reasons
@@ -176,6 +196,38 @@ mod tests {
         assert_eq!(told("Warning", "kernel-monitor", "OOMKilling", 30, (20, 1)), NOTHING);
         assert_eq!(told("Normal", "kernel-monitor", "IOError", 30, (20, 1)), NOTHING);
         assert_eq!(told("Warning", "kubelet", "CheckLimitsForResolvConf", 30, (20, 1)), NOTHING);
+    }
+
+    #[test]
+    fn what_comes_all_at_once_is_one_accident_or_the_beginning_of_a_node() {
+        assert_eq!(told("Warning", "kernel-monitor", "IOError", 30, (2, 1)), NOTHING);
+        assert_eq!(told("Warning", "systemd-monitor", "KubeletStart", 4, (5, 1)), NOTHING);
+        assert_eq!(told("Normal", "node-controller", "NodeNotReady", 4, (8, 1)), NOTHING);
+        assert_eq!(told("Warning", "systemd-monitor", "KubeletStart", 9, (40, 1)), FOUND);
+    }
+
+    #[test]
+    fn it_explains_what_callers_say_of_programs_on_it() {
+        let line = "connect to http://db:80: i/o timeout\n".repeat(20);
+        let mut world = World::new()
+            .node("node-1", "True")
+            .deployment("db", 1)
+            .deployment("web", 1)
+            .log("web-1-0", &line);
+        let mut callers = world.snapshot.objects.pods.iter_mut();
+        let caller = callers.find(|pod| pod.metadata.name.as_deref() == Some("web-1-0")).unwrap();
+        caller.spec.as_mut().unwrap().node_name = Some("node-2".to_owned());
+        let at_fault =
+            |world: &World| world.causes().into_iter().map(|(_, object, _)| object).collect::<Vec<_>>();
+        assert_eq!(at_fault(&world), ["Deployment shop/db"]);
+        world.snapshot.objects.events.push(object(
+            json!({"metadata": {}, "type": "Warning", "reason": "TaskHung",
+            "message": "a task is blocked", "count": 9, "involvedObject": {"kind": "Node", "name": "node-1"},
+            "firstTimestamp": ago(30).to_string(), "lastTimestamp": ago(1).to_string()}),
+        ));
+        assert_eq!(at_fault(&world), ["Node node-1"]);
+        let caused = world.rollout("db", &[("containers[app].image", "1", "2")]);
+        assert!(at_fault(&caused).len() > 1, "it may be the rollout: {:?}", at_fault(&caused));
     }
 
     #[test]

@@ -3,21 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{Pod, PodAffinityTerm};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-
+use super::awaited::awaited;
 use super::candidate::Candidate;
-use crate::diagnose::codes;
 use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
-use crate::diagnose::index::{Index, object_ref};
-use crate::diagnose::labels::{matches, or_none};
-use crate::incident::{Evidence, ObjectRef};
-
-/// Sidecars by which the controllers of CSI drivers make volumes and attach them
-/// (<https://kubernetes-csi.github.io/docs/sidecar-containers.html>).
-const PROVISIONER: &str = "provisioner";
-const ATTACHER: &str = "csi-attacher";
+use crate::incident::ObjectRef;
 
 /// Hands what only waits over to what it waits for, where a candidate says why that does not work.
 pub(super) fn settle(facts: &Facts<'_>, candidates: Vec<Candidate>) -> Vec<Candidate> {
@@ -45,22 +35,6 @@ pub(super) fn settle(facts: &Facts<'_>, candidates: Vec<Candidate>) -> Vec<Candi
     kept
 }
 
-/// The workloads that a cause only waits for.
-fn awaited(facts: &Facts<'_>, waiting: &Candidate) -> BTreeSet<ObjectRef> {
-    let code = waiting.code();
-    let mut found = if code == confidence::UNSCHEDULABLE.code {
-        neighbours(facts, &waiting.object)
-    } else if code == confidence::CLAIM_PENDING.code {
-        controllers(facts.index, PROVISIONER)
-    } else if code == confidence::STORAGE_MOUNT.code && waiting.statement.contains("external-attacher") {
-        controllers(facts.index, ATTACHER)
-    } else {
-        BTreeSet::new()
-    };
-    found.remove(&waiting.object);
-    found
-}
-
 /// A controller that wants no replicas while something waits for what it makes. That pods must be near pods that nobody wants
 /// is told by the rule about scheduling.
 fn switched_off(facts: &Facts<'_>, awaited: &BTreeSet<ObjectRef>, waiting: &Candidate) -> Option<Candidate> {
@@ -77,66 +51,4 @@ fn switched_off(facts: &Facts<'_>, awaited: &BTreeSet<ObjectRef>, waiting: &Cand
     let mut candidate = Candidate::new(confidence::SCALED_TO_ZERO, only.clone(), statement).times(1.05);
     candidate.absorb(waiting);
     Some(candidate)
-}
-
-/// The workloads whose pods the pods of this one must be near, and that have none on any node.
-pub(super) fn neighbours(facts: &Facts<'_>, workload: &ObjectRef) -> BTreeSet<ObjectRef> {
-    let told = facts.about(workload, &[codes::POD_AFFINITY]);
-    let pods = told.iter().filter_map(|piece: &&Evidence| facts.index.pod(&piece.object));
-    let terms = pods.flat_map(|pod| terms(pod).map(move |term| (pod, term)));
-    terms
-        .flat_map(|(pod, term)| meant(facts.index, pod, term))
-        .filter(|near| near != workload && is_nowhere(facts.index, near))
-        .collect()
-}
-
-fn terms(pod: &Pod) -> impl Iterator<Item = &PodAffinityTerm> {
-    let affinity = pod.spec.as_ref().and_then(|spec| spec.affinity.as_ref()?.pod_affinity.as_ref());
-    affinity
-        .into_iter()
-        .flat_map(|affinity| affinity.required_during_scheduling_ignored_during_execution.iter().flatten())
-}
-
-fn meant(index: &Index<'_>, pod: &Pod, term: &PodAffinityTerm) -> Vec<ObjectRef> {
-    let own = object_ref(pod).namespace;
-    let named = term.namespaces.as_deref().unwrap_or_default();
-    let there =
-        |namespace: &String| if named.is_empty() { *namespace == own } else { named.contains(namespace) };
-    let Some(selector) = &term.label_selector else { return Vec::new() };
-    let fits = |workload: &ObjectRef, metadata: Option<&ObjectMeta>| {
-        let labels = metadata.and_then(|metadata| metadata.labels.as_ref());
-        there(&workload.namespace) && matches(selector, or_none(labels))
-    };
-    let templates = index.templates().filter(|(workload, template)| fits(workload, template.metadata));
-    templates.map(|(workload, _)| workload.clone()).collect()
-}
-
-/// Whether no pod of the workload has a node.
-fn is_nowhere(index: &Index<'_>, workload: &ObjectRef) -> bool {
-    let placed = |pod: &&Pod| {
-        let ended = pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Failed");
-        !ended
-            && pod
-                .spec
-                .as_ref()
-                .is_some_and(|spec| spec.node_name.as_deref().is_some_and(|node| !node.is_empty()))
-    };
-    !index.pods_of(workload).iter().any(|pod| placed(pod))
-}
-
-/// Workloads with a container of that name or image, and whose pods do not work or are not there.
-fn controllers(index: &Index<'_>, word: &str) -> BTreeSet<ObjectRef> {
-    let runs = index.templates().filter(|(workload, template)| {
-        let containers = template.spec.iter().flat_map(|spec| &spec.containers);
-        let mut names = containers.flat_map(|own| [Some(own.name.as_str()), own.image.as_deref()]).flatten();
-        workload.kind != "DaemonSet" && workload.kind != "Job" && names.any(|name| name.contains(word))
-    });
-    runs.filter(|(workload, _)| !is_ready(index, workload)).map(|(workload, _)| workload.clone()).collect()
-}
-
-fn is_ready(index: &Index<'_>, workload: &ObjectRef) -> bool {
-    index.pods_of(workload).iter().any(|pod| {
-        let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-        conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
-    })
 }

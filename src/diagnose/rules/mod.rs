@@ -8,6 +8,7 @@ mod address;
 mod admission;
 mod agent;
 mod answers;
+mod awaited;
 mod candidate;
 mod certificate;
 mod component;

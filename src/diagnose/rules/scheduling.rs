@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::agent::{self, Agent};
+use super::awaited;
 use super::candidate::Candidate;
-use super::knock_on;
 use super::rollout::Rollout;
 use crate::diagnose::analyzers::SCHEDULING;
 use crate::diagnose::codes;
@@ -154,7 +154,7 @@ fn holds_the_volume(facts: &Facts<'_>, workload: &ObjectRef) -> Option<ObjectRef
 /// The workload whose pods these must be near, where that is what keeps them from all nodes and it wants none.
 fn missing_neighbour<'a>(facts: &Facts<'a>, workload: &ObjectRef) -> Option<(ObjectRef, &'a Evidence)> {
     let piece = facts.about(workload, &[codes::POD_AFFINITY]).into_iter().next()?;
-    let near = knock_on::neighbours(facts, workload).into_iter();
+    let near = awaited::neighbours(facts, workload).into_iter();
     let mut absent =
         near.filter(|near| facts.index.template(near).is_some_and(|template| template.replicas == 0));
     Some((absent.next()?, piece))

@@ -211,3 +211,56 @@ fn a_claim_whose_provisioner_does_not_run_is_the_provisioners_fault() {
     assert_eq!(waits_for_claim(1, Some(crash(1, "Error", 6)))[0], "Deployment shop/maker");
     assert_eq!(waits_for_claim(1, Some(json!({}))), ["PersistentVolumeClaim shop/data"]);
 }
+
+#[test]
+fn an_image_that_a_registry_of_the_cluster_does_not_give_is_the_registrys_fault_while_it_is_down() {
+    let pull = |replicas: i32, status: serde_json::Value| {
+        let world = World::new().deployment("registry", 0).pod("registry", 1, "registry-1-x", status);
+        let why = "failed to pull image: dial tcp 10.96.0.1:5000: connect: connection refused";
+        let mut world = world.deployment("web", 0).pod(
+            "web",
+            1,
+            "web-1-x",
+            crate::diagnose::world::waiting("ImagePullBackOff", why),
+        );
+        world.snapshot.objects.deployments[0].spec.as_mut().unwrap().replicas = Some(replicas);
+        at_fault(&world)
+    };
+    assert_eq!(pull(1, crash(1, "Error", 6)), ["Deployment shop/registry"]);
+    assert_eq!(pull(1, json!({})), ["Deployment shop/web"], "it runs");
+}
+
+#[test]
+fn callers_on_a_node_whose_network_agent_fails_are_its_symptoms() {
+    let calls = |agent_node: &str, name: &str| {
+        let line = "connect to http://db:80: i/o timeout\n".repeat(20);
+        let world = World::new().deployment("db", 1).deployment("web", 1).log("web-1-0", &line);
+        let mut world = agent(world, "/run", &crash(1, "Error", 6));
+        let objects = &mut world.snapshot.objects;
+        objects.daemon_sets[0].metadata.name = Some(name.to_owned());
+        let pod = objects.pods.last_mut().unwrap();
+        pod.metadata.owner_references.as_mut().unwrap()[0].name = name.to_owned();
+        pod.spec.as_mut().unwrap().node_name = Some(agent_node.to_owned());
+        at_fault(&world)
+    };
+    assert_eq!(calls("node-1", "kube-proxy"), ["DaemonSet infra/kube-proxy"]);
+    assert!(
+        calls("node-2", "kube-proxy").contains(&"Deployment shop/db".to_owned()),
+        "the caller is elsewhere"
+    );
+    assert!(calls("node-1", "log-reader").contains(&"Deployment shop/db".to_owned()), "it connects nobody");
+}
+
+#[test]
+fn a_volume_that_nobody_attaches_is_the_fault_of_the_attacher_that_does_not_run() {
+    let attach = |status: serde_json::Value| {
+        let why = "timed out waiting for external-attacher of disk.test CSI driver to attach volume pvc-1";
+        let mut world = waits_for_volume(why).deployment("hands", 0).pod("hands", 1, "hands-1-x", status);
+        let hands = world.snapshot.objects.deployments.last_mut().unwrap().spec.as_mut().unwrap();
+        hands.template.spec.as_mut().unwrap().containers[0].name = "csi-attacher".to_owned();
+        hands.replicas = Some(1);
+        at_fault(&world)
+    };
+    assert_eq!(attach(crash(1, "Error", 6)), ["Deployment shop/hands"]);
+    assert_eq!(attach(json!({})), ["Deployment shop/store"], "it runs");
+}
