@@ -178,6 +178,22 @@ fn a_webhook_whose_pods_fail_leads_to_why_they_fail() {
 }
 
 #[test]
+fn a_webhook_that_refuses_its_own_pods_is_mended_in_its_configuration() {
+    let none = r#"no endpoints available for service "checker""#;
+    let own = |message: &str| {
+        let mut world = webhook(refused(&failing(none), 600, 1), "Fail").deployment("checker", 0);
+        world.snapshot.objects.deployments[1].spec.as_mut().unwrap().replicas = Some(1);
+        let set = world.snapshot.objects.replica_sets.last_mut().unwrap();
+        set.status =
+            object(json!({"replicas": 0, "conditions": [{"type": "ReplicaFailure", "status": "True",
+            "reason": "FailedCreate", "message": message, "lastTransitionTime": ago(5).to_string()}]}));
+        first(&world.endpoints("checker", false)).1
+    };
+    assert_eq!(own(&failing(none)), "ValidatingWebhookConfiguration checks");
+    assert_ne!(own("exceeded quota: team"), "ValidatingWebhookConfiguration checks");
+}
+
+#[test]
 fn webhooks_ranges_and_levels_that_refuse_nobody_are_no_finding() {
     let mut world = webhook(World::new().deployment("web", 1), "Fail");
     world = range(

@@ -128,3 +128,31 @@ fn a_pull_secret_that_older_pods_have_from_their_account_is_missed_there() {
     assert_eq!(world(&none, &none, &none), "Deployment shop/web", "nobody ever had it");
     assert_eq!(world(&with, &none, &with), "Deployment shop/web", "it still gives it");
 }
+
+#[test]
+fn jobs_that_fail_are_the_fault_of_the_cron_job_that_makes_them() {
+    let world = |owner: &Value| {
+        let mut world = World::new();
+        world.snapshot.objects.jobs.push(object(json!({"metadata": {"namespace": "shop", "name": "mail-1", "ownerReferences": owner,
+            "creationTimestamp": ago(30).to_string()}, "status": {"failed": 1, "conditions": [{"type": "Failed", "status": "True",
+            "reason": "BackoffLimitExceeded", "lastTransitionTime": ago(20).to_string()}]}})));
+        at_fault(&world)
+    };
+    let owner = json!([{"apiVersion": "batch/v1", "kind": "CronJob", "name": "mail", "uid": "u", "controller": true}]);
+    assert_eq!(world(&owner), ["CronJob shop/mail"]);
+    assert_eq!(world(&json!([])), ["Job shop/mail-1"]);
+}
+
+#[test]
+fn a_name_that_nobody_has_is_not_taken_for_the_database_that_the_words_are_of() {
+    let line = "failed to connect to postgres: lookup records-old.shop on 10.96.0.10:53: no such host\n";
+    let mut world =
+        World::new().deployment("records", 1).deployment("web", 1).log("web-1-0", &line.repeat(6));
+    world.snapshot.objects.services[0].spec.as_mut().unwrap().ports = object(json!([{"port": 5432}]));
+    let world = world.environment("web", &json!([{"name": "DB_HOST", "value": "records-old.shop"}]));
+    let causes = world.causes();
+    assert_eq!(
+        (causes[0].0.as_str(), causes[0].1.as_str()),
+        ("dependency.wrong_address", "Deployment shop/web")
+    );
+}

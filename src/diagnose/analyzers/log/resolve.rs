@@ -58,19 +58,25 @@ pub(super) fn about(index: &Index<'_>, source: &ObjectRef, complaint: &Complaint
             });
         }
     }
+    // A name that does not resolve is what the complaint is about, whatever its words remind of.
+    let misspelt = |place: &&Place| {
+        complaint.code.name == codes::LOG_DNS.name
+            && missing(index, &source.namespace, &place.host, true).is_some()
+    };
+    let unknown = complaint.places.iter().find(misspelt);
     let guessed = by_words(index, &workload, &complaint.line)
         .or_else(|| by_software(index, &workload, &complaint.line))
         .or_else(|| {
             (of_database || (of_servers && !of_users)).then(|| only_database(index, &workload)).flatten()
         });
-    if let Some(service) = guessed {
+    if let Some(service) = guessed.filter(|_| unknown.is_none()) {
         let host = Some(service.name.clone());
         return Some(About { host, dependency: Some(service), ..About::default() });
     }
     let inside =
         |host: &str| of_pod(index, &source.namespace, host).or_else(|| of_namespace(index, host)).is_some();
     let outside = complaint.places.iter().find(|place| is_external(&place.host) && !inside(&place.host));
-    Some(match (outside, complaint.places.first()) {
+    Some(match (outside.filter(|_| unknown.is_none()), unknown.or(complaint.places.first())) {
         (Some(Place { host, port }), _) => {
             let dependency = Some(ObjectRef::cluster_wide("ExternalHost", host));
             About { dependency, host: Some(host.clone()), port: *port, client: None }

@@ -47,7 +47,8 @@ pub(in crate::diagnose::analyzers) fn at_fault(
         // A Service that does not exist, or an address outside the cluster: what names it is wrong.
         return configured.or(named);
     };
-    let lower = message.to_ascii_lowercase();
+    // Every address of a webhook ends in its timeout.
+    let lower = message.to_ascii_lowercase().replace("timeout=", "");
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     if says(&["certificate has expired", "not yet valid"]) {
         return certificate(index, &service).or(configured).or(Some(service));
@@ -58,7 +59,29 @@ pub(in crate::diagnose::analyzers) fn at_fault(
     if says(&["deadline exceeded", "timeout", "timed out"]) {
         return policy_between(index, &service).or(Some(service));
     }
+    if refuses_its_own(index, webhook, &service) {
+        return configured.or(Some(service));
+    }
     Some(service)
+}
+
+/// Whether the pods behind the webhook's own Service are among those that are refused for it: nobody but the configuration
+/// lets them in again.
+fn refuses_its_own(index: &Index<'_>, webhook: &str, service: &ObjectRef) -> bool {
+    let words = format!("failed calling webhook \"{webhook}\"");
+    index.behind(service).iter().any(|workload| {
+        let sets = index.replica_sets_of(workload);
+        let conditions = sets
+            .iter()
+            .filter_map(|set| set.status.as_ref()?.conditions.as_ref())
+            .flatten()
+            .filter(|found| found.type_ == "ReplicaFailure" && found.status == "True");
+        let mut said = conditions.filter_map(|found| found.message.as_deref());
+        let own = sets.iter().map(|set| object_ref(*set)).chain([workload.clone()]);
+        let mut told = own.flat_map(|own| index.events(&own).collect::<Vec<_>>());
+        let is_refusal = |message: &str| message.contains(&words);
+        said.any(is_refusal) || told.any(|event| event.message.as_deref().is_some_and(is_refusal))
+    })
 }
 
 /// The one Secret with a certificate that what is behind a Service mounts.

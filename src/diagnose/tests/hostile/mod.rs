@@ -19,6 +19,7 @@ mod check;
 mod clocks;
 mod dump;
 mod realistic;
+mod words;
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
