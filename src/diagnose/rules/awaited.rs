@@ -48,7 +48,7 @@ pub(super) fn awaited(facts: &Facts<'_>, waiting: &Candidate) -> BTreeSet<Object
     } else if code == confidence::STORAGE_MOUNT.code && waiting.statement.contains("external-attacher") {
         controllers(facts.index, ATTACHER)
     } else if code == confidence::IMAGE_PULL_FAILED.code {
-        registries(facts.index, &waiting.statement)
+        registries(facts, waiting)
     } else if CALLS.iter().any(|cause| cause.code == code) {
         networks(facts, waiting)
     } else {
@@ -120,16 +120,20 @@ fn is_ready(index: &Index<'_>, workload: &ObjectRef) -> bool {
     })
 }
 
-/// What is behind the Services inside the cluster that a message names by address or by whole name, and does not work.
-fn registries(index: &Index<'_>, message: &str) -> BTreeSet<ObjectRef> {
-    let words =
-        message.split(|letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-')));
-    let hosts = words.filter(|word| word.parse::<IpAddr>().is_ok() || word.contains(".svc"));
-    let services = hosts.filter_map(|host| index.service_named(host, ""));
-    services
-        .flat_map(|service| index.behind(&service))
-        .filter(|workload| !is_ready(index, workload))
-        .collect()
+/// What is behind the Services inside the cluster that the kubelet names by address or by whole name where it does not reach a
+/// registry, and that does not work.
+fn registries(facts: &Facts<'_>, waiting: &Candidate) -> BTreeSet<ObjectRef> {
+    let index = facts.index;
+    let told = facts.with(&[codes::IMAGE_REGISTRY_UNREACHABLE]);
+    let told = told.filter(|piece| waiting.supporting.contains(&piece.id));
+    let named = |message: &str| {
+        let apart = |letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-'));
+        let hosts =
+            message.split(apart).filter(|word| word.parse::<IpAddr>().is_ok() || word.contains(".svc"));
+        hosts.filter_map(|host| index.service_named(host, "")).collect::<Vec<_>>()
+    };
+    let behind = told.flat_map(|piece| named(&piece.statement)).flat_map(|service| index.behind(&service));
+    behind.filter(|workload| !is_ready(index, workload)).collect()
 }
 
 /// The DaemonSets that connect pods and whose pods fail on the very nodes of all who complain.
