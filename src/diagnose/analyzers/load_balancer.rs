@@ -38,15 +38,9 @@ fn check(index: &Index<'_>, service: &Service) -> Option<Finding> {
     }
     let name = object_ref(service);
     let waits = !has_address(service) && spec.external_ips.iter().flatten().next().is_none();
-    let warnings = || index.events(&name).filter(|event| is_warning(event));
-    let (reason, failed) = warnings()
-        .filter_map(|event| {
-            let reason = event.reason.as_deref()?;
-            let alike = warnings().filter(|other| other.reason.as_deref() == Some(reason));
-            let whole = Repeated::of(alike).filter(|whole| goes_on(index, reason, whole, waits))?;
-            Some((reason, whole))
-        })
-        .max_by_key(|(reason, whole)| (whole.last, *reason))?;
+    let warnings = Repeated::by_reason(index.events(&name).filter(|event| is_warning(event)));
+    let failing = warnings.into_iter().filter(|(reason, whole)| goes_on(index, reason, whole, waits));
+    let (reason, failed) = failing.max_by_key(|(reason, whole)| (whole.last, *reason))?;
     if made_since(index, service, failed.last) {
         return None;
     }

@@ -122,16 +122,10 @@ fn complains(index: &Index<'_>, node: &Node) -> Option<Finding> {
             && (monitor || COMPLAINTS.contains(&reason))
             && !NO_FAULT.contains(&reason)
     };
-    let told: Vec<_> = index.events(&name).filter(of_monitor).collect();
-    let of = |reason: &str| {
-        let alike = told.iter().copied().filter(|event| event.reason.as_deref() == Some(reason));
-        let long = |whole: &Repeated<'_>| whole.last.duration_since(whole.first) >= AT_ONCE;
-        Repeated::of(alike).filter(|whole| whole.goes_on(index) && long(whole))
-    };
-    let reasons = told.iter().filter_map(|event| event.reason.as_deref());
-    let (reason, whole) = reasons
-        .filter_map(|reason| Some((reason, of(reason)?)))
-        .max_by_key(|(reason, whole)| (whole.times, *reason))?;
+    let told = Repeated::by_reason(index.events(&name).filter(of_monitor)).into_iter();
+    let long = |whole: &Repeated<'_>| whole.last.duration_since(whole.first) >= AT_ONCE;
+    let told = told.filter(|(_, whole)| whole.goes_on(index) && long(whole));
+    let (reason, whole) = told.max_by_key(|(reason, whole)| (whole.times, *reason))?;
     let statement =
         format!("The system of {name} complains ({reason}, {} times): {}", whole.times, whole.message);
     let finding = Finding::new(codes::NODE_PROBLEM, name, statement).at(Some(whole.first));

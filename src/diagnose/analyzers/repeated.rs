@@ -1,5 +1,7 @@
 //! Events that say the same thing again and again: how often, since when, and whether they go on.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Event;
 
@@ -39,6 +41,15 @@ impl<'a> Repeated<'a> {
             whole = Some(whole.map_or(one, |whole| whole.with(one)));
         }
         whole
+    }
+
+    /// Adds the events up by their reasons.
+    pub(super) fn by_reason(events: impl IntoIterator<Item = &'a Event>) -> BTreeMap<&'a str, Self> {
+        let mut alike: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
+        for event in events {
+            alike.entry(event.reason.as_deref().unwrap_or_default()).or_default().push(event);
+        }
+        alike.into_iter().filter_map(|(reason, events)| Some((reason, Self::of(events)?))).collect()
     }
 
     fn with(self, other: Self) -> Self {
