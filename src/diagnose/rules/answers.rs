@@ -1,8 +1,10 @@
 //! Programs that answer otherwise since their last rollout: callers say so from then on.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use jiff::{SignedDuration, Timestamp};
+use regex::Regex;
 
 use super::candidate::Candidate;
 use super::dependency;
@@ -35,6 +37,9 @@ fn candidate(facts: &Facts<'_>, piece: &Evidence) -> Option<Candidate> {
     let (change, shown) = facts.recent_rollout(&callee)?;
     let after = began.duration_since(change.at);
     let caller = facts.index.workload_of(&piece.object);
+    if !was_well_before(facts, &caller, piece.fields.get("dependency")?, change.at) {
+        return None;
+    }
     // A caller that was rolled out as well may be the one that asks otherwise.
     let alone = facts.recent_rollout(&caller).is_none();
     if lines.is_none_or(|lines| lines < AGAIN) || !(-SKEW..=SOON).contains(&after) || !alone {
@@ -47,3 +52,31 @@ fn candidate(facts: &Facts<'_>, piece: &Evidence) -> Option<Candidate> {
     let explained = BTreeSet::from([caller, service]);
     Some(candidate.because([piece]).because_of(shown).explaining(explained))
 }
+
+/// Whether a log of the caller reaches back to when it did not say so: else the first time that was seen is but the first that
+/// was kept. Many other lines before the first complaint show it, or one from before the rollout.
+fn was_well_before(facts: &Facts<'_>, caller: &ObjectRef, host: &str, rollout: Timestamp) -> bool {
+    let says = |line: &str| line.contains(host) && STATUS.iter().any(|status| line.contains(status));
+    let earlier = |line: &str| written(line).is_some_and(|at| rollout.duration_since(at) > SKEW);
+    facts.index.snapshot.logs.iter().any(|log| {
+        let pod = ObjectRef::new("Pod", log.namespace.as_str(), log.pod.as_str());
+        let Some(first) = log.text.lines().position(says) else { return false };
+        let reaches = first >= BEFORE || log.text.lines().take(first).any(earlier);
+        reaches && facts.index.workload_of(&pod) == *caller
+    })
+}
+
+/// So many other lines before the first complaint show that there was none.
+const BEFORE: usize = 15;
+
+static TIME: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}:[0-9]{2})").ok());
+
+/// The time that a line bears, taken for universal time.
+fn written(line: &str) -> Option<Timestamp> {
+    let found = TIME.as_ref()?.captures(line)?;
+    format!("{}T{}Z", found.get(1)?.as_str(), found.get(2)?.as_str()).parse().ok()
+}
+
+/// How such answers are written.
+const STATUS: [&str; 8] = ["400", "404", "405", "410", "415", "422", "501", "nimplemented"];

@@ -35,8 +35,17 @@ fn a_program_that_gives_wrong_answers_since_its_rollout_is_at_fault() {
         world = world.rollout("cart", &[("containers[app].env[CURRENCY]", "(literal)", "(none)")]);
         let line = "GET http://cart/prices: unexpected status 404";
         world.snapshot.log_patterns.push(pattern("web", line, count, minutes));
-        world
+        world.log("web-1-0", &format!("{}{line}\n", "GET / 200\n".repeat(30)))
     };
+    let mut always = world(60, 7);
+    always.snapshot.logs[0].text = "GET http://cart/prices: unexpected status 404\n".to_owned();
+    assert_eq!(at_fault(&always), Vec::<String>::new(), "it may have said so before");
+    let line = always.snapshot.logs[0].text.clone();
+    let mut reaches = always.clone();
+    reaches.snapshot.logs[0].text = format!("{} GET / 200\n{line}", ago(20));
+    assert_eq!(at_fault(&reaches), ["Deployment shop/cart"]);
+    always.snapshot.logs[0].text = format!("{} GET / 200\n{line}", ago(7));
+    assert_eq!(at_fault(&always), Vec::<String>::new(), "it begins after the rollout");
     assert_eq!(at_fault(&world(60, 7)), ["Deployment shop/cart"]);
     for (count, minutes) in [(3, 7), (60, 1), (60, 30)] {
         assert_eq!(at_fault(&world(count, minutes)), Vec::<String>::new(), "{count} {minutes}");
@@ -155,4 +164,27 @@ fn a_name_that_nobody_has_is_not_taken_for_the_database_that_the_words_are_of() 
         (causes[0].0.as_str(), causes[0].1.as_str()),
         ("dependency.wrong_address", "Deployment shop/web")
     );
+}
+
+#[test]
+fn a_server_without_connections_points_at_the_client_that_was_multiplied() {
+    let world = |young: usize, owner: &str| {
+        let mut world = World::new().deployment("db", 1).deployment("web", 2);
+        let spec =
+            world.snapshot.objects.deployments[0].spec.as_mut().unwrap().template.spec.as_mut().unwrap();
+        spec.containers[0].image = Some("registry.test/postgres:17".to_owned());
+        for number in 0..young {
+            world = world.pod("web", 1, &format!("web-1-new{number}"), json!({}));
+            let pod = world.snapshot.objects.pods.last_mut().unwrap();
+            pod.metadata.creation_timestamp = object(json!(ago(12).to_string()));
+            pod.metadata.owner_references.as_mut().unwrap()[0].name = owner.to_owned();
+        }
+        let line = "FATAL: sorry, too many clients already\n".repeat(8);
+        let world =
+            world.environment("web", &json!([{"name": "DB_HOST", "value": "db"}])).log("web-1-0", &line);
+        at_fault(&world)[0].clone()
+    };
+    assert_eq!(world(6, "web-1"), "Deployment shop/web");
+    assert_eq!(world(1, "web-1"), "Deployment shop/db");
+    assert_eq!(world(6, "web-2"), "Deployment shop/db", "they take the place of others");
 }
