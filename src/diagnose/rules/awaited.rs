@@ -100,7 +100,7 @@ fn is_nowhere(index: &Index<'_>, workload: &ObjectRef) -> bool {
                 .as_ref()
                 .is_some_and(|spec| spec.node_name.as_deref().is_some_and(|node| !node.is_empty()))
     };
-    !index.pods_of(workload).iter().any(|pod| placed(pod))
+    !index.pods_of(workload).iter().any(placed)
 }
 
 /// Workloads with a container of that name or image, and whose pods do not work or are not there.
