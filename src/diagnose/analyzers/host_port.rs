@@ -4,7 +4,7 @@
 //! That a DaemonSet leaves tainted nodes out is how people want it; what counts is that somebody on such a node is refused
 //! at its port.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::{Node, PodSpec};
@@ -23,13 +23,17 @@ const AGAIN: u64 = 5;
 
 /// Looks at the complaints about addresses of nodes among what was found.
 pub(super) fn findings(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
+    if index.snapshot.objects.daemon_sets.is_empty() {
+        return Vec::new();
+    }
+    let nodes = addresses(index);
     let mut told = BTreeSet::new();
     let complaints = found.iter().filter(|finding| NOBODY.contains(&finding.code));
     let kept_away = complaints.filter_map(|complaint| {
         let field = |name: &str| complaint.fields.get(name).map(String::as_str);
         let again = field("lines").and_then(|lines| lines.parse::<u64>().ok()).is_some_and(|lines| lines >= AGAIN);
         let (host, port) = (field("dependency")?, field("dependency_port")?.parse::<i32>().ok()?);
-        let node = index.snapshot.objects.nodes.iter().find(|node| has_address(node, host)).filter(|_| again)?;
+        let node = *nodes.get(host).filter(|_| again)?;
         let sets = index.snapshot.objects.daemon_sets.iter();
         let (set, taint) = sets.filter_map(|set| Some((set, kept_off(index, set, node, port)?))).next()?;
         let (object, caller, node) = (object_ref(set), index.workload_of(&complaint.object), object_ref(node));
@@ -51,9 +55,12 @@ pub(super) fn findings(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
     kept_away.collect()
 }
 
-fn has_address(node: &Node, host: &str) -> bool {
-    let addresses = node.status.iter().flat_map(|status| status.addresses.iter().flatten());
-    addresses.into_iter().any(|address| address.address == host)
+fn addresses<'a>(index: &Index<'a>) -> HashMap<&'a str, &'a Node> {
+    let of_node = |node: &'a Node| {
+        let addresses = node.status.iter().flat_map(|status| status.addresses.iter().flatten());
+        addresses.map(move |address| (address.address.as_str(), node))
+    };
+    index.snapshot.objects.nodes.iter().flat_map(of_node).collect()
 }
 
 /// The taint by which a DaemonSet that serves the port has no pod on the node.

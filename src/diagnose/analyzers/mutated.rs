@@ -237,14 +237,15 @@ fn each(
     spec: &PodSpec,
     differs: impl Fn(&Container, &Container) -> Option<String>,
 ) -> Option<String> {
-    let all = |spec: &'_ PodSpec| -> Vec<Container> {
-        spec.containers.iter().chain(spec.init_containers.iter().flatten()).cloned().collect()
-    };
-    let made = all(spec);
-    all(template).iter().find_map(|written| {
+    let made: Vec<&Container> = containers(spec).collect();
+    containers(template).find_map(|written| {
         let own = made.iter().find(|own| own.name == written.name)?;
         differs(written, own)
     })
+}
+
+fn containers(spec: &PodSpec) -> impl Iterator<Item = &Container> {
+    spec.containers.iter().chain(spec.init_containers.iter().flatten())
 }
 
 /// Another command, or another value of a variable. Variables that were added are usual and harmless.
