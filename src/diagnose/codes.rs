@@ -124,7 +124,7 @@ codes! {
     POD_REJECTED = "pod.rejected_by_kubelet", Object, 0.85, "A kubelet does not admit a pod because of what its security context asks for.";
     POD_CHANGED = "pod.changed_by_webhook", Object, 0.85, "A webhook changed a pod as it was made, in what keeps it from running.";
     SERVICE_LOCAL_ONLY = "service.local_only", Object, 0.85, "A Service sends callers to pods of their own node only, and a caller's node has none.";
-    LOAD_BALANCER_FAILED = "service.load_balancer_failed", Event, 0.85, "The cloud does not make the load balancer of a Service.";
+    LOAD_BALANCER_FAILED = "service.load_balancer_failed", Event, 0.85, "The cloud does not make the load balancer of a Service, or does not keep it up to date.";
     SERVICE_MADE_ANEW = "service.made_anew", Object, 0.8, "A program still calls an address that its Service had before it was made anew.";
     SERVICE_DELETED = "service.deleted", Object, 0.85, "A Service that callers look for does not exist, though what it stood for does.";
     HEADLESS_MISSING = "service.headless_missing", Object, 0.85, "The headless Service that gives the pods of a StatefulSet their names does not exist.";
@@ -211,8 +211,8 @@ codes! {
     HPA_METRICS_UNAVAILABLE = "autoscaler.metrics_unavailable", Object, 0.6, "An autoscaler cannot read its metrics.";
     NODE_NOT_READY = "node.not_ready", Object, 0.9, "A node is not Ready, or its kubelet has stopped reporting.";
     NODE_PRESSURE = "node.pressure", Object, 0.7, "A node is short of memory, disk or process ids.";
-    NODE_PROBLEM = "node.problem", Event, 0.8, "The kernel of a node reports failing hardware, a broken file system or tasks that hang, again and again.";
-    NODE_FLAPS = "node.flaps", Event, 0.8, "A node was not Ready several times within the last hours, and came back each time.";
+    NODE_PROBLEM = "node.problem", Event, 0.8, "The system of a node goes on reporting failing hardware, a broken file system, tasks that hang or the like.";
+    NODE_FLAPS = "node.flaps", Event, 0.8, "A node was not Ready, or began anew, several times within the last hours, and came back each time.";
     NODE_NETWORK = "node.network_unavailable", Object, 0.8, "The network of a node is not set up.";
     CLAIM_PENDING = "claim.pending", Object, 0.7, "A PersistentVolumeClaim is not bound.";
     CLAIM_LOST = "claim.lost", Object, 0.9, "A PersistentVolumeClaim has lost its volume.";
@@ -257,6 +257,8 @@ codes! {
     METRIC_LATENCY = "metric.latency_p99", Metric, 0.6, "The slowest requests have become much slower.";
     METRIC_HPA = "metric.hpa_utilisation", Metric, 0.4, "An autoscaler runs as many replicas as it may.";
     ALERT = "alert.firing", Alert, 0.5, "An alert fires.";
+    NOT_ADMITTED = "pod.not_admitted", Object, 0.85, "The kubelet of a node turns away one pod after the other that was sent there.";
+    WARNED_ABOUT = "object.warned_about", Event, 0.55, "A controller or kubelet goes on warning about an object, and no other check says why.";
     REPAIR_FAILED = "repair.did_not_help", Repair, 0.7, "A repair was made for this incident and did not help.";
 }
 

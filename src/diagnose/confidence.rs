@@ -83,7 +83,7 @@ causes! {
     CONFIG_INVALID = "config.invalid_value", 0.86, Mechanism, "A program cannot use the value of a setting, or has none.";
     SANDBOX_FAILED = "network.sandbox_failed", 0.86, Mechanism, "The network plugin of a node cannot connect pods.";
     PREEMPTED = "scheduling.preempted", 0.9, Mechanism, "Pods of higher priority have taken the place of others.";
-    CRON_JOB_STOPPED = "cronjob.not_starting", 0.82, Mechanism, "A CronJob starts no Jobs.";
+    CRON_JOB_STOPPED = "cronjob.not_starting", 0.82, Mechanism, "A CronJob starts no Jobs, or a Job does not end.";
     STUCK_TERMINATING = "pod.stuck_terminating", 0.72, Trigger, "A pod that is to go does not.";
     SCALED_TO_ZERO = "dependency.scaled_to_zero", 0.80, Mechanism, "A dependency that is called has no replicas.";
     NETWORK_DENIED = "network.policy_denies", 0.78, Mechanism, "A NetworkPolicy keeps a caller from its dependency.";
@@ -95,6 +95,7 @@ causes! {
     TOKEN_INVALID = "access.token_invalid", 0.85, Mechanism, "A program asks the Kubernetes API without a token, or with one that is not valid any more.";
     PROBE_FAILING = "probe.failing", 0.65, Symptom, "A probe fails although the program runs.";
     CRASH_LOOP = "workload.crash_loop", 0.60, Symptom, "A program keeps ending, and nothing shows what set it off.";
+    WARNED_ABOUT = "object.warned_about", 0.50, Symptom, "A controller or kubelet goes on warning about an object.";
     POD_EVICTED = "node.pressure", 0.70, Mechanism, "A node short of resources evicts pods.";
 }
 

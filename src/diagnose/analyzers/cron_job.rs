@@ -3,6 +3,8 @@
 //! That just one Job is running is how people want it; what counts is that it runs for many times as long as the schedule
 //! waits, or that its work is done and its pod is not.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use k8s_openapi::api::batch::v1::{CronJob, Job};
 use k8s_openapi::api::core::v1::ContainerStatus;
@@ -28,7 +30,8 @@ const MISSED: [&str; 3] = ["TooManyMissedTimes", "FailedNeedsStart", "MissSchedu
 
 pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     let jobs = index.snapshot.objects.cron_jobs.iter();
-    jobs.flat_map(|job| [blocked(index, job), unusable(index, job)]).flatten().collect()
+    let found = jobs.flat_map(|job| [blocked(index, job), unusable(index, job)]).flatten();
+    found.chain(held_jobs(index)).collect()
 }
 
 fn blocked(index: &Index<'_>, cron_job: &CronJob) -> Option<Finding> {
@@ -81,6 +84,51 @@ fn held_open<'a>(index: &Index<'a>, job: &Job) -> Option<(&'a str, &'a str)> {
         Some((statuses.iter().find(ended)?.name.as_str(), statuses.iter().find(runs)?.name.as_str()))
     });
     found.min()
+}
+
+/// Names of containers that serve the one beside them and do not end by themselves.
+const SIDECARS: [&str; 12] = [
+    "proxy",
+    "envoy",
+    "istio",
+    "linkerd",
+    "sidecar",
+    "agent",
+    "exporter",
+    "fluent",
+    "vector",
+    "collector",
+    "tunnel",
+    "logger",
+];
+
+fn only_sidecars_run(index: &Index<'_>, job: &Job) -> bool {
+    let pods = index.pods_of(&object_ref(job)).iter();
+    let statuses =
+        pods.flat_map(|pod| pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten()));
+    let mut running = statuses.filter(|own| own.state.as_ref().is_some_and(|state| state.running.is_some()));
+    running.all(|own| SIDECARS.iter().any(|word| own.name.contains(word)))
+}
+
+/// Jobs that others do not wait for, and whose pods a sidecar keeps running: alone, or one beside the other.
+fn held_jobs<'a>(index: &'a Index<'_>) -> impl Iterator<Item = Finding> + 'a {
+    let held = index.snapshot.objects.jobs.iter().filter(|job| is_active(job)).filter_map(|job| {
+        let (done, left) = held_open(index, job)?;
+        only_sidecars_run(index, job).then(|| (object_ref(job), origin(index, &object_ref(job)), done, left))
+    });
+    let mut alike: BTreeMap<ObjectRef, Vec<(ObjectRef, &str, &str)>> = BTreeMap::new();
+    for (job, owner, done, left) in held {
+        alike.entry(owner).or_default().push((job, done, left));
+    }
+    let found = alike.into_iter().filter(|(owner, jobs)| owner.kind == "Job" || jobs.len() > 1);
+    found.filter_map(|(owner, jobs)| {
+        let (job, done, left) = jobs.into_iter().min()?;
+        let statement = format!(
+            "{job} does not end: container {done} has done its work, and container {left}, which does not end by itself, keeps the pod running"
+        );
+        let finding = Finding::new(codes::CRON_JOB_HELD_OPEN, owner, statement);
+        Some(finding.field("container", left).field("done", done))
+    })
 }
 
 fn is_active(job: &Job) -> bool {
@@ -172,6 +220,27 @@ mod tests {
         assert_eq!(beside(2, 0, &runs), None, "it may be about to end");
         assert_ne!(beside(40, 1, &runs).as_deref(), Some("CronJob shop/sync"));
         assert_eq!(beside(40, 0, &json!({"terminated": {"exitCode": 0, "reason": "Completed"}})), None);
+    }
+
+    #[test]
+    fn a_job_that_its_sidecar_keeps_open_is_told_though_nothing_waits_for_it() {
+        let beside = |left: &str, ended: i64| {
+            let mut world = World::new();
+            world.snapshot.objects.jobs.push(object(
+                json!({"metadata": {"namespace": "shop", "name": "once"}, "status": {"active": 1}}),
+            ));
+            let status = |name: &str, state: Value| json!({"name": name, "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+            let done = json!({"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": ago(ended).to_string()}});
+            world.snapshot.objects.pods.push(object(json!({
+                "metadata": {"namespace": "shop", "name": "once-x",
+                    "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "once", "uid": "j", "controller": true}]},
+                "spec": {"containers": [{"name": "work"}, {"name": left}]},
+                "status": {"phase": "Running", "containerStatuses": [status("work", done), status(left, json!({"running": {}}))]}})));
+            world.causes().first().map(|(_, object, _)| object.clone())
+        };
+        assert_eq!(beside("mesh-proxy", 40).as_deref(), Some("Job shop/once"));
+        assert_eq!(beside("mesh-proxy", 2), None, "it may be about to end");
+        assert_eq!(beside("second-half", 40), None, "it may have work of its own");
     }
 
     #[test]

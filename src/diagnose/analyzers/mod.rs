@@ -35,11 +35,13 @@ mod network_policy;
 mod node;
 mod node_event;
 mod node_service;
+mod not_admitted;
 mod pod;
 mod preempted;
 mod quota;
 mod refusal;
 mod repair;
+mod repeated;
 mod replica_set;
 mod route;
 mod runtime_class;
@@ -52,6 +54,7 @@ mod suspended;
 mod token;
 mod told;
 mod traffic_policy;
+mod warned;
 mod webhook;
 
 pub(super) use access::CODES as ACCESS;
@@ -105,6 +108,7 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
         log::findings,
         metric::findings,
         alert::findings,
+        not_admitted::findings,
     ];
     let mut found: Vec<_> = analyzers.iter().flat_map(|analyzer| analyzer(index)).collect();
     found.extend(repair::findings(failed));
@@ -123,6 +127,8 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
     ];
     let more: Vec<_> = seconds.iter().flat_map(|analyzer| analyzer(index, &found)).collect();
     found.extend(more);
+    let warned = warned::findings(index, &found);
+    found.extend(warned);
     let changes = change::findings(index, &found);
     found.extend(changes);
     found

@@ -8,6 +8,7 @@ mod address;
 mod admission;
 mod agent;
 mod answers;
+mod awaited;
 mod candidate;
 mod certificate;
 mod component;
@@ -18,12 +19,14 @@ mod database;
 mod dependency;
 mod image;
 mod job;
+mod knock_on;
 mod load;
 mod login;
 mod memory;
 mod names;
 mod network;
 mod node;
+mod not_admitted;
 mod preempted;
 mod probe;
 mod pulls;
@@ -34,6 +37,8 @@ mod service;
 mod settings;
 mod stated;
 mod surroundings;
+mod unsteady;
+mod warned;
 
 pub(super) use candidate::{Candidate, Told};
 
@@ -72,6 +77,10 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         service::selects_nothing,
         service::misrouted,
         service::wrongly_addressed,
+        unsteady::nodes,
+        warned::about,
+        not_admitted::turned_away,
     ];
-    rules.iter().flat_map(|rule| rule(facts)).collect()
+    let found = rules.iter().flat_map(|rule| rule(facts)).collect();
+    knock_on::settle(facts, found)
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidate::Candidate;
-use super::dependency;
 use crate::diagnose::codes;
 use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
@@ -17,32 +16,7 @@ pub(super) fn unhealthy(facts: &Facts<'_>) -> Vec<Candidate> {
     found.extend(over_their_limit(facts));
     found.extend(without_network(facts));
     found.extend(stuck(facts));
-    found.extend(troubled(facts));
     found
-}
-
-/// `node.not_ready` about a node that works, and does so badly: it explains what is said of programs on it, and their trouble.
-fn troubled(facts: &Facts<'_>) -> Vec<Candidate> {
-    let mut nodes: BTreeMap<&ObjectRef, Vec<&Evidence>> = BTreeMap::new();
-    for piece in facts.with(&[codes::NODE_PROBLEM, codes::NODE_FLAPS]) {
-        nodes.entry(&piece.object).or_default().push(piece);
-    }
-    let complained: BTreeSet<_> = facts
-        .with(dependency::COMPLAINTS)
-        .filter_map(dependency::named)
-        .flat_map(|named| facts.index.behind(&named).into_iter().chain([named]))
-        .collect();
-    let found = nodes.into_iter().filter_map(|(node, told)| {
-        let pods = facts.graph.sources(node, EdgeKind::RunsOn);
-        let workloads: BTreeSet<_> = pods.iter().map(|pod| facts.index.workload_of(pod)).collect();
-        let suffers = |workload: &ObjectRef| facts.in_trouble(workload) || complained.contains(workload);
-        let suffering: Vec<_> = workloads.into_iter().filter(suffers).collect();
-        let sure = if suffering.is_empty() { 0.9 } else { 1.0 };
-        let candidate =
-            Candidate::new(confidence::NODE_NOT_READY, node.clone(), told.first()?.statement.as_str());
-        Some(candidate.times(sure).because(told).explaining(suffering))
-    });
-    found.collect()
 }
 
 /// `pod.stuck_terminating`: finalizers, or a node that does not answer any more, keep a pod from going.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::agent::{self, Agent};
+use super::awaited;
 use super::candidate::Candidate;
 use super::rollout::Rollout;
 use crate::diagnose::analyzers::SCHEDULING;
@@ -153,20 +154,9 @@ fn holds_the_volume(facts: &Facts<'_>, workload: &ObjectRef) -> Option<ObjectRef
 /// The workload whose pods these must be near, where that is what keeps them from all nodes and it wants none.
 fn missing_neighbour<'a>(facts: &Facts<'a>, workload: &ObjectRef) -> Option<(ObjectRef, &'a Evidence)> {
     let piece = facts.about(workload, &[codes::POD_AFFINITY]).into_iter().next()?;
-    let spec = facts.index.pod(&piece.object)?.spec.as_ref()?;
-    let affinity = spec.affinity.as_ref()?.pod_affinity.as_ref()?;
-    let terms = affinity.required_during_scheduling_ignored_during_execution.iter().flatten();
-    let near = terms.flat_map(|term| {
-        let labels = term.label_selector.as_ref().and_then(|selector| selector.match_labels.as_ref());
-        let named = term.namespaces.iter().flatten().cloned();
-        let namespaces: Vec<String> = named.collect();
-        let namespaces = if namespaces.is_empty() { vec![workload.namespace.clone()] } else { namespaces };
-        let of = |namespace: &String| labels.map(|labels| facts.index.workloads_with(namespace, labels));
-        namespaces.iter().filter_map(of).flatten().collect::<Vec<_>>()
-    });
-    let mut absent = near.filter(|near| {
-        facts.index.template(near).is_some_and(|template| template.replicas == 0) && near != workload
-    });
+    let near = awaited::neighbours(facts, workload).into_iter();
+    let mut absent =
+        near.filter(|near| facts.index.template(near).is_some_and(|template| template.replicas == 0));
     Some((absent.next()?, piece))
 }
 

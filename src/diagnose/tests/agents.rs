@@ -146,3 +146,121 @@ fn a_server_that_does_not_list_its_clients_is_at_fault_with_its_list() {
     let password = "FATAL: password authentication failed for user \"web\"";
     assert_eq!(world(password, "pg_hba.conf")[0], "Secret shop/login");
 }
+
+#[test]
+fn an_agent_without_a_pod_on_the_node_is_at_fault_where_it_has_others() {
+    let sockets = "/var/lib/kubelet/plugins/disk.test/";
+    let world = |node: &str| {
+        let mut world = agent(waits_for_volume(NO_DRIVER), sockets, &json!({}));
+        let pod = world.snapshot.objects.pods.last_mut().unwrap();
+        pod.spec.as_mut().unwrap().node_name = Some(node.to_owned());
+        world
+    };
+    assert_eq!(at_fault(&world("node-2")), ["DaemonSet infra/agent"]);
+    assert_eq!(at_fault(&world("node-1")), ["Deployment shop/store"], "it is there");
+    let mut nowhere = world("node-2");
+    nowhere.snapshot.objects.pods.pop();
+    assert_eq!(at_fault(&nowhere), ["Deployment shop/store"], "it may not be meant to run");
+}
+
+#[test]
+fn a_pod_that_must_be_near_pods_which_fit_no_node_themselves_waits_for_these() {
+    let unschedulable = json!({"phase": "Pending", "containerStatuses": null, "conditions": [{"type": "PodScheduled",
+        "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient cpu."}]});
+    let near = |status: serde_json::Value, node: Option<&str>| {
+        let mut world = waits_for_device("4").deployment("cache", 0).pod("cache", 1, "cache-1-x", status);
+        world.snapshot.objects.deployments[0].spec.as_mut().unwrap().replicas = Some(1);
+        let spec = world.snapshot.objects.pods[0].spec.as_mut().unwrap();
+        spec.affinity = object(json!({"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+            {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchExpressions": [{"key": "app", "operator": "In", "values": ["cache"]}]}}]}}));
+        world.snapshot.objects.nodes[0].metadata.labels =
+            Some([("kubernetes.io/hostname".to_owned(), "node-1".to_owned())].into());
+        let spec = world.snapshot.objects.pods[1].spec.as_mut().unwrap();
+        spec.node_name = node.map(str::to_owned);
+        spec.containers[0].resources = object(json!({"requests": {"cpu": "9"}}));
+        at_fault(&world)
+    };
+    assert_eq!(near(unschedulable, None), ["Deployment shop/cache"]);
+    let elsewhere = near(json!({}), Some("node-9"));
+    assert_eq!(elsewhere, ["Pod shop/draw"], "it runs, though not where the pod may go");
+}
+
+/// A claim that waits for its provisioner, whose Deployment wants so many replicas and has such pods.
+fn waits_for_claim(replicas: i32, status: Option<serde_json::Value>) -> Vec<String> {
+    let mut world = World::new().deployment("maker", 0);
+    let spec = world.snapshot.objects.deployments[0].spec.as_mut().unwrap();
+    spec.replicas = Some(replicas);
+    spec.template.spec.as_mut().unwrap().containers[0].name = "csi-provisioner".to_owned();
+    world = status.into_iter().fold(world, |world, status| world.pod("maker", 1, "maker-1-x", status));
+    let pending = json!({"phase": "Pending", "containerStatuses": null});
+    let mut world = world.deployment("store", 0).pod("store", 1, "store-1-x", pending);
+    let objects = &mut world.snapshot.objects;
+    objects.pods.last_mut().unwrap().spec.as_mut().unwrap().volumes =
+        Some(object(json!([{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}])));
+    objects.storage_classes.push(object(json!({"metadata": {"name": "fast"}, "provisioner": "disk.test"})));
+    objects.claims.push(object(
+        json!({"metadata": {"namespace": "shop", "name": "data", "creationTimestamp": ago(20).to_string()},
+        "spec": {"storageClassName": "fast"}, "status": {"phase": "Pending"}}),
+    ));
+    at_fault(&world)
+}
+
+#[test]
+fn a_claim_whose_provisioner_does_not_run_is_the_provisioners_fault() {
+    assert_eq!(waits_for_claim(0, None), ["Deployment shop/maker"]);
+    assert_eq!(waits_for_claim(1, Some(crash(1, "Error", 6)))[0], "Deployment shop/maker");
+    assert_eq!(waits_for_claim(1, Some(json!({}))), ["PersistentVolumeClaim shop/data"]);
+}
+
+#[test]
+fn an_image_that_a_registry_of_the_cluster_does_not_give_is_the_registrys_fault_while_it_is_down() {
+    let pull = |replicas: i32, status: serde_json::Value| {
+        let world = World::new().deployment("registry", 0).pod("registry", 1, "registry-1-x", status);
+        let why = "failed to pull image: dial tcp 10.96.0.1:5000: connect: connection refused";
+        let mut world = world.deployment("web", 0).pod(
+            "web",
+            1,
+            "web-1-x",
+            crate::diagnose::world::waiting("ImagePullBackOff", why),
+        );
+        world.snapshot.objects.deployments[0].spec.as_mut().unwrap().replicas = Some(replicas);
+        at_fault(&world)
+    };
+    assert_eq!(pull(1, crash(1, "Error", 6)), ["Deployment shop/registry"]);
+    assert_eq!(pull(1, json!({})), ["Deployment shop/web"], "it runs");
+}
+
+#[test]
+fn callers_on_a_node_whose_network_agent_fails_are_its_symptoms() {
+    let calls = |agent_node: &str, name: &str| {
+        let line = "connect to http://db:80: i/o timeout\n".repeat(20);
+        let world = World::new().deployment("db", 1).deployment("web", 1).log("web-1-0", &line);
+        let mut world = agent(world, "/run", &crash(1, "Error", 6));
+        let objects = &mut world.snapshot.objects;
+        objects.daemon_sets[0].metadata.name = Some(name.to_owned());
+        let pod = objects.pods.last_mut().unwrap();
+        pod.metadata.owner_references.as_mut().unwrap()[0].name = name.to_owned();
+        pod.spec.as_mut().unwrap().node_name = Some(agent_node.to_owned());
+        at_fault(&world)
+    };
+    assert_eq!(calls("node-1", "kube-proxy"), ["DaemonSet infra/kube-proxy"]);
+    assert!(
+        calls("node-2", "kube-proxy").contains(&"Deployment shop/db".to_owned()),
+        "the caller is elsewhere"
+    );
+    assert!(calls("node-1", "log-reader").contains(&"Deployment shop/db".to_owned()), "it connects nobody");
+}
+
+#[test]
+fn a_volume_that_nobody_attaches_is_the_fault_of_the_attacher_that_does_not_run() {
+    let attach = |status: serde_json::Value| {
+        let why = "timed out waiting for external-attacher of disk.test CSI driver to attach volume pvc-1";
+        let mut world = waits_for_volume(why).deployment("hands", 0).pod("hands", 1, "hands-1-x", status);
+        let hands = world.snapshot.objects.deployments.last_mut().unwrap().spec.as_mut().unwrap();
+        hands.template.spec.as_mut().unwrap().containers[0].name = "csi-attacher".to_owned();
+        hands.replicas = Some(1);
+        at_fault(&world)
+    };
+    assert_eq!(attach(crash(1, "Error", 6)), ["Deployment shop/hands"]);
+    assert_eq!(attach(json!({})), ["Deployment shop/store"], "it runs");
+}

@@ -87,7 +87,7 @@ fn of_container_status(status: &mut ContainerStatus) {
 }
 
 fn of_event(event: &mut Event) {
-    drop_fields!(event => reporting_component, reporting_instance, related);
+    drop_fields!(event => reporting_instance, related);
     drop_fields!(event.metadata => uid, labels, annotations);
     drop_fields!(event.involved_object => resource_version, uid, api_version);
 }

@@ -229,6 +229,15 @@ const STEPS: &[(&str, &str)] = &[
         "kubectl describe the autoscaler: give every container of {workload} a request for what it scales on, or correct the name of \
          the metric ({object}).",
     ),
+    (
+        "service.load_balancer_failed",
+        "kubectl describe {object}: the newest event says what the cloud refuses; correct the annotation or field that it names, or \
+         ask whoever keeps the cloud account or the pool of addresses.",
+    ),
+    (
+        "object.warned_about",
+        "kubectl describe {object}: the warning says what its controller or kubelet cannot do; nothing else is known of it.",
+    ),
     ("scaling.target_missing", "Point {object} at a workload that exists, or delete it."),
 ];
 

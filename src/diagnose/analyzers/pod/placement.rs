@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{Subject, node, phase};
+use crate::diagnose::analyzers::not_admitted;
 use crate::diagnose::codes;
 use crate::diagnose::finding::Finding;
 
@@ -115,7 +116,7 @@ pub(super) fn rejected(subject: &Subject<'_>) -> Option<Finding> {
     let message = status.message.as_deref().unwrap_or_default();
     let statement = format!("{} is not admitted by the kubelet ({reason}): {message}", subject.name);
     let recent = subject.taken_at.duration_since(made) <= RECENT;
-    recent.then(|| {
+    (recent && not_admitted::is_wanted(subject.index, subject.pod)).then(|| {
         subject
             .finding(codes::POD_REJECTED, statement)
             .at(Some(made))

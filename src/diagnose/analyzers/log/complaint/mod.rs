@@ -61,6 +61,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_name_server_answers_is_no_complaint_of_its_own() {
+        let answer = |code: &str| {
+            format!(
+                "[INFO] 10.1.0.9:41021 - 4711 \"AAAA IN db.data.shop.svc.cluster.local. udp 51 false 512\" {code} qr,aa,rd 144 0.0001s"
+            )
+        };
+        assert_eq!(Complaint::read(&answer("NXDOMAIN")), None);
+        assert_eq!(Complaint::read(&answer("NOERROR")), None);
+        assert_eq!(Complaint::read("dnsmasq[7]: reply db.shop.example is NXDOMAIN"), None);
+        let asked = [answer("SERVFAIL"), "lookup of db failed: NXDOMAIN".to_owned()];
+        for line in asked {
+            assert_eq!(Complaint::read(&line).unwrap().code, codes::LOG_DNS, "{line}");
+        }
+    }
+
+    #[test]
     fn a_refusal_of_the_kubernetes_api_names_the_service_account() {
         let line =
             "pods is forbidden: User \"system:serviceaccount:shop:cart\" cannot list resource \"pods\"";

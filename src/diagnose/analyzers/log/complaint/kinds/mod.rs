@@ -137,7 +137,7 @@ const WRONG_ANSWER: &[&str] = &[
 const NO_COMPLAINT: &[&str] = &[
     "client (?:prematurely )?closed|client intended to send|downstream (?:remote )?disconnect|while reading client request|http: TLS handshake error from|tls: client",
     // A name server's record of what it answered: search paths make most questions be about names that nobody has.
-    r#""(?:A|AAAA|SRV|PTR|TXT|MX|NS|CNAME|SOA|HTTPS|ANY) IN \S+ (?:udp|tcp) "#,
+    r#""[A-Z0-9]+ IN [^"]{1,300} (?:udp|tcp|tls|https|grpc) \d+ (?:true|false) \d+" (?:NXDOMAIN|NOERROR)\b|\b(?:reply|cached|config) \S{1,255} is NXDOMAIN"#,
     "(?:successfully|now) (?:re)?connected|connection (?:was )?(?:restored|re-?established)|reconnected (?:to|after)|authentication (?:succeeded|successful)",
 ];
 
