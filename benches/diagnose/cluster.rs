@@ -408,6 +408,7 @@ fn keyed(value: &Value) -> KeyedObject {
         created_at: None,
         changed_at: None,
         addresses: Vec::new(),
+        changed_keys: Vec::new(),
     }
 }
 

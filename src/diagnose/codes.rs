@@ -89,6 +89,7 @@ codes! {
     WORKLOAD_OTHER_ACCOUNT = "rbac.workload.other_account", Object, 0.85, "A program runs as another account than the one that may do what it asks.";
     TOKEN_NOT_MOUNTED = "service_account.token_not_mounted", Object, 0.85, "A program asks the Kubernetes API, and its pod is told to have no token.";
     TOKEN_REJECTED = "service_account.token_rejected", Object, 0.85, "The token of a program is of a ServiceAccount that is gone or was made anew.";
+    CHANGED_SINCE_APPLIED = "change.since_applied", Object, 0.8, "An object that what fails depends on was edited, patched or scaled since it was applied.";
     POLICY_DENIES = "network_policy.denies", Object, 0.8, "A NetworkPolicy keeps a caller from what it complains about.";
     QUOTA_AMOUNT_MISSING = "quota.amount_missing", Object, 0.9, "A ResourceQuota wants amounts that a workload does not state.";
     POLICY_DENIED = "admission.denied", Object, 0.9, "An admission webhook or policy denies what a workload asks for.";

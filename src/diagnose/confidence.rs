@@ -77,6 +77,7 @@ causes! {
     CLAIM_PENDING = "storage.claim_pending", 0.85, Mechanism, "A volume claim is not bound, so its pods cannot start.";
     UNSCHEDULABLE = "scheduling.unschedulable", 0.85, Mechanism, "No node fits a pod.";
     SCALING_LIMIT = "scaling.limit_reached", 0.80, Mechanism, "An autoscaler may not add the replicas that the load needs.";
+    CHANGED_BY_HAND = "object.changed_by_hand", 0.85, Trigger, "An object that what fails depends on is not as it was applied.";
     ROLLOUT_PAUSED = "deploy.paused", 0.80, Mechanism, "A Deployment is paused, and the version that others wait for was never rolled out.";
     JOB_FAILED = "job.failed", 0.80, Trigger, "A Job gave up.";
     AUTOSCALER_METRICS = "scaling.metrics_unavailable", 0.78, Mechanism, "An autoscaler cannot read the metrics that it scales by.";

@@ -224,6 +224,7 @@ impl World {
             created_at: None,
             changed_at: None,
             addresses: Vec::new(),
+            changed_keys: Vec::new(),
         });
         self
     }

@@ -37,6 +37,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+pub use cluster::{AppliedChange, changed_since_applied};
 pub use config_address::ConfigAddress;
 #[cfg(test)]
 pub(crate) use config_address::addresses;

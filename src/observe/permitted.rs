@@ -149,6 +149,7 @@ mod tests {
             created_at: None,
             changed_at: None,
             addresses: Vec::new(),
+            changed_keys: Vec::new(),
         }
     }
 

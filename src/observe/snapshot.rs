@@ -209,6 +209,9 @@ pub struct KeyedObject {
     /// Hosts and ports in the values of a ConfigMap. Always empty for a Secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<ConfigAddress>,
+    /// Keys of a ConfigMap whose values are not those that were last applied. Always empty for a Secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed_keys: Vec<String>,
 }
 
 /// What kind of change it was.

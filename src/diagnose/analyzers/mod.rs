@@ -18,6 +18,7 @@ mod database;
 mod deletion;
 mod deployment;
 mod disruption;
+mod edited;
 mod endpoint;
 mod gateway;
 mod host_port;
@@ -127,10 +128,11 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
     ];
     let more: Vec<_> = seconds.iter().flat_map(|analyzer| analyzer(index, &found)).collect();
     found.extend(more);
-    let warned = warned::findings(index, &found);
-    found.extend(warned);
-    let changes = change::findings(index, &found);
-    found.extend(changes);
+    // Each of these also asks what the one before it has found.
+    let thirds: [Second; 3] = [edited::findings, warned::findings, change::findings];
+    for analyzer in thirds {
+        found.extend(analyzer(index, &found));
+    }
     found
 }
 

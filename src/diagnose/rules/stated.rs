@@ -53,6 +53,7 @@ const STATED: &[(Code, Cause)] = &[
     (codes::SERVICE_MADE_ANEW, confidence::WRONG_ADDRESS),
     (codes::SERVICE_DELETED, confidence::WRONG_ADDRESS),
     (codes::HEADLESS_MISSING, confidence::WRONG_ENDPOINTS),
+    (codes::CHANGED_SINCE_APPLIED, confidence::CHANGED_BY_HAND),
 ];
 
 /// One candidate for each object that findings of a kind are about.

@@ -7,6 +7,7 @@ mod answers;
 mod behind;
 mod causes;
 mod closed;
+mod edited;
 mod hostile;
 mod innocent;
 mod kept;

@@ -3,7 +3,9 @@
 //! The type of a Secret has nowhere to put a value: keys are taken from the stream and what follows them is skipped. Values of
 //! a ConfigMap are read for addresses and dropped.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
 
 use jiff::Timestamp;
@@ -13,12 +15,13 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::super::KeyedObject;
 use super::super::config_address::{ConfigAddress, Text, addresses};
+use super::applied::{self, AppliedChange, changed_since_applied};
 
 /// A Secret as it comes from the API, without its values. `stringData` is never in an answer.
 pub(in super::super) type KeyedSecret = Keyed<Nothing>;
 
 /// A ConfigMap as it comes from the API, without more of its values than the addresses in them.
-pub(in super::super) type KeyedMap = Keyed<Vec<ConfigAddress>>;
+pub(in super::super) type KeyedMap = Keyed<MapValue>;
 
 /// What is kept of a value.
 pub(in super::super) trait Remains:
@@ -29,6 +32,10 @@ pub(in super::super) trait Remains:
     /// What is kept of the value of a key.
     fn of(key: &str, read: Self::Read) -> Self;
     fn addresses(self) -> Vec<ConfigAddress>;
+    /// What tells the value from others; `None` where it is not known any more, or was never to be.
+    fn digest(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Nothing is kept.
@@ -47,19 +54,38 @@ impl Remains for Nothing {
     }
 }
 
-impl Remains for Vec<ConfigAddress> {
+/// Of the value of a ConfigMap: the addresses in it, and whether it is another.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub(in super::super) struct MapValue {
+    addresses: Vec<ConfigAddress>,
+    #[serde(skip)]
+    digest: Option<u64>,
+}
+
+impl Remains for MapValue {
     type Read = Text;
 
     fn of(key: &str, read: Text) -> Self {
         match read {
-            Text::Value(value) => addresses(key, &value),
-            Text::Addresses(known) => known,
+            Text::Value(value) => Self { addresses: addresses(key, &value), digest: Some(digest(&value)) },
+            Text::Addresses(addresses) => Self { addresses, digest: None },
         }
     }
 
     fn addresses(self) -> Vec<ConfigAddress> {
-        self
+        self.addresses
     }
+
+    fn digest(&self) -> Option<u64> {
+        self.digest
+    }
+}
+
+fn digest(value: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Names, times, keys, and of the values what `V` keeps of them.
@@ -77,10 +103,42 @@ pub(in super::super) struct Keyed<V> {
     changed_at: Option<Timestamp>,
 }
 
-impl<V> Keyed<V> {
+impl<V: Remains> Keyed<V> {
+    /// Puts the keys whose values are not those that were last applied in the place of all annotations: they may hold the
+    /// manifest.
+    pub(in super::super) fn note_changes(&mut self) {
+        let changes = match applied::manifest(&self.metadata) {
+            Some(manifest) => self.changes(manifest),
+            None => changed_since_applied(&self.metadata),
+        };
+        self.metadata.annotations = (!changes.is_empty()).then(BTreeMap::new);
+        applied::keep(&mut self.metadata, changes);
+    }
+
+    fn changes(&self, manifest: &str) -> Vec<AppliedChange> {
+        #[derive(Deserialize)]
+        struct Manifest {
+            #[serde(default)]
+            data: BTreeMap<String, String>,
+        }
+        let live: BTreeMap<&str, &V> = self.data.0.iter().map(|(key, value)| (key.as_str(), value)).collect();
+        // Of what nothing is known nothing is said.
+        if live.values().any(|value| value.digest().is_none()) {
+            return Vec::new();
+        }
+        let Ok(Manifest { data }) = serde_json::from_str(manifest) else { return Vec::new() };
+        let is_other = |(key, value): &(&String, &String)| {
+            live.get(key.as_str()).and_then(|live| live.digest()) != Some(digest(value))
+        };
+        let changed = data.iter().filter(is_other).map(|(key, _)| key.as_str());
+        let added = live.keys().copied().filter(|key| !data.contains_key(*key));
+        changed.chain(added).map(|key| AppliedChange::of(format!("data.{key}"))).collect()
+    }
+
     /// Drops everything but names, keys, times and what remains of values.
     pub(in super::super) fn slim(&mut self) {
         self.changed_at = changed_at(&self.metadata);
+        self.note_changes();
         let metadata = std::mem::take(&mut self.metadata);
         self.metadata = ObjectMeta {
             namespace: metadata.namespace,
@@ -88,13 +146,18 @@ impl<V> Keyed<V> {
             uid: metadata.uid,
             resource_version: metadata.resource_version,
             creation_timestamp: metadata.creation_timestamp,
+            annotations: metadata.annotations,
             ..ObjectMeta::default()
         };
     }
 }
 
 impl<V: Remains> From<Keyed<V>> for KeyedObject {
-    fn from(keyed: Keyed<V>) -> Self {
+    fn from(mut keyed: Keyed<V>) -> Self {
+        keyed.note_changes();
+        let changes = changed_since_applied(&keyed.metadata).into_iter();
+        let changed_keys = changes.filter_map(|change| Some(change.field.strip_prefix("data.")?.to_owned()));
+        let changed_keys = changed_keys.collect();
         let changed_at = keyed.changed_at.or_else(|| changed_at(&keyed.metadata));
         let mut keys: Vec<String> = keyed.binary_data.0.into_iter().map(|(key, _)| key).collect();
         let mut addresses = Vec::new();
@@ -111,6 +174,7 @@ impl<V: Remains> From<Keyed<V>> for KeyedObject {
             name: keyed.metadata.name.unwrap_or_default(),
             keys,
             addresses,
+            changed_keys,
         }
     }
 }
@@ -188,6 +252,7 @@ mod tests {
             created_at: Some("2026-01-01T00:00:00Z".parse().unwrap()),
             changed_at: Some("2026-01-02T00:00:00Z".parse().unwrap()),
             addresses: Vec::new(),
+            changed_keys: Vec::new(),
         };
         assert_eq!(keyed, expected);
     }
@@ -204,6 +269,24 @@ mod tests {
         let (once, twice) = (KeyedObject::from(once), KeyedObject::from(twice));
         assert_eq!(once, twice);
         assert_eq!((once.keys.len(), once.addresses.len()), (3, 1));
+    }
+
+    #[test]
+    fn keys_that_were_edited_since_they_were_applied_are_known_and_no_value_of_them() {
+        let applied =
+            json!({"kind": "ConfigMap", "data": {"A": "hunter2", "B": "same", "gone": "x"}}).to_string();
+        let map = json!({"metadata": {"name": "settings",
+                "annotations": {"kubectl.kubernetes.io/last-applied-configuration": applied}},
+            "data": {"A": "hunter3", "B": "same", "new": "y"}});
+        let mut kept: KeyedMap = serde_json::from_value(map.clone()).unwrap();
+        let at_once = KeyedObject::from(kept.clone());
+        assert_eq!(at_once.changed_keys, ["A", "gone", "new"]);
+        kept.slim();
+        let written = serde_json::to_value(&kept).unwrap();
+        assert!(!written.to_string().contains("hunter"), "{written}");
+        assert_eq!(KeyedObject::from(serde_json::from_value::<KeyedMap>(written).unwrap()), at_once);
+        let secret = KeyedObject::from(serde_json::from_value::<KeyedSecret>(map).unwrap());
+        assert!(secret.changed_keys.is_empty(), "of secrets no value is looked at");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Owns the lists that make a Snapshot, and the bounded GET and list that every read is made with. Values of ConfigMaps and
 //! Secrets never enter a type here.
 
+mod applied;
 mod connect;
 mod fetch;
 mod focus;
@@ -14,10 +15,12 @@ mod owners;
 mod prune;
 mod untyped;
 
+pub use applied::{AppliedChange, changed_since_applied};
+pub(super) use applied::{CHANGED, LAST_APPLIED};
 pub(super) use connect::connect;
 pub(super) use fetch::{Asked, fetch};
 pub(super) use focus::resolve;
-pub(super) use keyed::{Keyed, KeyedMap, KeyedSecret, Remains};
+pub(super) use keyed::{Keyed, KeyedMap, KeyedSecret, MapValue, Nothing, Remains};
 pub(super) use list::{Limits, Listing, list};
 pub(super) use names::{is_label, is_subdomain};
 pub(super) use objects::{EachKind, Kept, Part, Reader, Served, append, each_kind};

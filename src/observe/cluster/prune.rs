@@ -11,9 +11,10 @@ use k8s_openapi::api::core::v1::{Container, ContainerStatus, Event, Node, Pod, P
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-/// Holds a copy of the manifest, literal environment values included.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+use super::applied;
 
 /// Longest annotation value that is kept, bytes.
 const MAX_ANNOTATION: usize = 1024;
@@ -25,16 +26,20 @@ macro_rules! drop_fields {
     };
 }
 
-/// Drops `managedFields`, the last applied manifest, annotations with very long values, and what names nothing for anybody.
+/// Drops `managedFields`, annotations with very long values, and what names nothing for anybody.
 fn prune(metadata: &mut ObjectMeta) {
     drop_fields!(metadata => managed_fields, self_link, generate_name, deletion_grace_period_seconds);
     if let Some(annotations) = &mut metadata.annotations {
-        annotations.retain(|key, value| key != LAST_APPLIED && value.len() <= MAX_ANNOTATION);
+        annotations.retain(|_, value| value.len() <= MAX_ANNOTATION);
     }
 }
 
-/// Drops from an object of any kind what no analyzer reads.
-pub(in super::super) fn prune_object<K: Resource + Any>(object: &mut K) {
+/// Drops from an object of any kind what no analyzer reads. Of the last applied manifest stays what is otherwise now.
+pub(in super::super) fn prune_object<K>(object: &mut K)
+where
+    K: Resource + Any + Serialize + DeserializeOwned,
+{
+    applied::note(object);
     prune(object.meta_mut());
     let object: &mut dyn Any = object;
     if let Some(pod) = object.downcast_mut::<Pod>() {

@@ -5,6 +5,7 @@ use futures::future::BoxFuture;
 use kube::api::ListParams;
 use serde_json::Value;
 
+use super::applied::LAST_APPLIED;
 use super::fetch::Asked;
 use super::list::list;
 use super::objects::{Part, Reader};
@@ -66,7 +67,7 @@ fn kept(mut object: Value, version: &str, kind: &str) -> Option<Value> {
     if let Some(Value::Object(metadata)) = fields.get_mut("metadata") {
         metadata.remove("managedFields");
         if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
-            annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+            annotations.remove(LAST_APPLIED);
         }
     }
     Some(object).filter(|object| object.to_string().len() <= LARGEST)

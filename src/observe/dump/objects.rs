@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::core::v1::Event;
 use kube::ResourceExt as _;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::super::cluster::{KeyedMap, KeyedSecret, prune_object};
+use super::super::cluster::{KeyedMap, KeyedSecret, LAST_APPLIED, prune_object};
 use super::super::{KeyedObject, Objects};
 use super::documents::{Body, Item};
 use super::{events, mend};
@@ -218,7 +219,7 @@ impl Taken {
         if let Some(Value::Object(metadata)) = object.get_mut("metadata") {
             metadata.remove("managedFields");
             if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
-                annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+                annotations.remove(LAST_APPLIED);
             }
         }
         if kind == "CustomResourceDefinition" {
@@ -274,10 +275,10 @@ fn object(body: Body<'_>) -> Result<Map<String, Value>, String> {
     }
 }
 
-fn push<K: DeserializeOwned + kube::Resource + 'static>(
-    place: &mut Vec<K>,
-    body: Body<'_>,
-) -> Result<usize, String> {
+fn push<K>(place: &mut Vec<K>, body: Body<'_>) -> Result<usize, String>
+where
+    K: Serialize + DeserializeOwned + kube::Resource + 'static,
+{
     let (mut object, dropped) = mend::read::<K>(body)?;
     prune_object(&mut object);
     place.push(object);

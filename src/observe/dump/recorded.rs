@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::super::Recorded;
+use super::super::cluster::LAST_APPLIED;
 use super::super::recorded::Manifest;
 
 /// Most entries that are taken from one file.
@@ -84,7 +85,7 @@ fn without_values(manifest: &mut Manifest) {
     if let Some(Value::Object(annotations)) =
         object.get_mut("metadata").and_then(|metadata| metadata.get_mut("annotations"))
     {
-        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+        annotations.remove(LAST_APPLIED);
     }
     let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
     if kind != "Secret" && kind != "ConfigMap" {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::super::cluster::CHANGED;
 use super::super::config_address;
 use super::super::{KeyedObject, LogExcerpt, Recorded, Snapshot};
 use super::notes::{self, Notes};
@@ -95,6 +96,11 @@ fn keyed(
         }
         if let Some(changed) = object.changed_at {
             metadata.insert("managedFields".to_owned(), json!([{"time": changed.to_string()}]));
+        }
+        if !object.changed_keys.is_empty() {
+            let fields = object.changed_keys.iter().map(|key| json!({"field": format!("data.{key}")}));
+            let list = Value::Array(fields.collect()).to_string();
+            metadata.insert("annotations".to_owned(), json!({ CHANGED: list }));
         }
         let data: Map<String, Value> =
             object.keys.iter().map(|key| (key.clone(), Value::from(value(object, key)))).collect();

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tower::{BoxError, service_fn};
 
-use super::super::cluster::{KeyedMap, KeyedSecret};
+use super::super::cluster::{Keyed, MapValue, Nothing, Remains};
 use super::stored::Stored;
 
 /// Largest page of a list, bytes.
@@ -49,8 +49,8 @@ type Passing = fn(Bytes) -> Result<Bytes, BoxError>;
 
 fn passing<T: Stored>(path: &str) -> Passing {
     match path.rsplit('/').next() {
-        Some("configmaps") => without_values::<KeyedMap>,
-        Some("secrets") => without_values::<KeyedSecret>,
+        Some("configmaps") => without_values::<MapValue>,
+        Some("secrets") => without_values::<Nothing>,
         _ => readable::<T>,
     }
 }
@@ -78,23 +78,22 @@ fn readable<T: Stored>(bytes: Bytes) -> Result<Bytes, BoxError> {
 }
 
 #[derive(Deserialize, Serialize)]
-#[serde(bound = "T: Stored + Serialize")]
-struct Page<T> {
+#[serde(bound = "V: Remains")]
+struct Page<V> {
     #[serde(rename = "apiVersion", default)]
     api_version: String,
     #[serde(default)]
     kind: String,
     metadata: serde_json::Value,
     #[serde(default)]
-    items: Option<Vec<T>>,
+    items: Option<Vec<Keyed<V>>>,
 }
 
 /// The page with what is kept of it and nothing else.
-fn without_values<T: Stored + Serialize>(bytes: Bytes) -> Result<Bytes, BoxError> {
-    let mut page: Page<T> = serde_json::from_slice(&bytes)
+fn without_values<V: Remains>(bytes: Bytes) -> Result<Bytes, BoxError> {
+    let mut page: Page<V> = serde_json::from_slice(&bytes)
         .map_err(|error| format!("the list cannot be read, at line {}", error.line()))?;
-    // They may hold the last applied manifest.
-    page.items.iter_mut().flatten().for_each(|item| item.metadata_mut().annotations = None);
+    page.items.iter_mut().flatten().for_each(Keyed::note_changes);
     Ok(Bytes::from(serde_json::to_vec(&page)?))
 }
 
@@ -123,7 +122,7 @@ mod tests {
     use bytes::Bytes;
     use k8s_openapi::api::core::v1::Pod;
 
-    use super::super::super::cluster::{KeyedMap, KeyedSecret};
+    use super::super::super::cluster::{MapValue, Nothing};
     use super::{MAX_LINE, broken, readable, without_values};
 
     #[test]
@@ -131,7 +130,7 @@ mod tests {
         let list = r#"{"kind":"SecretList","apiVersion":"v1","metadata":{"resourceVersion":"7","continue":"next"},"items":[
             {"metadata":{"name":"db","namespace":"shop","resourceVersion":"5","annotations":{"note":"hunter2"},
              "managedFields":[{"time":"2026-01-02T00:00:00Z"}]},"data":{"password":"aHVudGVyMg=="}}]}"#;
-        let passed = without_values::<KeyedSecret>(list.into()).unwrap();
+        let passed = without_values::<Nothing>(list.into()).unwrap();
         let passed: serde_json::Value = serde_json::from_slice(&passed).unwrap();
         assert_eq!(passed["metadata"]["continue"], "next");
         assert_eq!(passed["items"][0]["data"], serde_json::json!({"password": null}));
@@ -159,7 +158,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_refused_without_being_quoted() {
         for error in [
-            without_values::<KeyedMap>(r#"{"metadata":{},"items":[{"data":{"password":"hunter2"#.into())
+            without_values::<MapValue>(r#"{"metadata":{},"items":[{"data":{"password":"hunter2"#.into())
                 .unwrap_err(),
             readable::<Pod>("hunter2".into()).unwrap_err(),
             readable::<Pod>(r#"{"items":[{"metadata":{},"spec":"hunter2"}]}"#.into()).unwrap_err(),

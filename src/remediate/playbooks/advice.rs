@@ -235,6 +235,15 @@ const STEPS: &[(&str, &str)] = &[
          ask whoever keeps the cloud account or the pool of addresses.",
     ),
     (
+        "object.changed_by_hand",
+        "kubectl apply view-last-applied shows how {object} was applied: ask who changed it and why, then apply it again; restart \
+         {workload} if it reads it only when it starts.",
+    ),
+    (
+        "deploy.paused",
+        "kubectl rollout resume {object}, once whoever paused it agrees; else take those that ask for its new version back.",
+    ),
+    (
         "object.warned_about",
         "kubectl describe {object}: the warning says what its controller or kubelet cannot do; nothing else is known of it.",
     ),

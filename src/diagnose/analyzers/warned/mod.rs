@@ -167,7 +167,7 @@ mod tests {
     fn warnings_about_pods_count_only_while_the_pods_do_not_work() {
         let pod = of("Pod", "web-1-0");
         let strange = event(&pod, "Warning", "SomethingNew", "cannot", (30, 1));
-        assert_eq!(causes(World::new().deployment("web", 1), &[strange.clone()]), NOTHING);
+        assert_eq!(causes(World::new().deployment("web", 1), std::slice::from_ref(&strange)), NOTHING);
         let waiting = json!({"phase": "Pending", "conditions": null, "containerStatuses": null});
         let waits = World::new().deployment("web", 0).pod("web", 1, "web-1-0", waiting);
         assert_eq!(causes(waits, &[strange]), ["object.warned_about Deployment shop/web"]);
