@@ -18,6 +18,7 @@ mod database;
 mod deletion;
 mod deployment;
 mod disruption;
+mod double_budget;
 mod endpoint;
 mod gateway;
 mod host_port;
@@ -36,6 +37,7 @@ mod node;
 mod node_event;
 mod node_service;
 mod not_admitted;
+mod placeholder;
 mod pod;
 mod preempted;
 mod quota;
@@ -103,6 +105,7 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
         ingress::findings,
         gateway::findings,
         disruption::findings,
+        double_budget::findings,
         deletion::findings,
         quota::findings,
         log::findings,
