@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentCondition};
 
-use super::refusal;
+use super::{placeholder, refusal};
 use crate::diagnose::codes;
 use crate::diagnose::finding::Finding;
 use crate::diagnose::index::{Index, object_ref};
@@ -13,7 +13,9 @@ pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     deployments
         .flat_map(|deployment| {
             let refused = [refused(index, deployment), no_replica_set(index, deployment)];
-            [unavailable(deployment), stuck(deployment)].into_iter().chain(refused)
+            let short = !placeholder::is_short_on_purpose(index, &object_ref(deployment));
+            let missing = [unavailable(deployment), stuck(deployment)];
+            missing.into_iter().filter(move |_| short).chain(refused)
         })
         .flatten()
         .collect()

@@ -32,7 +32,7 @@ pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
 }
 
 /// Whether a budget allows nothing although all its pods are well: where some are not, these are the trouble.
-fn allows_nothing(budget: &PodDisruptionBudget) -> bool {
+pub(super) fn allows_nothing(budget: &PodDisruptionBudget) -> bool {
     budget.status.as_ref().is_some_and(|status| {
         status.disruptions_allowed == Some(0)
             && status.expected_pods > Some(0)
@@ -66,14 +66,15 @@ fn message(event: &Event) -> &str {
     event.message.as_deref().unwrap_or_default()
 }
 
-fn covers(budget: &PodDisruptionBudget, pod: &Pod) -> bool {
+/// Whether a budget is for the pod.
+pub(super) fn covers(budget: &PodDisruptionBudget, pod: &Pod) -> bool {
     let selector = budget.spec.as_ref().and_then(|spec| spec.selector.as_ref());
     namespace_of(&budget.metadata) == namespace_of(&pod.metadata)
         && selector.is_some_and(|selector| matches(selector, or_none(pod.metadata.labels.as_ref())))
 }
 
 /// Nodes that were cordoned lately, with the pods that a drain would still have to evict.
-fn drained<'a>(index: &Index<'a>) -> Vec<(&'a Node, Vec<&'a Pod>)> {
+pub(super) fn drained<'a>(index: &Index<'a>) -> Vec<(&'a Node, Vec<&'a Pod>)> {
     let cordoned = |node: &&Node| {
         let spec = node.spec.as_ref();
         spec.is_some_and(|spec| spec.unschedulable == Some(true)) && is_recent(node, index.snapshot.taken_at)

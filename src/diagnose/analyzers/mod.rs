@@ -19,6 +19,7 @@ mod deletion;
 mod deployment;
 mod disruption;
 mod edited;
+mod double_budget;
 mod endpoint;
 mod gateway;
 mod host_port;
@@ -37,6 +38,7 @@ mod node;
 mod node_event;
 mod node_service;
 mod not_admitted;
+mod placeholder;
 mod pod;
 mod preempted;
 mod quota;
@@ -104,6 +106,7 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
         ingress::findings,
         gateway::findings,
         disruption::findings,
+        double_budget::findings,
         deletion::findings,
         quota::findings,
         log::findings,

@@ -63,7 +63,7 @@ fn complained(index: &Index<'_>, complaint: &Finding) -> Option<Finding> {
             &workload,
         ));
     }
-    if complaint.code == codes::LOG_UNAVAILABLE || complaint.code == codes::LOG_DNS {
+    if !is_silence(complaint) {
         return None;
     }
     let Some(dependency) = dependency(complaint) else {
@@ -131,6 +131,14 @@ fn unnamed(index: &Index<'_>, complaint: &Finding, caller: &Pod, workload: &Obje
         format!("{policy} is new and keeps {workload} from what it selects, and connections time out");
     let finding = Finding::new(codes::POLICY_DENIES, policy, statement).strength(0.65);
     Some(with(finding, &block, complaint, workload))
+}
+
+/// Whether the complaint is that nobody answers. What is merely called unavailable may have answered.
+fn is_silence(complaint: &Finding) -> bool {
+    let said = complaint.statement.to_ascii_lowercase();
+    let waited = ["timed out", "timeout", "etimedout", "deadline exceeded"];
+    complaint.code != codes::LOG_DNS
+        && (complaint.code != codes::LOG_UNAVAILABLE || waited.iter().any(|words| said.contains(words)))
 }
 
 /// The first of a workload's pods by name.

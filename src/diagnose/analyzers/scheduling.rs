@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::{Pod, PodCondition};
 
+use super::placeholder;
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::finding::Finding;
 use crate::diagnose::index::{Index, object_ref};
@@ -29,7 +30,7 @@ const SKEW: SignedDuration = SignedDuration::from_mins(2);
 const CLOSED: [&str; 2] = ["were unschedulable", "untolerated taint"];
 
 pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
-    let waiting: Vec<&Pod> = index.snapshot.objects.pods.iter().filter(|pod| waits(pod)).collect();
+    let waiting: Vec<&Pod> = index.snapshot.objects.pods.iter().filter(|pod| waits(index, pod)).collect();
     if waiting.is_empty() {
         return Vec::new();
     }
@@ -62,9 +63,11 @@ fn first_few<'a>(index: &Index<'_>, waiting: Vec<&'a Pod>) -> Vec<&'a Pod> {
     ranked.into_iter().take(MOST).map(|(_, pod)| pod).collect()
 }
 
-/// The scheduler has looked at the pod and found no node.
-fn waits(pod: &Pod) -> bool {
-    not_scheduled(pod).is_some() && pod.metadata.deletion_timestamp.is_none()
+/// The scheduler has looked at the pod and found no node, and the pod is not meant to wait.
+fn waits(index: &Index<'_>, pod: &Pod) -> bool {
+    not_scheduled(pod).is_some()
+        && pod.metadata.deletion_timestamp.is_none()
+        && !placeholder::waits_on_purpose(index, pod)
 }
 
 fn not_scheduled(pod: &Pod) -> Option<&PodCondition> {

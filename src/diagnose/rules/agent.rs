@@ -62,17 +62,53 @@ pub(super) fn down_on<'a>(
     let failing = there.iter().find_map(|name| {
         facts.index.pod(name)?.spec.as_ref().filter(|spec| agent.is_run_by(spec))?;
         let workload = facts.index.workload_of(name);
-        let own = facts.about(&workload, codes::ALL).into_iter();
-        let shown = |piece: &&Evidence| {
-            piece.object == *name && is_trouble(piece) && matches!(piece.source, EvidenceSource::Object)
-        };
-        let own: Vec<_> = own.filter(shown).collect();
+        let own = troubles(facts, name);
         (workload.kind == "DaemonSet" && !own.is_empty()).then_some((workload, own))
     });
     failing.or_else(|| {
         let misses = agent == Agent::Volumes || misses_devices(facts, node);
         Some((absent(facts, &there, agent).filter(|_| misses)?, Vec::new()))
     })
+}
+
+/// The DaemonSet whose pod does not work on a node that is closed until it does. Agents that must run before others close
+/// their nodes by a taint of their own, as `node.example.com/agent-not-ready`, and take it away when they are ready.
+pub(super) fn waited_for<'a>(
+    facts: &Facts<'a>,
+    node: &str,
+    closed_by: &str,
+) -> Option<(ObjectRef, Vec<&'a Evidence>)> {
+    let key = closed_by.strip_prefix("taint ")?.split(['=', ':']).next()?;
+    let (of, state) = key.split_once('/')?;
+    if of == "node.kubernetes.io" || !AWAITED.iter().any(|word| state.ends_with(word)) {
+        return None;
+    }
+    let words = of.split(['.', '-']).chain(state.split('-')).filter(|word| word.len() > 2);
+    let words: BTreeSet<&str> = words.filter(|word| !ANYBODYS.contains(word)).collect();
+    let is_meant = |name: &str| name.split('-').any(|word| words.contains(word));
+    let there = facts.graph.sources(&ObjectRef::cluster_wide("Node", node), EdgeKind::RunsOn);
+    there.iter().find_map(|name| {
+        let workload = facts.index.workload_of(name);
+        let own = troubles(facts, name);
+        (workload.kind == "DaemonSet" && is_meant(&workload.name) && !own.is_empty())
+            .then_some((workload, own))
+    })
+}
+
+/// How taints say that something is still to come.
+const AWAITED: [&str; 4] = ["not-ready", "not-initialized", "uninitialized", "unavailable"];
+
+/// Words of taints that say nothing of whose they are.
+const ANYBODYS: [&str; 12] =
+    ["node", "nodes", "agent", "not", "ready", "com", "org", "net", "dev", "example", "k8s", "kubernetes"];
+
+/// What the cluster says is wrong with a pod.
+fn troubles<'a>(facts: &Facts<'a>, pod: &ObjectRef) -> Vec<&'a Evidence> {
+    let mut own = facts.about(&facts.index.workload_of(pod), codes::ALL);
+    own.retain(|piece| {
+        piece.object == *pod && is_trouble(piece) && matches!(piece.source, EvidenceSource::Object)
+    });
+    own
 }
 
 /// Whether a node has devices that nobody offers.

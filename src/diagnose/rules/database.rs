@@ -5,10 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
-
 use super::candidate::Candidate;
-use super::{login, settings};
+use super::{clients, login, settings};
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::confidence::{self, Cause};
 use crate::diagnose::facts::Facts;
@@ -138,11 +136,9 @@ fn refusing(
     let set = facts.about(server, &[setting]);
     if cause == confidence::DATABASE_CONNECTIONS
         && set.is_empty()
-        && let Some((client, before, more)) = multiplied(facts, server)
+        && let Some((client, how)) = clients::taker(facts, server, told)
     {
-        let statement = format!(
-            "{client} has {more} more pods than the {before} before, and {server} has no connection left"
-        );
+        let statement = format!("{client} {how}, and {server} has no connection left");
         let candidate = Candidate::new(cause, client, statement).times(sure).because(told.iter().copied());
         return Some(candidate.explaining(clients).explaining([server.clone()]));
     }
@@ -152,28 +148,6 @@ fn refusing(
     let sure = if set.is_empty() { sure } else { sure * 1.06 };
     let candidate = Candidate::new(cause, server.clone(), statement).times(sure);
     Some(candidate.because(told.iter().copied()).because(set).explaining(clients))
-}
-
-/// Pods that are younger than this came lately.
-const LATELY: SignedDuration = SignedDuration::from_mins(60);
-
-/// The one client of a server that was scaled to twice its pods or more lately, with how many it had and has more. A rollout
-/// replaces pods; here old and new ones are of the same revision.
-fn multiplied(facts: &Facts<'_>, server: &ObjectRef) -> Option<(ObjectRef, usize, usize)> {
-    let now = facts.index.snapshot.taken_at;
-    let calls = |workload: &ObjectRef| {
-        facts.index.called_by(workload).iter().any(|service| facts.index.behind(service).contains(server))
-    };
-    let clients = facts.index.templates().filter(|(workload, _)| *workload != server && calls(workload));
-    let mut grown = clients.filter_map(|(workload, _)| {
-        let pods = facts.index.pods_of(workload);
-        let owners: BTreeSet<_> = pods.iter().map(|pod| facts.index.owner(&pod.metadata)).collect();
-        let made = pods.iter().filter_map(|pod| pod.metadata.creation_timestamp.as_ref());
-        let (young, old): (Vec<_>, Vec<_>) = made.partition(|made| now.duration_since(made.0) <= LATELY);
-        let twice = !old.is_empty() && young.len() >= old.len().max(2);
-        (owners.len() == 1 && twice).then(|| (workload.clone(), old.len(), young.len()))
-    });
-    grown.next().filter(|_| grown.next().is_none())
 }
 
 /// How brokers and their clients say that a queue is full.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidate::Candidate;
-use super::{address, certificate, database, names};
+use super::{address, certificate, database, names, trust};
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
@@ -118,7 +118,12 @@ pub(super) fn is_broken(facts: &Facts<'_>, dependency: &ObjectRef) -> bool {
 fn has_rule_of_its_own(facts: &Facts<'_>, piece: &Evidence) -> bool {
     let unresolved = piece.code == codes::LOG_DNS.name && names::is_about_a_service(facts, piece);
     let expired = piece.code == codes::LOG_TLS.name && certificate::says_expired(piece);
-    piece.code == codes::LOG_TOO_MANY.name || unresolved || expired || address::explains(facts, piece)
+    let untrusted = trust::explains(facts, piece);
+    piece.code == codes::LOG_TOO_MANY.name
+        || unresolved
+        || expired
+        || untrusted
+        || address::explains(facts, piece)
 }
 
 fn collect<'a>(facts: &Facts<'a>) -> Vec<Complaints<'a>> {

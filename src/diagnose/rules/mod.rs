@@ -11,6 +11,7 @@ mod answers;
 mod awaited;
 mod candidate;
 mod certificate;
+mod clients;
 mod component;
 mod config;
 mod configured;
@@ -37,7 +38,9 @@ mod service;
 mod settings;
 mod stated;
 mod surroundings;
+mod trust;
 mod unsteady;
+mod volume;
 mod warned;
 
 pub(super) use candidate::{Candidate, Told};
@@ -58,6 +61,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         names::switched_off,
         names::not_forwarded,
         certificate::expired,
+        trust::withdrawn,
         address::wrongly_told,
         dependency::fails,
         surroundings::keep_from_running,

@@ -33,7 +33,9 @@ pub(super) fn unresolved(facts: &Facts<'_>) -> Vec<Candidate> {
         // A policy may keep them from asking; that is for the rule about policies to say.
         return found;
     }
-    if others.len() > 1 && suffering > 0 {
+    let server = dns_service(facts);
+    let misled = !misled(facts, &server).is_empty();
+    if suffering > 0 && (others.len() > 1 || misled) {
         found.push(of_cluster(facts, &others));
     } else if suffering > 0 {
         found.extend(others.into_iter().map(|(workload, told)| of_one(workload, told, &[])));
@@ -101,6 +103,10 @@ pub(super) fn not_forwarded(facts: &Facts<'_>) -> Vec<Candidate> {
 const MANY: u64 = 10;
 const LATELY: usize = 30;
 
+/// How a Service may lead to a port that nobody serves.
+const MISLED: [codes::Code; 3] =
+    [codes::TARGET_PORT_UNSERVED, codes::TARGET_PORT_UNKNOWN, codes::SERVICE_PROTOCOL];
+
 /// Whether any policy of the namespace restricts what its pods may call.
 fn has_egress_policy(facts: &Facts<'_>, namespace: &str) -> bool {
     let mut policies = facts.index.snapshot.objects.network_policies.iter();
@@ -157,19 +163,40 @@ fn of_one(workload: &ObjectRef, told: &[&Evidence], own: &[&Evidence]) -> Candid
     candidate.because(told.iter().copied()).because(own.iter().copied())
 }
 
-/// The cluster's DNS: the workload behind its Service where that is known.
+/// The Service that programs ask for names.
+fn dns_service(facts: &Facts<'_>) -> ObjectRef {
+    let mut services = DNS_SERVICES.iter().map(|name| ObjectRef::new("Service", SYSTEM, *name));
+    let known = services.find(|service| facts.index.service(service).is_some());
+    known.unwrap_or_else(|| ObjectRef::new("Service", SYSTEM, DNS_SERVICES[0]))
+}
+
+/// The cluster's DNS: its Service where that leads to the wrong port, else the workload behind its Service where that is known.
 fn of_cluster(facts: &Facts<'_>, told: &[(&ObjectRef, &Vec<&Evidence>)]) -> Candidate {
-    let services = DNS_SERVICES.iter().map(|name| ObjectRef::new("Service", SYSTEM, *name));
-    let service = services.into_iter().find(|service| facts.index.service(service).is_some());
-    let service = service.unwrap_or_else(|| ObjectRef::new("Service", SYSTEM, DNS_SERVICES[0]));
-    let object = facts.index.behind(&service).into_iter().next().unwrap_or(service);
+    let service = dns_service(facts);
     let workloads: BTreeSet<_> = told.iter().map(|(workload, _)| (*workload).clone()).collect();
-    let statement = format!(
-        "{} programs cannot resolve names that exist: {object} does not answer them.",
-        workloads.len()
-    );
-    let candidate = Candidate::new(confidence::DNS_FAILING, object, statement);
+    let misled = misled(facts, &service);
+    let server = facts.index.behind(&service).into_iter().next().unwrap_or_else(|| service.clone());
+    let candidate = if let Some(first) = misled.first() {
+        let statement =
+            format!("{} programs cannot resolve names that exist: {}.", workloads.len(), first.statement);
+        let candidate = Candidate::new(confidence::DNS_FAILING, service, statement).times(1.1);
+        candidate.explaining([server])
+    } else {
+        let statement = format!(
+            "{} programs cannot resolve names that exist: {server} does not answer them.",
+            workloads.len()
+        );
+        Candidate::new(confidence::DNS_FAILING, server, statement)
+    };
+    let candidate = candidate.because(misled);
     candidate.because(told.iter().flat_map(|(_, told)| told.iter().copied())).explaining(workloads)
+}
+
+/// What shows that the cluster's DNS Service leads questions to where its servers do not listen.
+fn misled<'a>(facts: &Facts<'a>, service: &ObjectRef) -> Vec<&'a Evidence> {
+    let mut found = facts.about(service, &MISLED);
+    found.retain(|piece| piece.fields.get("spec.ports.port").is_some_and(|port| port == "53"));
+    found
 }
 
 /// A program in trouble whose DNS settings do not know the cluster, and that says nothing.

@@ -128,10 +128,15 @@ fn closed_nodes(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence])
     }
     let candidate = |(node, told): (&String, Vec<&Evidence>)| {
         let by = told.iter().find_map(|piece| piece.fields.get("closed_by")).map_or("", String::as_str);
-        let statement = format!("Node {node} was closed by {by}; it would have room for pods of {workload}.");
-        let node = ObjectRef::cluster_wide("Node", node);
-        let candidate = Candidate::new(confidence::UNSCHEDULABLE, node, statement).because(told);
-        candidate.because(evidence.iter().copied()).explaining([workload.clone()])
+        let agent = agent::waited_for(facts, node, by);
+        let awaits = agent.as_ref().map(|(agent, _)| format!(", which waits for {agent} there"));
+        let statement = format!(
+            "Node {node} was closed by {by}{}; it would have room for pods of {workload}.",
+            awaits.unwrap_or_default()
+        );
+        let (object, shown) = agent.unwrap_or_else(|| (ObjectRef::cluster_wide("Node", node), Vec::new()));
+        let candidate = Candidate::new(confidence::UNSCHEDULABLE, object, statement).because(told);
+        candidate.because(shown).because(evidence.iter().copied()).explaining([workload.clone()])
     };
     nodes.into_iter().map(candidate).collect()
 }

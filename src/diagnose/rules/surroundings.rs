@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::agent::{self, Agent};
 use super::candidate::Candidate;
 use super::rollout::Rollout;
+use super::volume;
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::confidence::{self, Cause};
 use crate::diagnose::facts::{Facts, is_trouble};
@@ -134,6 +135,9 @@ fn candidate(facts: &Facts<'_>, workload: &ObjectRef, cause: Cause, told: &[&Evi
             return None;
         }
         if let Some(candidate) = without_driver(facts, workload, told) {
+            return Some(candidate);
+        }
+        if let Some(candidate) = volume::out_of_reach(facts, workload, told) {
             return Some(candidate);
         }
     }

@@ -127,3 +127,19 @@ fn where_every_node_was_closed_no_single_one_is_blamed() {
     world.snapshot.objects.pods.retain(|pod| pod.metadata.name.as_deref() != Some("full"));
     assert!(at_fault(&world).iter().all(|object| !object.starts_with("Node")));
 }
+
+#[test]
+fn a_node_that_waits_for_its_agent_is_that_agents_fault() {
+    let of = |agent: &str, ready: &str| {
+        let taint = json!({"taints": [{"key": "node.fabric.test/agent-not-ready", "effect": "NoSchedule", "timeAdded": ago(20).to_string()}]});
+        let mut own = pod("agent-x", agent, Some("a"), 590, "10m");
+        own["metadata"]["ownerReferences"] = json!([{"apiVersion": "apps/v1", "kind": "DaemonSet", "name": agent, "uid": "u", "controller": true}]);
+        own["spec"]["tolerations"] = json!([{"operator": "Exists"}]);
+        own["status"]["conditions"][0] = json!({"type": "Ready", "status": ready,
+            "lastTransitionTime": ago(30).to_string(), "message": "containers with unready status: [app]"});
+        at_fault(&world(&taint, &[own])).remove(0)
+    };
+    assert_eq!(of("fabric-agent", "False"), "DaemonSet shop/fabric-agent");
+    assert_eq!(of("fabric-agent", "True"), "Node a");
+    assert_eq!(of("log-agent", "False"), "Node a");
+}

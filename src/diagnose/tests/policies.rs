@@ -142,3 +142,42 @@ fn a_time_out_about_nobody_by_name_points_at_the_one_new_policy_that_keeps_the_c
         Some(object(json!(ago(3000).to_string())));
     assert_eq!(old.causes(), []);
 }
+
+#[test]
+fn an_exception_that_holds_the_caller_is_blamed_and_one_that_does_not_is_not() {
+    let unavailable = "orders unavailable: timed out connecting to orders:80\n";
+    let of = |except: &str| {
+        let block = json!({"cidr": "10.1.0.0/16", "except": [except]});
+        ingress(&json!({"matchLabels": {"app": "orders"}}), &json!([{"from": [{"ipBlock": block}]}]))
+    };
+    let blamed = |line: &str, except: &str| -> Vec<String> {
+        let mut world = world(line, &[of(except)]).log("web-1-0", &line.repeat(20));
+        for pod in &mut world.snapshot.objects.pods {
+            pod.status.as_mut().unwrap().pod_ip = Some("10.1.2.9".to_owned());
+        }
+        let causes = world.causes().into_iter();
+        causes.filter(|(code, ..)| code == "network.policy_denies").map(|(_, object, _)| object).collect()
+    };
+    for line in [TIMEOUT, unavailable] {
+        assert_eq!(blamed(line, "10.1.2.0/23"), ["NetworkPolicy shop/policy-0"], "{line}");
+        assert_eq!(blamed(line, "10.1.4.0/23"), NOBODY, "{line}");
+    }
+    // What is unavailable and answers so was reached.
+    assert_eq!(blamed("503 Service Unavailable from http://orders:80\n", "10.1.2.0/23"), NOBODY);
+}
+
+#[test]
+fn a_rollout_that_took_the_label_away_is_blamed_and_not_the_older_policy() {
+    let policy = ingress(&json!({"matchLabels": {"app": "orders"}}), &from("wbe"));
+    let first = |field: (&str, &str, &str)| {
+        let world = world(TIMEOUT, std::slice::from_ref(&policy)).rollout("web", &[field]);
+        let status = json!({"conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": ago(7).to_string()}]});
+        let causes = world.log("web-2-0", &TIMEOUT.repeat(20)).pod("web", 2, "web-2-0", status).causes();
+        causes.into_iter().next().map(|(code, object, _)| format!("{code} {object}")).unwrap()
+    };
+    assert_eq!(first(("labels[tier]", "backend", "(none)")), "deploy.bad_rollout Deployment shop/web");
+    assert_eq!(
+        first(("containers[app].env[A]", "1", "2")),
+        "network.policy_denies NetworkPolicy shop/policy-0"
+    );
+}

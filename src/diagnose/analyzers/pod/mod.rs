@@ -9,6 +9,8 @@ mod probe;
 mod sandbox;
 mod volume;
 
+pub(super) use placement::predicates;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{Subject, node, phase};
-use crate::diagnose::analyzers::not_admitted;
+use crate::diagnose::analyzers::{not_admitted, placeholder};
 use crate::diagnose::codes;
 use crate::diagnose::finding::Finding;
 
@@ -33,6 +33,9 @@ fn unschedulable(subject: &Subject<'_>) -> Option<Finding> {
     if condition.reason.as_deref() != Some("Unschedulable") || subject.is_being_deleted() {
         return None;
     }
+    if placeholder::waits_on_purpose(subject.index, subject.pod) {
+        return None;
+    }
     let message = condition.message.as_deref().unwrap_or_default();
     let since = condition.last_transition_time.as_ref().map(|time| time.0);
     let finding =
@@ -46,7 +49,7 @@ fn unschedulable(subject: &Subject<'_>) -> Option<Finding> {
 
 /// The scheduler's sentence, one entry for each reason: `0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had …`.
 /// What follows about preemption says nothing new.
-pub(super) fn predicates(message: &str) -> Vec<String> {
+pub(in crate::diagnose::analyzers) fn predicates(message: &str) -> Vec<String> {
     let reasons = message.split_once("nodes are available:").map_or("", |(_, reasons)| reasons);
     let end =
         ["preemption:", "no new claims to deallocate"].iter().filter_map(|word| reasons.find(word)).min();

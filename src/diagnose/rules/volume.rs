@@ -1,0 +1,137 @@
+//! PersistentVolumes that lead nowhere: their server does not answer or does not have the path, or their disk is gone.
+
+use k8s_openapi::api::core::v1::PersistentVolume;
+
+use super::candidate::Candidate;
+use super::dependency;
+use crate::diagnose::confidence;
+use crate::diagnose::facts::Facts;
+use crate::incident::{Evidence, ObjectRef};
+
+/// What `mount.nfs` and `mount.cifs` say of a server that they cannot reach or that does not have what is asked for
+/// (mount.nfs(8), mount.cifs(8): 112 is a host that is down, 113 one to which there is no way).
+const OF_SERVER: [&str; 10] = [
+    "Connection timed out",
+    "No route to host",
+    "Connection refused",
+    "Host is down",
+    "Network is unreachable",
+    "Failed to resolve server",
+    "could not resolve address",
+    "reason given by server",
+    "mount error(112)",
+    "mount error(113)",
+];
+
+/// How a CSI driver says that the storage does not know the disk
+/// (<https://github.com/container-storage-interface/spec/blob/master/spec.md>, `NOT_FOUND`).
+const NOT_FOUND: &str = "code = NotFound desc =";
+
+/// `storage.mount_failed` about the PersistentVolume that names the server or disk; about the workload that is the server,
+/// where it is one of the cluster and does not work.
+pub(super) fn out_of_reach(facts: &Facts<'_>, workload: &ObjectRef, told: &[&Evidence]) -> Option<Candidate> {
+    let (piece, volume) = told.iter().find_map(|piece| Some((piece, at_fault(facts, &piece.statement)?)))?;
+    let name = ObjectRef::cluster_wide("PersistentVolume", volume.metadata.name.as_deref()?);
+    let spec = volume.spec.as_ref()?;
+    let claim = spec.claim_ref.as_ref().and_then(|claim| {
+        let (namespace, name) = (claim.namespace.as_deref()?, claim.name.as_deref()?);
+        Some(ObjectRef::new("PersistentVolumeClaim", namespace, name))
+    });
+    let server = server(volume);
+    let service = server.and_then(|server| facts.index.service_named(server, &workload.namespace));
+    let broken = service.filter(|service| dependency::is_broken(facts, service));
+    let object = match broken {
+        Some(service) => {
+            let mut behind = facts.index.behind(&service).into_iter();
+            behind.next().filter(|_| behind.next().is_none()).unwrap_or(service)
+        }
+        None => name.clone(),
+    };
+    let of = server.map(|server| format!(", of {server},")).unwrap_or_default();
+    let statement = format!("{name}{of} cannot be mounted for {workload}: {}", piece.statement);
+    let candidate = Candidate::new(confidence::STORAGE_MOUNT, object, statement).times(1.05);
+    Some(candidate.because(told.iter().copied()).explaining([workload.clone(), name]).explaining(claim))
+}
+
+/// The server that a volume names.
+fn server(volume: &PersistentVolume) -> Option<&str> {
+    let spec = volume.spec.as_ref()?;
+    let nfs = spec.nfs.as_ref().map(|nfs| nfs.server.as_str());
+    let attributes = spec.csi.as_ref().and_then(|csi| csi.volume_attributes.as_ref());
+    nfs.or_else(|| attributes.and_then(|attributes| attributes.get("server")).map(String::as_str))
+}
+
+/// The PersistentVolume that the message names, where it says that its server or disk is at fault.
+fn at_fault<'a>(facts: &Facts<'a>, message: &str) -> Option<&'a PersistentVolume> {
+    let (_, rest) = message.split_once("for volume \"")?;
+    let (name, said) = rest.split_once('"')?;
+    let of_server = OF_SERVER.iter().any(|words| said.contains(words));
+    let gone = said.split_once(NOT_FOUND).is_some_and(|(_, what)| is_of_disk(what));
+    let mut volumes = facts.index.snapshot.objects.volumes.iter();
+    let volume = volumes.find(|volume| volume.metadata.name.as_deref() == Some(name))?;
+    (gone || (of_server && (said.contains("mount.") || server(volume).is_some()))).then_some(volume)
+}
+
+/// Whether what is not found is the disk, and not the machine that it should be attached to.
+fn is_of_disk(what: &str) -> bool {
+    let what = what.to_ascii_lowercase();
+    let of_machine = ["node", "instance", "server", "vm "].iter().any(|word| what.contains(word));
+    !of_machine && (what.contains("volume") || what.contains("disk"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::diagnose::world::{World, object};
+
+    const NO_ANSWER: &str = "MountVolume.SetUp failed for volume \"films\" : mount failed: exit status 32 Mounting arguments: -t nfs 10.0.0.9:/films /mnt Output: mount.nfs: Connection timed out for 10.0.0.9:/films on /mnt";
+
+    /// A pod that waits for the volume, about which the kubelet says so; the volume exists where `known`.
+    fn world(message: &str, known: bool) -> World {
+        let waiting = json!({"phase": "Pending", "containerStatuses": null, "conditions": []});
+        let mut world =
+            World::new().node("node-1", "True").deployment("web", 0).pod("web", 1, "web-1-x", waiting);
+        if known {
+            world.snapshot.objects.volumes.push(object(json!({"metadata": {"name": "films"},
+                "spec": {"nfs": {"server": "10.0.0.9", "path": "/films"},
+                    "claimRef": {"kind": "PersistentVolumeClaim", "namespace": "shop", "name": "films"}}})));
+        }
+        world.event("web-1-x", "FailedMount", message, 9)
+    }
+
+    fn first(world: &World) -> Option<String> {
+        let found = world.causes().into_iter().find(|(code, ..)| code == "storage.mount_failed");
+        found.map(|(_, object, _)| object)
+    }
+
+    #[test]
+    fn a_volume_whose_server_does_not_answer_or_whose_disk_is_gone_is_at_fault() {
+        let volume = Some("PersistentVolume films".to_owned());
+        assert_eq!(first(&world(NO_ANSWER, true)), volume);
+        let no_path = "MountVolume.SetUp failed for volume \"films\" : mount.nfs: mounting 10.0.0.9:/films failed, reason given by server: No such file or directory";
+        assert_eq!(first(&world(no_path, true)), volume);
+        let gone = "AttachVolume.Attach failed for volume \"films\" : rpc error: code = NotFound desc = volume vol-1 not found";
+        assert_eq!(first(&world(gone, true)), volume);
+    }
+
+    #[test]
+    fn volumes_of_the_pod_itself_and_other_refusals_are_about_the_workload() {
+        let workload = Some("Deployment shop/web".to_owned());
+        assert_eq!(first(&world(NO_ANSWER, false)), workload);
+        let options = "MountVolume.SetUp failed for volume \"films\" : mount.nfs: an incorrect mount option was specified";
+        assert_eq!(first(&world(options, true)), workload);
+        let machine = "AttachVolume.Attach failed for volume \"films\" : rpc error: code = NotFound desc = instance of volume not found";
+        assert_eq!(first(&world(machine, true)), workload);
+    }
+
+    #[test]
+    fn a_server_of_the_cluster_that_does_not_work_is_at_fault_itself() {
+        let mut world = world(NO_ANSWER, true).deployment("store", 0).endpoints("store", false);
+        let services = world.snapshot.objects.services.iter_mut();
+        for service in services.filter(|service| service.metadata.name.as_deref() == Some("store")) {
+            service.spec.as_mut().unwrap().cluster_ip = Some("10.0.0.9".to_owned());
+        }
+        assert_eq!(first(&world), Some("Deployment shop/store".to_owned()));
+    }
+}

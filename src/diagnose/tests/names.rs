@@ -1,0 +1,56 @@
+//! Names that do not resolve: whether the servers or the Service in front of them are at fault.
+
+use serde_json::{Value, json};
+
+use crate::diagnose::world::{World, object};
+
+/// Programs that cannot look anything up, and the cluster's DNS, whose Service leads questions to the port.
+fn world(callers: &[&str], port: &Value) -> World {
+    let line = "Get \"http://orders/\": dial tcp: lookup orders on 10.96.0.10:53: read udp 10.1.0.9:4000->10.96.0.10:53: i/o timeout\n";
+    let mut world = World::new().deployment("orders", 1);
+    for name in callers {
+        world = world.deployment(name, 1).log(&format!("{name}-1-0"), &line.repeat(20));
+    }
+    let labels = json!({"k8s-app": "kube-dns"});
+    let ports = json!([{"name": "dns", "containerPort": 53, "protocol": "UDP"}]);
+    let spec =
+        json!({"containers": [{"name": "coredns", "image": "registry.test/coredns:1", "ports": ports}]});
+    let objects = &mut world.snapshot.objects;
+    objects.deployments.push(object(json!({"metadata": {"namespace": "kube-system", "name": "coredns"},
+        "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}}})));
+    objects.pods.push(object(
+        json!({"metadata": {"namespace": "kube-system", "name": "coredns-x", "labels": labels}, "spec": spec,
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}),
+    ));
+    objects.services.push(object(json!({"metadata": {"namespace": "kube-system", "name": "kube-dns"},
+        "spec": {"selector": labels, "clusterIP": "10.96.0.10", "ports": [
+            {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": port},
+            {"name": "metrics", "port": 9153, "targetPort": 9153}]}})));
+    world
+}
+
+fn first(world: &World) -> String {
+    world.causes().into_iter().next().map(|(code, object, _)| format!("{code} {object}")).unwrap_or_default()
+}
+
+#[test]
+fn a_dns_service_that_leads_to_a_port_that_nobody_serves_is_at_fault() {
+    let expected = "dns.resolution_failed Service kube-system/kube-dns";
+    for callers in [&["web"] as &[_], &["web", "cart"]] {
+        assert_eq!(first(&world(callers, &json!(5353))), expected);
+        assert_eq!(first(&world(callers, &json!("dns-udp"))), expected);
+    }
+}
+
+#[test]
+fn servers_that_are_asked_on_their_port_are_at_fault_themselves() {
+    let expected = "dns.resolution_failed Deployment kube-system/coredns";
+    assert_eq!(first(&world(&["web", "cart"], &json!(53))), expected);
+    assert_eq!(first(&world(&["web", "cart"], &json!("dns"))), expected);
+    assert_eq!(first(&world(&["web"], &json!(53))), "dns.resolution_failed Deployment shop/web");
+}
+
+#[test]
+fn a_dns_service_of_which_nobody_complains_is_no_cause() {
+    assert_eq!(first(&world(&[], &json!(5353))), "");
+}
