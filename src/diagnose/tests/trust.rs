@@ -15,6 +15,7 @@ fn written(name: &str, key: &str, minutes: i64) -> KeyedObject {
         created_at: Some(ago(minutes)),
         changed_at: None,
         addresses: Vec::new(),
+        changed_keys: Vec::new(),
     }
 }
 
