@@ -66,6 +66,14 @@ impl Finding {
         self
     }
 
+    /// What a complaint names, where it was resolved to an object.
+    #[must_use]
+    pub fn dependency(&self) -> Option<ObjectRef> {
+        let field = |name: &str| self.fields.get(name).map(String::as_str);
+        let namespace = field("dependency_namespace").unwrap_or_default();
+        Some(ObjectRef::new(field("dependency_kind")?, namespace, field("dependency_name")?))
+    }
+
     /// Adds a field that may be unknown.
     #[must_use]
     pub fn field_if<T: ToString>(self, name: &str, value: Option<T>) -> Self {

@@ -60,7 +60,7 @@ impl<'f> Suffering<'f> {
                     suffering.failing.entry(workload).or_insert(finding);
                 }
             } else if is_sustained(finding) && is_about_others(finding) {
-                suffering.complaining.push((workload, dependency(finding), finding));
+                suffering.complaining.push((workload, finding.dependency(), finding));
             }
         }
         suffering
@@ -105,12 +105,6 @@ fn is_sustained(complaint: &Finding) -> bool {
 /// Whether it names somebody else, or names that do not resolve.
 fn is_about_others(complaint: &Finding) -> bool {
     complaint.fields.contains_key("dependency") || complaint.code == codes::LOG_DNS
-}
-
-fn dependency(complaint: &Finding) -> Option<ObjectRef> {
-    let field = |name: &str| complaint.fields.get(name).map(String::as_str);
-    let namespace = field("dependency_namespace").unwrap_or_default();
-    Some(ObjectRef::new(field("dependency_kind")?, namespace, field("dependency_name")?))
 }
 
 /// Services that callers complain about, and that send calls elsewhere than they were applied to.

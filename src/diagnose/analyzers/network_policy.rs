@@ -66,7 +66,7 @@ fn complained(index: &Index<'_>, complaint: &Finding) -> Option<Finding> {
     if !is_silence(complaint) {
         return None;
     }
-    let Some(dependency) = dependency(complaint) else {
+    let Some(dependency) = complaint.dependency() else {
         let outside = outside(index, complaint, caller, &workload);
         return outside.or_else(|| unnamed(index, complaint, caller, &workload));
     };
@@ -161,12 +161,6 @@ fn is_about_names(complaint: &Finding) -> bool {
         "name or service",
     ];
     complaint.code == codes::LOG_DNS || (asks.iter().any(|word| said.contains(word)) && said.contains("53"))
-}
-
-fn dependency(complaint: &Finding) -> Option<ObjectRef> {
-    let field = |name: &str| complaint.fields.get(name).map(String::as_str);
-    let namespace = field("dependency_namespace").unwrap_or_default();
-    Some(ObjectRef::new(field("dependency_kind")?, namespace, field("dependency_name")?))
 }
 
 /// Who is called and on which port of its own.

@@ -28,10 +28,7 @@ pub(super) fn findings(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
 }
 
 fn of_complaint(index: &Index<'_>, local: &BTreeSet<ObjectRef>, complaint: &Finding) -> Option<Finding> {
-    let field = |name: &str| complaint.fields.get(name).map(String::as_str).unwrap_or_default();
-    let called =
-        ObjectRef::new(field("dependency_kind"), field("dependency_namespace"), field("dependency_name"));
-    let service = local.get(&called)?;
+    let service = local.get(&complaint.dependency()?)?;
     let behind = index.behind(service);
     let serving: BTreeSet<&str> =
         behind.iter().flat_map(|workload| index.pods_of(workload)).filter_map(|pod| node(pod)).collect();
