@@ -18,7 +18,7 @@ const MANAGED: &str = "endpointslice.kubernetes.io/managed-by";
 const CONTROLLERS: &str = "k8s.io";
 
 /// Slices that people added to a Service which selects its pods, with addresses that no pod has: some calls go there.
-pub(super) fn stray(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
+pub(super) fn stray(index: &Index<'_>, complaints: &[&Finding]) -> Vec<Finding> {
     let all = &index.snapshot.objects.endpoint_slices;
     let kept: BTreeSet<_> = all.iter().filter(|slice| !is_by_hand(slice)).filter_map(service_of).collect();
     let slices = all.iter().filter(|slice| is_by_hand(slice));
@@ -29,7 +29,7 @@ pub(super) fn stray(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
         spec.selector.as_ref().filter(|selector| !selector.is_empty())?;
         let written = slice.endpoints.iter().flatten().flat_map(|endpoint| &endpoint.addresses);
         let dead: Vec<_> = written.filter(|address| index.pod_at(address).is_none()).cloned().collect();
-        let complaint = found.iter().find(|finding| complains_about(finding, &service))?;
+        let complaint = complaints.iter().find(|finding| complains_about(finding, &service))?;
         let dead = if dead.is_empty() { None } else { Some(dead.join(", ")) }?;
         let (object, caller) = (object_ref(slice), index.workload_of(&complaint.object));
         let statement =

@@ -20,12 +20,13 @@ pub(super) fn findings(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
         let spec = service.spec.as_ref();
         spec.is_some_and(|spec| spec.selector.as_ref().is_none_or(std::collections::BTreeMap::is_empty))
     });
+    let complaints = complaints(found);
     by_hand
-        .filter_map(|service| check(index, service, found))
+        .filter_map(|service| check(index, service, found, &complaints))
         .chain(names::headless(index, found))
         .chain(names::deleted(index, found))
         .chain(names::made_anew(index, found))
-        .chain(addresses::stray(index, found))
+        .chain(addresses::stray(index, &complaints))
         .collect()
 }
 
@@ -37,7 +38,12 @@ fn is_absent(index: &Index<'_>, service: &ObjectRef) -> bool {
     listed && !index.blind_to("service") && index.service(service).is_none()
 }
 
-fn check(index: &Index<'_>, service: &Service, found: &[Finding]) -> Option<Finding> {
+fn check(
+    index: &Index<'_>,
+    service: &Service,
+    found: &[Finding],
+    complaints: &[&Finding],
+) -> Option<Finding> {
     let name = object_ref(service);
     let spec = service.spec.as_ref()?;
     if spec.type_.as_deref() == Some("ExternalName") {
@@ -45,7 +51,7 @@ fn check(index: &Index<'_>, service: &Service, found: &[Finding]) -> Option<Find
         return elsewhere(index, &name, host).or_else(|| unresolved(index, &name, host, found));
     }
     // Somebody who writes addresses down means them; that nobody answers there is for callers to say.
-    let complaint = found.iter().find(|finding| complains_about(finding, &name))?;
+    let complaint = complaints.iter().find(|finding| complains_about(finding, &name))?;
     let written = addresses(index, &name);
     if written.is_empty() {
         if !endpoints_known(index, &name) {
@@ -93,16 +99,24 @@ fn mentions(finding: &Finding, service: &ObjectRef) -> bool {
     unresolved && here && words.into_iter().any(|word| word == service.name)
 }
 
-fn complains_about(finding: &Finding, service: &ObjectRef) -> bool {
+/// What says that somebody is not reached. Picked once: there may be as many findings as there are pods.
+fn complaints(found: &[Finding]) -> Vec<&Finding> {
     let codes = [
         codes::LOG_REFUSED,
         codes::LOG_TIMEOUT,
         codes::LOG_UNREACHABLE,
         codes::LOG_UNAVAILABLE,
         codes::LOG_RESET,
+        codes::SERVICE_UNREACHABLE,
     ];
-    (codes.contains(&finding.code) && (is_about(finding, service) || mentions(finding, service)))
-        || (finding.code == codes::SERVICE_UNREACHABLE && finding.object == *service)
+    found.iter().filter(|finding| codes.contains(&finding.code)).collect()
+}
+
+fn complains_about(complaint: &Finding, service: &ObjectRef) -> bool {
+    if complaint.code == codes::SERVICE_UNREACHABLE {
+        return complaint.object == *service;
+    }
+    is_about(complaint, service) || mentions(complaint, service)
 }
 
 #[cfg(test)]
