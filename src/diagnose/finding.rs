@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::codes::Code;
+use super::named;
 use crate::incident::ObjectRef;
 
 /// One abnormal thing: an object, a code, a sentence, and the fields that show it. Text may come from the cluster and is
@@ -69,9 +70,27 @@ impl Finding {
     /// What a complaint names, where it was resolved to an object.
     #[must_use]
     pub fn dependency(&self) -> Option<ObjectRef> {
-        let field = |name: &str| self.fields.get(name).map(String::as_str);
-        let namespace = field("dependency_namespace").unwrap_or_default();
-        Some(ObjectRef::new(field("dependency_kind")?, namespace, field("dependency_name")?))
+        named::dependency(&self.fields)
+    }
+
+    /// The workload that it keeps from working, where it names one.
+    #[must_use]
+    pub fn hindered(&self) -> Option<ObjectRef> {
+        named::workload(&self.fields, &self.object)
+    }
+
+    /// How many lines of a log say so.
+    #[must_use]
+    pub fn lines(&self) -> Option<u64> {
+        named::lines(&self.fields)
+    }
+
+    /// Names the workload that it keeps from working.
+    #[must_use]
+    pub fn hinders(self, workload: &ObjectRef) -> Self {
+        self.field("workload_kind", &workload.kind)
+            .field("workload_namespace", &workload.namespace)
+            .field("workload", &workload.name)
     }
 
     /// Adds a field that may be unknown.

@@ -15,6 +15,7 @@ pub mod graph;
 pub mod index;
 mod labels;
 pub mod mask;
+mod named;
 mod network;
 mod onset;
 mod ranking;

@@ -144,9 +144,7 @@ fn of_source(index: &Index<'_>, asked: &Question, source: &ObjectRef) -> Option<
             .field("resource", &asked.resource)
             .field("api_group", &asked.group)
             .field("scope", asked.namespace.as_deref().unwrap_or("cluster"))
-            .field("workload_kind", &source.kind)
-            .field("workload_namespace", &source.namespace)
-            .field("workload", &source.name),
+            .hinders(source),
     )
 }
 

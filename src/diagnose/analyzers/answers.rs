@@ -51,7 +51,7 @@ pub(super) fn findings(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
     let mut told = BTreeSet::new();
     let complaints = found.iter().filter(|finding| ANSWERS.contains(&finding.code) && insists(finding));
     let explained = complaints.filter_map(|complaint| {
-        let name = service_of(complaint)?;
+        let name = complaint.dependency()?;
         let service = index.service(&name)?;
         if !told.insert((name, complaint.code.name)) {
             return None;
@@ -60,20 +60,9 @@ pub(super) fn findings(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
             strangers(index, service, complaint).or_else(|| wrong_port(index, service, complaint));
         let finding = explained.or_else(|| held_back(index, service, complaint))?;
         let caller = index.workload_of(&complaint.object);
-        Some(
-            finding
-                .field("workload_kind", &caller.kind)
-                .field("workload_namespace", &caller.namespace)
-                .field("workload", &caller.name),
-        )
+        Some(finding.hinders(&caller))
     });
     explained.collect()
-}
-
-fn service_of(complaint: &Finding) -> Option<ObjectRef> {
-    let field = |name: &str| complaint.fields.get(name).map(String::as_str);
-    let service = field("dependency_kind").filter(|kind| *kind == "Service")?;
-    Some(ObjectRef::new(service, field("dependency_namespace")?, field("dependency_name")?))
 }
 
 fn insists(complaint: &Finding) -> bool {
@@ -81,7 +70,7 @@ fn insists(complaint: &Finding) -> bool {
     let as_ever =
         complaint.fields.get("since_onset").is_some_and(|since| since == "as before" || since == "ceased");
     !as_ever
-        && number("lines").is_some_and(|lines| lines >= AGAIN)
+        && complaint.lines().is_some_and(|lines| lines >= AGAIN)
         && number("lines_since").is_none_or(|since| since <= OVER)
 }
 
@@ -113,14 +102,14 @@ fn strangers(index: &Index<'_>, service: &Service, complaint: &Finding) -> Optio
     if foreign.is_empty() || own.is_empty() {
         return None;
     }
-    let made = |workload: &ObjectRef| {
-        index.deployment(workload)?.metadata.creation_timestamp.as_ref().map(|time| time.0)
-    };
     let is_young = |workload: &ObjectRef| {
         let lately = |at: jiff::Timestamp| index.snapshot.taken_at.duration_since(at) <= YOUNG;
-        made(workload).is_some_and(lately) && made(workload) > made(first)
+        index.created_at(workload).is_some_and(lately) && index.created_at(workload) > index.created_at(first)
     };
-    let young = foreign.iter().filter(|workload| is_young(workload)).max_by_key(|workload| made(workload));
+    let young = foreign
+        .iter()
+        .filter(|workload| is_young(workload))
+        .max_by_key(|workload| index.created_at(workload));
     // Which of several is meant is known where one has the name of the Service.
     let object = match (young, meant) {
         (Some(young), _) => (**young).clone(),

@@ -159,8 +159,7 @@ fn unusable(index: &Index<'_>, cron_job: &CronJob) -> Option<Finding> {
 
 /// The CronJob that made a Job, else the Job.
 pub(in crate::diagnose) fn origin(index: &Index<'_>, job: &ObjectRef) -> ObjectRef {
-    let found = index.snapshot.objects.jobs.iter().find(|found| object_ref(*found) == *job);
-    let owner = found.and_then(|job| index.owner(&job.metadata));
+    let owner = index.job(job).and_then(|job| index.owner(&job.metadata));
     owner.filter(|owner| owner.kind == "CronJob").unwrap_or_else(|| job.clone())
 }
 

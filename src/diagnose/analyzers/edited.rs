@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::{PodSpec, Service};
+use k8s_openapi::api::core::v1::{Namespace, PodSpec, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::diagnose::codes;
@@ -32,8 +32,15 @@ mod strength {
 struct Suffering<'f> {
     /// Workloads that something other than their log says are in trouble.
     failing: BTreeMap<ObjectRef, &'f Finding>,
-    /// Workloads that complain about others, with the Service that they name.
-    complaining: Vec<(ObjectRef, Option<ObjectRef>, &'f Finding)>,
+    /// What others say in their logs.
+    complaining: Vec<Complaint<'f>>,
+}
+
+struct Complaint<'f> {
+    caller: ObjectRef,
+    /// The Service that it names.
+    named: Option<ObjectRef>,
+    finding: &'f Finding,
 }
 
 /// Looks for edits behind what was found.
@@ -60,30 +67,33 @@ impl<'f> Suffering<'f> {
                     suffering.failing.entry(workload).or_insert(finding);
                 }
             } else if is_sustained(finding) && is_about_others(finding) {
-                suffering.complaining.push((workload, finding.dependency(), finding));
+                suffering.complaining.push(Complaint {
+                    caller: workload,
+                    named: finding.dependency(),
+                    finding,
+                });
             }
         }
         suffering
     }
 
-    fn complaint_about(&self, service: &ObjectRef) -> Option<&(ObjectRef, Option<ObjectRef>, &'f Finding)> {
+    fn complaint_about(&self, service: &ObjectRef) -> Option<&Complaint<'f>> {
         let is_dns = service.namespace == SYSTEM && DNS_SERVICES.contains(&service.name.as_str());
-        let names = |(_, named, finding): &&(ObjectRef, Option<ObjectRef>, &Finding)| {
-            named.as_ref() == Some(service) || is_dns && finding.code == codes::LOG_DNS
-        };
-        self.complaining.iter().find(names)
+        let mut complaints = self.complaining.iter();
+        complaints
+            .find(|own| own.named.as_ref() == Some(service) || is_dns && own.finding.code == codes::LOG_DNS)
     }
 
     /// What is wrong with a workload or what others say about it; not a complaint about what fails by itself.
     fn trouble(&self, index: &Index<'_>, workload: &ObjectRef) -> Option<&'f Finding> {
         let own = self.failing.get(workload).copied();
         let said = || {
-            let concerns = |(caller, named, _): &&(ObjectRef, Option<ObjectRef>, &Finding)| {
+            let concerns = |Complaint { caller, named, .. }: &&Complaint<'_>| {
                 let is_called = named.as_ref().is_some_and(|service| index.is_behind(workload, service));
                 let fails = named.as_ref().is_some_and(|service| self.fails_behind(index, service));
                 is_called || caller == workload && !fails
             };
-            self.complaining.iter().find(concerns).map(|(.., finding)| *finding)
+            self.complaining.iter().find(concerns).map(|own| own.finding)
         };
         own.or_else(said)
     }
@@ -95,11 +105,7 @@ impl<'f> Suffering<'f> {
 }
 
 fn is_sustained(complaint: &Finding) -> bool {
-    complaint
-        .fields
-        .get("lines")
-        .and_then(|lines| lines.parse::<u64>().ok())
-        .is_some_and(|lines| lines >= AGAIN)
+    complaint.lines().is_some_and(|lines| lines >= AGAIN)
 }
 
 /// Whether it names somebody else, or names that do not resolve.
@@ -115,7 +121,7 @@ fn services(index: &Index<'_>, suffering: &Suffering<'_>) -> Vec<Finding> {
     let finding = |service: &Service| {
         let changes = changes(&service.metadata, |field| FIELDS.iter().any(|own| field.starts_with(own)))?;
         let object = object_ref(service);
-        let (caller, _, complaint) = suffering.complaint_about(&object)?;
+        let Complaint { caller, finding: complaint, .. } = suffering.complaint_about(&object)?;
         let fails = index.behind(&object).iter().any(|workload| suffering.failing.contains_key(workload));
         (!fails).then(|| edit(object, &changes, complaint, caller, strength::SERVICE))
     };
@@ -183,16 +189,15 @@ fn namespaces(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
         let objects = &index.snapshot.objects;
         let policy = objects.network_policies.iter().find(|policy| object_ref(*policy) == denied.object)?;
         let asked = serde_json::to_string(&policy.spec).ok()?;
-        let caller = denied.fields.get("workload_namespace")?;
-        let namespace = objects.namespaces.iter().find(|own| own.metadata.name.as_ref() == Some(caller))?;
+        let caller = denied.hindered()?;
+        let is_its = |own: &&Namespace| own.metadata.name.as_ref() == Some(&caller.namespace);
+        let namespace = objects.namespaces.iter().find(is_its)?;
         let changes = changes(&namespace.metadata, |field| {
             field
                 .strip_prefix("metadata.labels.")
                 .is_some_and(|label| asked.contains(&format!("\"{label}\"")))
         })?;
-        let workload = denied.fields.get("workload")?;
-        let workload = ObjectRef::new(denied.fields.get("workload_kind")?, caller, workload);
-        Some(edit(object_ref(namespace), &changes, denied, &workload, strength::NAMESPACE))
+        Some(edit(object_ref(namespace), &changes, denied, &caller, strength::NAMESPACE))
     };
     denied.filter_map(finding).collect()
 }
@@ -241,7 +246,5 @@ fn edit(
         .strength(strength)
         .at(trouble.at)
         .field("changed", told)
-        .field("workload_kind", &workload.kind)
-        .field("workload_namespace", &workload.namespace)
-        .field("workload", &workload.name)
+        .hinders(workload)
 }

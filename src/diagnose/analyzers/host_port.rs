@@ -31,7 +31,7 @@ pub(super) fn findings(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
     let complaints = found.iter().filter(|finding| NOBODY.contains(&finding.code));
     let kept_away = complaints.filter_map(|complaint| {
         let field = |name: &str| complaint.fields.get(name).map(String::as_str);
-        let again = field("lines").and_then(|lines| lines.parse::<u64>().ok()).is_some_and(|lines| lines >= AGAIN);
+        let again = complaint.lines().is_some_and(|lines| lines >= AGAIN);
         let (host, port) = (field("dependency")?, field("dependency_port")?.parse::<i32>().ok()?);
         let node = *nodes.get(host).filter(|_| again)?;
         let sets = index.snapshot.objects.daemon_sets.iter();
@@ -47,9 +47,7 @@ pub(super) fn findings(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
                 .field("node", &node.name)
                 .field("taint", taint)
                 .field("port", port)
-                .field("workload_kind", &caller.kind)
-                .field("workload_namespace", &caller.namespace)
-                .field("workload", &caller.name)
+                .hinders(&caller)
         })
     });
     kept_away.collect()

@@ -42,9 +42,7 @@ pub(super) fn findings(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
             Finding::new(codes::INJECTED_CONTAINER, object, statement)
                 .at(finding.at)
                 .field("container", container)
-                .field("workload_kind", &workload.kind)
-                .field("workload_namespace", &workload.namespace)
-                .field("workload", &workload.name)
+                .hinders(&workload)
         })
     });
     injected.collect()

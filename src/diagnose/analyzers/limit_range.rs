@@ -37,9 +37,7 @@ fn defaulted(index: &Index<'_>, killed: &Finding) -> Option<Finding> {
             .at(killed.at)
             .field("spec.limits.default.memory", limit)
             .field("container", name)
-            .field("workload_kind", &workload.kind)
-            .field("workload_namespace", &workload.namespace)
-            .field("workload", &workload.name),
+            .hinders(&workload),
     )
 }
 

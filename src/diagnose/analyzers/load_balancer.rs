@@ -6,10 +6,10 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Event, Service};
 
-use super::repeated::{Repeated, seen};
+use super::repeated::Repeated;
 use crate::diagnose::codes;
 use crate::diagnose::finding::Finding;
-use crate::diagnose::index::{Index, object_ref};
+use crate::diagnose::index::{Index, last_seen, object_ref};
 
 /// Controllers that allot addresses of their own say so only once, until something changes.
 const ONCE: [&str; 4] =
@@ -87,7 +87,7 @@ fn made_since(index: &Index<'_>, service: &Service, failed: Timestamp) -> bool {
         let reason = event.reason.as_deref().unwrap_or_default();
         event.type_.as_deref() == Some("Normal") && !reason.contains("ing") && reason != "Sync"
     });
-    done.any(|event| seen(event).is_some_and(|at| at > failed))
+    done.any(|event| last_seen(event).is_some_and(|at| at > failed))
 }
 
 /// The annotation or field of the Service whose value the controller repeats.

@@ -105,9 +105,7 @@ fn changed(
         Finding::new(codes::POD_CHANGED, object, statement)
             .at(trouble.at)
             .field("changed", what)
-            .field("workload_kind", &workload.kind)
-            .field("workload_namespace", &workload.namespace)
-            .field("workload", &workload.name),
+            .hinders(&workload),
     )
 }
 

@@ -268,9 +268,7 @@ fn with(finding: Finding, block: &Block, complaint: &Finding, workload: &ObjectR
         .at(complaint.at)
         .field("direction", direction)
         .field("policies_that_isolate", block.isolating)
-        .field("workload_kind", &workload.kind)
-        .field("workload_namespace", &workload.namespace)
-        .field("workload", &workload.name)
+        .hinders(workload)
         .field("complaint", complaint.code.name);
     copied.into_iter().fold(finding, |finding, name| finding.field_if(name, complaint.fields.get(name)))
 }

@@ -4,7 +4,7 @@
 use k8s_openapi::api::core::v1::Pod;
 
 use super::pod::predicates;
-use crate::diagnose::index::Index;
+use crate::diagnose::index::{Index, is_ready};
 use crate::incident::ObjectRef;
 
 /// How the scheduler says that a node has no room. For any other reason no pod waits on purpose.
@@ -38,11 +38,6 @@ fn is_called(index: &Index<'_>, workload: &ObjectRef) -> bool {
     let namespace = workload.namespace.as_str();
     let mut services = index.services_in(namespace).iter();
     services.any(|service| index.is_behind(workload, &ObjectRef::new("Service", namespace, *service)))
-}
-
-fn is_ready(pod: &Pod) -> bool {
-    let mut conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use crate::diagnose::codes;
 use crate::diagnose::finding::Finding;
-use crate::diagnose::index::Index;
+use crate::diagnose::index::{Index, last_seen};
 use crate::incident::ObjectRef;
 
 /// Older ones are history.
@@ -21,8 +21,7 @@ pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     let told = events.filter(|event| event.reason.as_deref() == Some("Preempted"));
     let found = told.filter_map(|event| {
         let about = &event.involved_object;
-        let at =
-            event.last_timestamp.as_ref().map(|time| time.0).or(event.event_time.as_ref().map(|time| time.0));
+        let at = last_seen(event);
         if at.is_some_and(|at| index.snapshot.taken_at.duration_since(at) > RECENT) {
             return None;
         }

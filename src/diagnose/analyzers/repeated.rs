@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Event;
 
-use crate::diagnose::index::Index;
+use crate::diagnose::index::{Index, last_seen};
 
 /// What is said so often is no accident.
 const OFTEN: i64 = 3;
@@ -34,7 +34,7 @@ impl<'a> Repeated<'a> {
     pub(super) fn of(events: impl IntoIterator<Item = &'a Event>) -> Option<Self> {
         let mut whole: Option<Self> = None;
         for event in events {
-            let Some(last) = seen(event) else { continue };
+            let Some(last) = last_seen(event) else { continue };
             let first = event.first_timestamp.as_ref().map_or(last, |time| time.0.min(last));
             let message = event.message.as_deref().unwrap_or_default();
             let one = Self { times: times(event), first, last, message };
@@ -74,13 +74,6 @@ impl<'a> Repeated<'a> {
         let twice = self.interval().saturating_add(self.interval());
         self.times >= OFTEN && silent <= twice.clamp(SILENCE, OVER)
     }
-}
-
-/// When an event was last seen.
-pub(super) fn seen(event: &Event) -> Option<Timestamp> {
-    let series = event.series.as_ref().and_then(|series| series.last_observed_time.as_ref());
-    let micro = series.or(event.event_time.as_ref()).map(|time| time.0);
-    event.last_timestamp.as_ref().map(|time| time.0).max(micro)
 }
 
 fn times(event: &Event) -> i64 {

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Event;
 
 use super::refusal;
 use crate::diagnose::finding::Finding;
-use crate::diagnose::index::{Index, object_ref};
+use crate::diagnose::index::{Index, last_seen, object_ref};
 use crate::incident::ObjectRef;
 
 /// A CronJob that was refused longer ago has tried again since.
@@ -53,8 +53,7 @@ fn of_cron_job(index: &Index<'_>, event: &Event) -> Option<Finding> {
     let message = event.message.as_deref().unwrap_or_default();
     let refused =
         message.contains("forbidden") || message.contains("denied") || message.contains("failed calling");
-    let last = event.last_timestamp.as_ref().map(|time| time.0);
-    let last = last.or(event.event_time.as_ref().map(|time| time.0))?;
+    let last = last_seen(event)?;
     let recent = index.snapshot.taken_at.duration_since(last) <= RECENT;
     if event.reason.as_deref() != Some("FailedCreate") || !refused || !recent {
         return None;

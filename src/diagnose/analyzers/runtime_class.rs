@@ -32,9 +32,7 @@ fn unknown(index: &Index<'_>, failed: &Finding) -> Option<Finding> {
         Finding::new(codes::RUNTIME_HANDLER_UNKNOWN, class, statement)
             .at(failed.at)
             .field("handler", handler)
-            .field("workload_kind", &workload.kind)
-            .field("workload_namespace", &workload.namespace)
-            .field("workload", &workload.name),
+            .hinders(&workload),
     )
 }
 

@@ -60,9 +60,7 @@ fn suspended(index: &Index<'_>, name: ObjectRef, last: Option<Timestamp>) -> Fin
         .strength(0.65)
         .field("spec.suspend", true)
         .field("missed_by", &caller)
-        .field("workload_kind", &caller.kind)
-        .field("workload_namespace", &caller.namespace)
-        .field("workload", &caller.name)
+        .hinders(&caller)
 }
 
 /// Whether a warning that is made again and again has the words of a name in it, two at least where it has so many.

@@ -76,13 +76,7 @@ fn of_pod(index: &Index<'_>, pod: &ObjectRef, complaint: Complaint, line: &str) 
         }
         Complaint::Rejected => rejected(index, pod, &workload, &name, account)?,
     };
-    Some(
-        finding
-            .field("said", line)
-            .field("workload_kind", &workload.kind)
-            .field("workload_namespace", &workload.namespace)
-            .field("workload", &workload.name),
-    )
+    Some(finding.field("said", line).hinders(&workload))
 }
 
 /// What the pod says counts, else what its account says.

@@ -45,9 +45,7 @@ fn of_complaint(index: &Index<'_>, local: &BTreeSet<ObjectRef>, complaint: &Find
             .field("spec.internalTrafficPolicy", "Local")
             .field("node", from)
             .field("nodes_with_pods", nodes.join(", "))
-            .field("workload_kind", &workload.kind)
-            .field("workload_namespace", &workload.namespace)
-            .field("workload", &workload.name),
+            .hinders(&workload),
     )
 }
 

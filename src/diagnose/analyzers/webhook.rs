@@ -55,11 +55,5 @@ fn of_line(index: &Index<'_>, writer: &ObjectRef, line: &str) -> Option<Finding>
     let object = refusal::at_fault(index, webhook, &line)?;
     let statement =
         format!("{writer} is refused because webhook {webhook} cannot be called: {}", line.trim());
-    Some(
-        Finding::new(codes::WEBHOOK_FAILED, object, statement)
-            .field("webhook", webhook)
-            .field("workload_kind", &writer.kind)
-            .field("workload_namespace", &writer.namespace)
-            .field("workload", &writer.name),
-    )
+    Some(Finding::new(codes::WEBHOOK_FAILED, object, statement).field("webhook", webhook).hinders(writer))
 }

@@ -4,6 +4,7 @@ use super::edges;
 use super::{EdgeKind, EvidenceGraph, Status};
 use crate::diagnose::facts::is_trouble;
 use crate::diagnose::index::{Index, object_ref};
+use crate::diagnose::named;
 use crate::incident::{Evidence, EvidenceSource, ObjectRef};
 use crate::observe::ChangeKind;
 
@@ -72,10 +73,7 @@ fn calls_that_fail(index: &Index<'_>, evidence: &[Evidence]) -> Vec<Edge> {
 /// The dependency that a complaint in a log names, as analyzers write it down.
 #[must_use]
 pub(in crate::diagnose) fn dependency(piece: &Evidence) -> Option<ObjectRef> {
-    let field = |name: &str| piece.fields.get(name).map(String::as_str);
-    let name = field("dependency_name")?;
-    let namespace = field("dependency_namespace").unwrap_or_default();
-    Some(ObjectRef::new(field("dependency_kind")?, namespace, name))
+    named::dependency(&piece.fields)
 }
 
 fn changes(index: &Index<'_>) -> Vec<Edge> {

@@ -6,18 +6,24 @@
 mod calls;
 mod names;
 mod owners;
+mod readiness;
 mod references;
 mod services;
+mod sightings;
 mod software;
 mod templates;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Event, Node, Pod, Service};
 
 pub use names::{namespace_of, object_ref, reference};
+pub use readiness::is_ready;
 pub use references::{ConfigKind, ConfigReference, config_references};
+pub use sightings::last_seen;
 pub use software::{DNS_SERVICES, SYSTEM};
 pub use templates::{Template, revision_of};
 
@@ -34,6 +40,8 @@ pub struct Index<'a> {
     deployments: HashMap<ObjectRef, &'a Deployment>,
     services: HashMap<ObjectRef, &'a Service>,
     nodes: HashMap<&'a str, &'a Node>,
+    jobs: HashMap<ObjectRef, &'a Job>,
+    written: HashMap<ObjectRef, Timestamp>,
     templates: BTreeMap<ObjectRef, Template<'a>>,
     workload_of_pod: HashMap<ObjectRef, ObjectRef>,
     pods_of: BTreeMap<ObjectRef, Vec<&'a Pod>>,
@@ -68,6 +76,8 @@ impl<'a> Index<'a> {
                 .iter()
                 .filter_map(|node| Some((node.metadata.name.as_deref()?, node)))
                 .collect(),
+            jobs: names::by_name(&objects.jobs),
+            written: references::written(objects),
             templates: templates::templates(objects),
             workload_of_pod: HashMap::new(),
             pods_of: BTreeMap::new(),
@@ -121,6 +131,12 @@ impl<'a> Index<'a> {
     #[must_use]
     pub fn node(&self, name: &str) -> Option<&'a Node> {
         self.nodes.get(name).copied()
+    }
+
+    /// The Job.
+    #[must_use]
+    pub fn job(&self, job: &ObjectRef) -> Option<&'a Job> {
+        self.jobs.get(job).copied()
     }
 
     /// Events about the object, in the order of the Snapshot.

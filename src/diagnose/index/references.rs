@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, EnvFromSource, EnvVarSource, PodSpec, Volume, VolumeProjection};
 
 use super::Index;
@@ -83,6 +84,18 @@ impl Index<'_> {
         self.config.get(object).copied()
     }
 
+    /// When a ConfigMap or Secret was written last; `None` where it is not in the Snapshot, or does not say.
+    #[must_use]
+    pub fn written_at(&self, object: &ObjectRef) -> Option<Timestamp> {
+        self.written.get(object).copied()
+    }
+
+    /// When a ConfigMap or Secret was written last, if that is no longer ago.
+    #[must_use]
+    pub fn written_within(&self, object: &ObjectRef, age: SignedDuration) -> Option<Timestamp> {
+        self.written_at(object).filter(|at| self.snapshot.taken_at.duration_since(*at) <= age)
+    }
+
     /// The hosts and ports in the values of a ConfigMap; none where it is not in the Snapshot.
     #[must_use]
     pub fn addresses(&self, config_map: &ObjectRef) -> &[ConfigAddress] {
@@ -110,13 +123,20 @@ pub(super) fn namespaces(objects: &Objects) -> HashSet<(ConfigKind, &str)> {
 }
 
 pub(super) fn known(objects: &Objects) -> HashMap<ObjectRef, &[String]> {
-    let named = |kind: &'static str| {
-        move |object: &'_ KeyedObject| ObjectRef::new(kind, object.namespace.as_str(), object.name.as_str())
-    };
-    let (config_map, secret) = (named("ConfigMap"), named("Secret"));
-    let config_maps = objects.config_maps.iter().map(|object| (config_map(object), object.keys.as_slice()));
-    let secrets = objects.secrets.iter().map(|object| (secret(object), object.keys.as_slice()));
-    config_maps.chain(secrets).collect()
+    keyed(objects).map(|(name, object)| (name, object.keys.as_slice())).collect()
+}
+
+/// When each was changed, or made where no change is known.
+pub(super) fn written(objects: &Objects) -> HashMap<ObjectRef, Timestamp> {
+    keyed(objects)
+        .filter_map(|(name, object)| Some((name, object.changed_at.max(object.created_at)?)))
+        .collect()
+}
+
+fn keyed(objects: &Objects) -> impl Iterator<Item = (ObjectRef, &KeyedObject)> {
+    let config_maps = objects.config_maps.iter().map(|object| ("ConfigMap", object));
+    let all = config_maps.chain(objects.secrets.iter().map(|object| ("Secret", object)));
+    all.map(|(kind, object)| (ObjectRef::new(kind, &object.namespace, &object.name), object))
 }
 
 pub(super) fn told(objects: &Objects) -> HashMap<ObjectRef, &[ConfigAddress]> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -18,14 +19,17 @@ pub struct Template<'a> {
     pub spec: Option<&'a PodSpec>,
     /// Wanted replicas; 1 where the API's default applies, and for kinds without replicas.
     pub replicas: i32,
+    /// When the workload was made.
+    pub created_at: Option<Timestamp>,
 }
 
 impl<'a> Template<'a> {
-    fn of(template: &'a PodTemplateSpec, replicas: Option<i32>) -> Self {
+    fn of(workload: &ObjectMeta, template: &'a PodTemplateSpec, replicas: Option<i32>) -> Self {
         Self {
             metadata: template.metadata.as_ref(),
             spec: template.spec.as_ref(),
             replicas: replicas.unwrap_or(1),
+            created_at: workload.creation_timestamp.as_ref().map(|time| time.0),
         }
     }
 }
@@ -40,6 +44,12 @@ impl<'a> Index<'a> {
     /// All workloads with their templates, in order.
     pub fn templates(&self) -> impl Iterator<Item = (&ObjectRef, Template<'a>)> {
         self.templates.iter().map(|(workload, template)| (workload, *template))
+    }
+
+    /// When a Deployment, StatefulSet, DaemonSet or Job was made.
+    #[must_use]
+    pub fn created_at(&self, workload: &ObjectRef) -> Option<Timestamp> {
+        self.template(workload)?.created_at
     }
 
     /// The spec by which a workload's pods run: its template's, else that of its first pod.
@@ -59,19 +69,17 @@ pub fn revision_of(metadata: &ObjectMeta) -> Option<i64> {
 pub(super) fn templates(objects: &Objects) -> BTreeMap<ObjectRef, Template<'_>> {
     let deployments = objects.deployments.iter().filter_map(|deployment| {
         let spec = deployment.spec.as_ref()?;
-        Some((object_ref(deployment), Template::of(&spec.template, spec.replicas)))
+        Some((object_ref(deployment), Template::of(&deployment.metadata, &spec.template, spec.replicas)))
     });
     let stateful_sets = objects.stateful_sets.iter().filter_map(|set| {
         let spec = set.spec.as_ref()?;
-        Some((object_ref(set), Template::of(&spec.template, spec.replicas)))
+        Some((object_ref(set), Template::of(&set.metadata, &spec.template, spec.replicas)))
     });
-    let daemon_sets = objects
-        .daemon_sets
-        .iter()
-        .filter_map(|set| Some((object_ref(set), Template::of(&set.spec.as_ref()?.template, None))));
-    let jobs = objects
-        .jobs
-        .iter()
-        .filter_map(|job| Some((object_ref(job), Template::of(&job.spec.as_ref()?.template, None))));
+    let daemon_sets = objects.daemon_sets.iter().filter_map(|set| {
+        Some((object_ref(set), Template::of(&set.metadata, &set.spec.as_ref()?.template, None)))
+    });
+    let jobs = objects.jobs.iter().filter_map(|job| {
+        Some((object_ref(job), Template::of(&job.metadata, &job.spec.as_ref()?.template, None)))
+    });
     deployments.chain(stateful_sets).chain(daemon_sets).chain(jobs).collect()
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::diagnose::facts::Facts;
 use crate::diagnose::index::object_ref;
+use crate::diagnose::named;
 use crate::incident::{Evidence, ObjectRef};
 use crate::observe::{LogExcerpt, Objects};
 
@@ -50,12 +51,7 @@ impl<'a> Scene<'a> {
     /// The workload that a piece of Evidence concerns: the one that it names, else that of the pod that it names, else its
     /// own object's.
     pub(super) fn concerned(&self, piece: &Evidence) -> Option<ObjectRef> {
-        let field = |name: &str| piece.fields.get(name).map(String::as_str);
-        if let (Some(kind), Some(name)) = (field("workload_kind"), field("workload")) {
-            let namespace = field("workload_namespace").unwrap_or(&piece.object.namespace);
-            return Some(ObjectRef::new(kind, namespace, name));
-        }
-        self.facts.workload_named(piece)
+        named::workload(&piece.fields, &piece.object).or_else(|| self.facts.workload_named(piece))
     }
 
     /// The object as the API has it; null where the Snapshot does not hold it, or holds its name only.

@@ -12,6 +12,7 @@ use crate::diagnose::analyzers::describe_change;
 use crate::diagnose::codes;
 use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
+use crate::diagnose::named;
 use crate::incident::{Evidence, ObjectRef};
 
 /// Fewer lines are the mistakes of single requests.
@@ -30,7 +31,7 @@ pub(super) fn changed(facts: &Facts<'_>) -> Vec<Candidate> {
 
 fn candidate(facts: &Facts<'_>, piece: &Evidence) -> Option<Candidate> {
     let service = dependency::named(piece)?;
-    let lines = piece.fields.get("lines").and_then(|lines| lines.parse::<u64>().ok());
+    let lines = named::lines(&piece.fields);
     let began: Timestamp = piece.fields.get("first_seen")?.parse().ok()?;
     let mut behind = facts.index.behind(&service).into_iter();
     let callee: ObjectRef = behind.next().filter(|_| behind.next().is_none())?;

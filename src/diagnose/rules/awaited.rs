@@ -12,7 +12,7 @@ use super::crash::CRASHES;
 use crate::diagnose::codes;
 use crate::diagnose::confidence::{self, Cause};
 use crate::diagnose::facts::{Facts, is_trouble};
-use crate::diagnose::index::{Index, object_ref};
+use crate::diagnose::index::{Index, is_ready, object_ref};
 use crate::diagnose::labels::{matches, or_none};
 use crate::incident::{Evidence, EvidenceSource, ObjectRef};
 
@@ -110,14 +110,11 @@ fn controllers(index: &Index<'_>, word: &str) -> BTreeSet<ObjectRef> {
         let mut names = containers.flat_map(|own| [Some(own.name.as_str()), own.image.as_deref()]).flatten();
         workload.kind != "DaemonSet" && workload.kind != "Job" && names.any(|name| name.contains(word))
     });
-    runs.filter(|(workload, _)| !is_ready(index, workload)).map(|(workload, _)| workload.clone()).collect()
+    runs.filter(|(workload, _)| !has_ready(index, workload)).map(|(workload, _)| workload.clone()).collect()
 }
 
-fn is_ready(index: &Index<'_>, workload: &ObjectRef) -> bool {
-    index.pods_of(workload).iter().any(|pod| {
-        let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-        conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
-    })
+fn has_ready(index: &Index<'_>, workload: &ObjectRef) -> bool {
+    index.pods_of(workload).iter().any(|pod| is_ready(pod))
 }
 
 /// What is behind the Services inside the cluster that the kubelet names by address or by whole name where it does not reach a
@@ -133,7 +130,7 @@ fn registries(facts: &Facts<'_>, waiting: &Candidate) -> BTreeSet<ObjectRef> {
         hosts.filter_map(|host| index.service_named(host, "")).collect::<Vec<_>>()
     };
     let behind = told.flat_map(|piece| named(&piece.statement)).flat_map(|service| index.behind(&service));
-    behind.filter(|workload| !is_ready(index, workload)).collect()
+    behind.filter(|workload| !has_ready(index, workload)).collect()
 }
 
 /// The DaemonSets that connect pods and whose pods fail on the very nodes of all who complain.

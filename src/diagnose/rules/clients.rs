@@ -34,7 +34,7 @@ pub(super) fn taker(
 }
 
 /// The workloads that call a server.
-fn callers(facts: &Facts<'_>, server: &ObjectRef) -> Vec<ObjectRef> {
+pub(super) fn callers(facts: &Facts<'_>, server: &ObjectRef) -> Vec<ObjectRef> {
     let calls = |workload: &ObjectRef| {
         facts.index.called_by(workload).iter().any(|service| facts.index.behind(service).contains(server))
     };
@@ -62,33 +62,18 @@ fn newcomer(facts: &Facts<'_>, server: &ObjectRef, told: &[&Evidence]) -> Option
     let now = facts.index.snapshot.taken_at;
     let is_new = |at: &Timestamp| now.duration_since(*at) <= LATELY;
     let clients = callers(facts, server);
-    let mut young = clients.iter().filter_map(|client| Some((client, made(facts, client).filter(is_new)?)));
+    let mut young =
+        clients.iter().filter_map(|client| Some((client, facts.index.created_at(client).filter(is_new)?)));
     let (client, at) = young.next().filter(|_| young.next().is_none())?;
     let others = told.iter().filter(|piece| {
         let by = facts.index.workload_of(&piece.object);
-        by != *client && by != *server && made(facts, &by).is_none_or(|made| made < at)
+        by != *client && by != *server && facts.index.created_at(&by).is_none_or(|made| made < at)
     });
     let began = others.filter_map(|piece| piece.fields.get("first_seen")?.parse::<Timestamp>().ok()).min()?;
     let soon = (-SKEW..=SOON).contains(&began.duration_since(at));
-    let server_is_older = made(facts, server).is_none_or(|made| made < at);
+    let server_is_older = facts.index.created_at(server).is_none_or(|made| made < at);
     let runs = !facts.index.pods_of(client).is_empty();
     (soon && server_is_older && runs).then(|| (client.clone(), at))
-}
-
-/// When a Deployment or Job was made.
-fn made(facts: &Facts<'_>, workload: &ObjectRef) -> Option<Timestamp> {
-    let metadata = match facts.index.deployment(workload) {
-        Some(deployment) => &deployment.metadata,
-        None => {
-            let mut jobs = facts.index.snapshot.objects.jobs.iter().map(|job| &job.metadata);
-            jobs.find(|job| {
-                workload.kind == "Job"
-                    && job.name.as_deref() == Some(&workload.name)
-                    && job.namespace.as_deref() == Some(&workload.namespace)
-            })?
-        }
-    };
-    metadata.creation_timestamp.as_ref().map(|time| time.0)
 }
 
 #[cfg(test)]

@@ -158,12 +158,9 @@ fn absent_consumer(facts: &Facts<'_>, server: &ObjectRef, told: &[&Evidence]) ->
     if !told.iter().any(|piece| FULL.iter().any(|words| piece.statement.contains(words))) {
         return None;
     }
-    let calls = |workload: &ObjectRef| {
-        facts.index.called_by(workload).iter().any(|service| facts.index.behind(service).contains(server))
-    };
-    let idle =
-        facts.index.templates().filter(|(workload, template)| template.replicas == 0 && calls(workload));
-    let mut idle = idle.map(|(workload, _)| workload.clone());
+    let wants_none =
+        |workload: &ObjectRef| facts.index.template(workload).is_some_and(|template| template.replicas == 0);
+    let mut idle = clients::callers(facts, server).into_iter().filter(wants_none);
     idle.next().filter(|_| idle.next().is_none())
 }
 

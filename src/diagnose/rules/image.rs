@@ -81,12 +81,9 @@ fn new_secret(facts: &Facts<'_>, workload: &ObjectRef) -> Option<ObjectRef> {
     let mut named = spec.image_pull_secrets.iter().flatten();
     let only = named.next().filter(|_| named.next().is_none())?;
     let secret = ObjectRef::new("Secret", workload.namespace.as_str(), only.name.as_str());
-    let mut secrets = index.snapshot.objects.secrets.iter();
-    let found = secrets.find(|found| found.namespace == secret.namespace && found.name == secret.name)?;
-    let holds = found.keys.iter().any(|key| key == ".dockerconfigjson" || key == ".dockercfg");
-    let written = found.changed_at.or(found.created_at)?;
-    let made = index.deployment(workload)?.metadata.creation_timestamp.as_ref()?.0;
-    let later = written.duration_since(made) > LATER;
+    let holds = index.keys(&secret)?.iter().any(|key| key == ".dockerconfigjson" || key == ".dockercfg");
+    let written = index.written_at(&secret)?;
+    let later = written.duration_since(index.created_at(workload)?) > LATER;
     (holds && later && onset::is_recent(written, facts.onset(workload))).then_some(secret)
 }
 

@@ -15,11 +15,11 @@ pub(super) fn settle(facts: &Facts<'_>, candidates: Vec<Candidate>) -> Vec<Candi
     let mut position = kept.len();
     while position > 0 {
         position -= 1;
-        let Some(waiting) = kept.get(position).cloned() else { continue };
-        let awaited = awaited(facts, &waiting);
+        let awaited = kept.get(position).map(|waiting| awaited(facts, waiting)).unwrap_or_default();
         if awaited.is_empty() {
             continue;
         }
+        let Some(waiting) = kept.get(position).cloned() else { continue };
         let causes =
             |other: &Candidate| awaited.contains(&other.object) && !other.explains.contains(&waiting.object);
         let best = kept.iter().enumerate().filter(|(_, other)| causes(other));

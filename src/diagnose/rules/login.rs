@@ -3,7 +3,7 @@
 //! Told by the name of the variable (it begins as the one that holds the server's address does, or with the name of the
 //! server or its software), and by which of them was written last.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::PodSpec;
 
 use super::settings::{self, ADDRESSES, CREDENTIALS, Holder};
@@ -56,7 +56,7 @@ pub(super) fn holder(facts: &Facts<'_>, workload: &ObjectRef, service: &ObjectRe
     }
     let stems = stems(facts, workload, spec, service);
     let rated = all.iter().map(|found| {
-        let written = found.object.as_ref().and_then(|object| written_lately(facts, object));
+        let written = found.object.as_ref().and_then(|object| facts.index.written_within(object, LATELY));
         ((fit(facts, found, service, &stems), written, std::cmp::Reverse(found.rank)), found)
     });
     let best = rated.max_by(|(left, _), (right, _)| left.cmp(right));
@@ -143,13 +143,4 @@ fn fit(facts: &Facts<'_>, found: &Credential, service: &ObjectRef, stems: &[Stri
     let software = SOFTWARE.iter().filter(|(_, words)| says(words)).map(|(port, _)| ports.contains(port));
     let software: i32 = software.map(|same| if same { 2 } else { -2 }).max().unwrap_or(0);
     4 * i32::from(begins_alike) + i32::from(named) + software
-}
-
-/// When a ConfigMap or Secret was written, if that was lately.
-fn written_lately(facts: &Facts<'_>, object: &ObjectRef) -> Option<Timestamp> {
-    let objects = &facts.index.snapshot.objects;
-    let all = if object.kind == "Secret" { &objects.secrets } else { &objects.config_maps };
-    let found = all.iter().find(|found| found.name == object.name && found.namespace == object.namespace)?;
-    let at = found.changed_at.max(found.created_at)?;
-    (facts.index.snapshot.taken_at.duration_since(at) <= LATELY).then_some(at)
 }

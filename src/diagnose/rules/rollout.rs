@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Pod;
 
 use crate::diagnose::analyzers::describe_change;
 use crate::diagnose::facts::Facts;
-use crate::diagnose::index::{object_ref, revision_of};
+use crate::diagnose::index::{is_ready, object_ref, revision_of};
 use crate::incident::{Evidence, EvidenceId, ObjectRef};
 use crate::observe::{Change, FieldChange};
 
@@ -82,10 +82,8 @@ pub(super) fn belongs_to(facts: &Facts<'_>, change: &Change, pod: &Pod) -> bool 
 /// Pods of the workload from before the rollout that are Ready: they show that the revision before still works.
 pub(super) fn healthy_before(facts: &Facts<'_>, change: &Change) -> usize {
     let pods = facts.index.pods_of(&change.object).iter();
-    let ready = |pod: &Pod| {
-        let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-        conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
-    };
-    pods.filter(|pod| !belongs_to(facts, change, pod) && ready(pod) && facts.about_none(&object_ref(**pod)))
-        .count()
+    pods.filter(|pod| {
+        !belongs_to(facts, change, pod) && is_ready(pod) && facts.about_none(&object_ref(**pod))
+    })
+    .count()
 }

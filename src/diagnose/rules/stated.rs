@@ -6,6 +6,7 @@ use super::candidate::Candidate;
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::confidence::{self, Cause};
 use crate::diagnose::facts::Facts;
+use crate::diagnose::named;
 use crate::incident::{Evidence, ObjectRef};
 
 /// At this strength a finding says it plainly; the weaker ones make their cause less sure.
@@ -81,6 +82,5 @@ pub(super) fn of_code(facts: &Facts<'_>, code: Code, cause: Cause) -> Vec<Candid
 
 /// The workload that a finding says it keeps from working.
 pub(super) fn workload(piece: &Evidence) -> Option<ObjectRef> {
-    let namespace = piece.fields.get("workload_namespace").unwrap_or(&piece.object.namespace);
-    Some(ObjectRef::new(piece.fields.get("workload_kind")?, namespace, piece.fields.get("workload")?))
+    named::workload(&piece.fields, &piece.object)
 }

@@ -16,7 +16,6 @@ use crate::diagnose::facts::Facts;
 use crate::diagnose::graph::EdgeKind;
 use crate::diagnose::index::{Index, config_references};
 use crate::incident::{Evidence, ObjectRef};
-use crate::observe::KeyedObject;
 
 /// How libraries say that they do not know the authority behind a certificate.
 static UNTRUSTED: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -94,12 +93,12 @@ fn candidate(facts: &Facts<'_>, dependency: &ObjectRef, told: &[&Evidence]) -> O
     let shared = trusted.fold(first, |shared, more| shared.intersection(&more).cloned().collect());
     let is_new = |object: &ObjectRef, at: Timestamp| {
         let before = |caller: &ObjectRef| {
-            made(facts.index, caller).is_some_and(|made| at.duration_since(made) > TOGETHER)
+            facts.index.created_at(caller).is_some_and(|made| at.duration_since(made) > TOGETHER)
         };
         facts.index.keys(object).is_some() && callers.iter().all(before)
     };
     let (object, at) = shared.into_iter().find_map(|object| {
-        let at = lately(facts.index, &object).filter(|at| is_new(&object, *at))?;
+        let at = facts.index.written_within(&object, LATELY).filter(|at| is_new(&object, *at))?;
         Some((object, at))
     })?;
     let said = told.first().map(|piece| piece.statement.as_str()).unwrap_or_default();
@@ -122,33 +121,8 @@ fn serves_new_certificate(facts: &Facts<'_>, dependency: &ObjectRef) -> bool {
     let behind = facts.index.behind(dependency);
     let mut read = behind.iter().flat_map(|server| facts.graph.targets(server, EdgeKind::Mounts));
     let rolled_out = behind.iter().any(|server| facts.recent_rollout(server).is_some());
-    rolled_out || read.any(|object| object.kind == "Secret" && lately(facts.index, &object).is_some())
-}
-
-/// When a ConfigMap or Secret was written, where that was lately.
-fn lately(index: &Index<'_>, object: &ObjectRef) -> Option<Timestamp> {
-    let objects = &index.snapshot.objects;
-    let all: &[KeyedObject] = if object.kind == "Secret" { &objects.secrets } else { &objects.config_maps };
-    let found = all.iter().find(|found| found.namespace == object.namespace && found.name == object.name)?;
-    let at = found.changed_at.max(found.created_at)?;
-    (index.snapshot.taken_at.duration_since(at) <= LATELY).then_some(at)
-}
-
-/// When a workload was made.
-fn made(index: &Index<'_>, workload: &ObjectRef) -> Option<Timestamp> {
-    let objects = &index.snapshot.objects;
-    let sets = objects.stateful_sets.iter().map(|set| &set.metadata);
-    let mut others = sets.chain(objects.daemon_sets.iter().map(|set| &set.metadata));
-    let is_it = |kind: &str| workload.kind == kind;
-    let metadata = match index.deployment(workload) {
-        Some(deployment) => &deployment.metadata,
-        None => others.find(|metadata| {
-            metadata.name.as_deref() == Some(&workload.name)
-                && metadata.namespace.as_deref() == Some(&workload.namespace)
-                && (is_it("StatefulSet") || is_it("DaemonSet"))
-        })?,
-    };
-    metadata.creation_timestamp.as_ref().map(|time| time.0)
+    rolled_out
+        || read.any(|object| object.kind == "Secret" && facts.index.written_within(&object, LATELY).is_some())
 }
 
 /// The ConfigMaps and Secrets with the authorities that a workload trusts.

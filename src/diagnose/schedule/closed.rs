@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 use super::blocker::{Blocker, Kind};
 use super::explain::closing;
 use super::nodes::Seat;
-use crate::diagnose::index::Index;
+use crate::diagnose::index::{Index, last_seen};
 use crate::incident::ObjectRef;
 
 /// A node that has been closed for longer than this was not forgotten a moment ago: people have got used to it.
@@ -56,10 +56,7 @@ pub(super) fn lately(index: &Index<'_>, seat: &Seat<'_>, blockers: &[Blocker]) -
 fn cordon_events<'a>(index: &'a Index<'_>, node: &str) -> impl Iterator<Item = Timestamp> + use<'a> {
     let events = index.events(&ObjectRef::cluster_wide("Node", node));
     let cordons = events.filter(|event| event.reason.as_deref() == Some("NodeNotSchedulable"));
-    cordons.filter_map(|event| {
-        let last = event.last_timestamp.as_ref().map(|time| time.0);
-        last.or(event.event_time.as_ref().map(|time| time.0))
-    })
+    cordons.filter_map(last_seen)
 }
 
 /// Whether a pod on the node would not be let in now. Pods of the node itself never asked.

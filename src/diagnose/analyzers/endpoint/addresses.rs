@@ -38,9 +38,7 @@ pub(super) fn stray(index: &Index<'_>, complaints: &[&Finding]) -> Vec<Finding> 
             Finding::new(codes::ENDPOINTS_STRAY, object, statement)
                 .field("addresses", dead)
                 .field("service", &service.name)
-                .field("workload_kind", &caller.kind)
-                .field("workload_namespace", &caller.namespace)
-                .field("workload", &caller.name),
+                .hinders(&caller),
         )
     });
     strays.collect()

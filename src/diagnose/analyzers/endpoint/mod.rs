@@ -75,20 +75,11 @@ fn check(
         format!("{object} sends what is for {name} to {written}, which no pod has: {}", complaint.statement);
     let finding =
         Finding::new(codes::ENDPOINTS_DEAD, object, statement).strength(if inside { 0.85 } else { 0.72 });
-    Some(
-        finding
-            .field("addresses", written)
-            .field("workload_kind", &name.kind)
-            .field("workload_namespace", &name.namespace)
-            .field("workload", &name.name),
-    )
+    Some(finding.field("addresses", written).hinders(&name))
 }
 
 fn is_about(finding: &Finding, service: &ObjectRef) -> bool {
-    let field = |name: &str| finding.fields.get(name).map(String::as_str).unwrap_or_default();
-    field("dependency_kind") == "Service"
-        && field("dependency_namespace") == service.namespace
-        && field("dependency_name") == service.name
+    finding.dependency().as_ref() == Some(service)
 }
 
 /// Whether a complaint that names nobody by an address has the name of the Service as a word.

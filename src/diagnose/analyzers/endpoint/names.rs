@@ -26,12 +26,7 @@ pub(super) fn deleted(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
         let caller = index.workload_of(&lookup.object);
         let statement =
             format!("{service} does not exist, though what it stood for does: {}", lookup.statement);
-        new.then(|| {
-            Finding::new(codes::SERVICE_DELETED, service, statement)
-                .field("workload_kind", &caller.kind)
-                .field("workload_namespace", &caller.namespace)
-                .field("workload", &caller.name)
-        })
+        new.then(|| Finding::new(codes::SERVICE_DELETED, service, statement).hinders(&caller))
     });
     services.collect()
 }
@@ -55,9 +50,7 @@ pub(super) fn headless(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
         Some(
             Finding::new(codes::HEADLESS_MISSING, service, statement)
                 .field("spec.serviceName", spec.service_name.as_deref().unwrap_or_default())
-                .field("workload_kind", &caller.kind)
-                .field("workload_namespace", &caller.namespace)
-                .field("workload", &caller.name),
+                .hinders(&caller),
         )
     })
     .collect()
@@ -87,21 +80,16 @@ pub(super) fn unresolved(
     found: &[Finding],
 ) -> Option<Finding> {
     let often = |finding: &&Finding| {
-        let lines = finding.fields.get("lines").and_then(|lines| lines.parse::<u64>().ok());
-        finding.code == codes::LOG_DNS && is_about(finding, name) && lines.is_some_and(|lines| lines >= AGAIN)
+        finding.code == codes::LOG_DNS
+            && is_about(finding, name)
+            && finding.lines().is_some_and(|lines| lines >= AGAIN)
     };
     let complaint = found.iter().find(often)?;
     let caller = index.workload_of(&complaint.object);
     let statement =
         format!("{name} is another name for {host}, and it does not resolve: {}", complaint.statement);
     let finding = Finding::new(codes::EXTERNAL_NAME_UNKNOWN, name.clone(), statement).strength(0.75);
-    Some(
-        finding
-            .field("spec.externalName", host)
-            .field("workload_kind", &caller.kind)
-            .field("workload_namespace", &caller.namespace)
-            .field("workload", &caller.name),
-    )
+    Some(finding.field("spec.externalName", host).hinders(&caller))
 }
 
 /// What callers say of an address that nobody has any more.
@@ -117,8 +105,8 @@ pub(super) fn made_anew(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
     let mut told = BTreeSet::new();
     let anew = complaints.filter_map(|complaint| {
         let host = complaint.fields.get("dependency")?;
-        let lines = complaint.fields.get("lines").and_then(|lines| lines.parse::<u64>().ok());
-        let address: Ipv4Addr = host.parse().ok().filter(|_| lines.is_some_and(|lines| lines >= AGAIN))?;
+        let again = complaint.lines().is_some_and(|lines| lines >= AGAIN);
+        let address: Ipv4Addr = host.parse().ok().filter(|_| again)?;
         let caller = index.workload_of(&complaint.object);
         let started = index
             .pods_of(&caller)
@@ -142,11 +130,7 @@ pub(super) fn made_anew(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
             complaint.statement
         );
         new.then(|| {
-            Finding::new(codes::SERVICE_MADE_ANEW, service, statement)
-                .field("address", host)
-                .field("workload_kind", &caller.kind)
-                .field("workload_namespace", &caller.namespace)
-                .field("workload", &caller.name)
+            Finding::new(codes::SERVICE_MADE_ANEW, service, statement).field("address", host).hinders(&caller)
         })
     });
     anew.collect()

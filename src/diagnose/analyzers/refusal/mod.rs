@@ -52,12 +52,7 @@ pub(super) fn finding(
         account::missing,
     ];
     let finding = readers.iter().find_map(|read| read(&refusal)).unwrap_or_else(|| unread(&refusal));
-    finding
-        .at(since)
-        .field("workload_kind", &refusal.workload.kind)
-        .field("workload_namespace", &refusal.workload.namespace)
-        .field("workload", &refusal.workload.name)
-        .field("message", message)
+    finding.at(since).hinders(&refusal.workload).field("message", message)
 }
 
 /// About the namespace where that is what refuses, else about the workload.

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::diagnose::index::{Index, object_ref};
+use crate::diagnose::index::{Index, is_ready, object_ref};
 use crate::incident::ObjectRef;
 
 /// A pod may take so long to start, whatever it says meanwhile.
@@ -34,9 +34,9 @@ pub(super) fn matters(index: &Index<'_>, object: &ObjectRef) -> bool {
         "Ingress" => {
             objects.ingresses.iter().any(|found| object_ref(found) == *object && is_kept(&found.metadata))
         }
-        "Job" => objects.jobs.iter().any(|job| {
+        "Job" => index.job(object).is_some_and(|job| {
             let ended = job.status.as_ref().is_some_and(|status| status.completion_time.is_some());
-            object_ref(job) == *object && !ended && is_kept(&job.metadata)
+            !ended && is_kept(&job.metadata)
         }),
         "CronJob" => objects.cron_jobs.iter().any(|found| {
             object_ref(found) == *object && found.spec.suspend != Some(true) && is_kept(&found.metadata)
@@ -52,21 +52,16 @@ fn is_kept(metadata: &ObjectMeta) -> bool {
 fn pod_waits(index: &Index<'_>, pod: &Pod) -> bool {
     let status = pod.status.as_ref();
     let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or_default();
-    let conditions = status.and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-    let ready = conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
     let made = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
     let young = made.is_some_and(|made| index.snapshot.taken_at.duration_since(made) < STARTING);
-    is_kept(&pod.metadata) && matches!(phase, "Pending" | "Running") && !ready && !young
+    is_kept(&pod.metadata) && matches!(phase, "Pending" | "Running") && !is_ready(pod) && !young
 }
 
 /// Whether fewer pods of the workload are Ready than it wants.
 fn lacks_pods(index: &Index<'_>, workload: &ObjectRef) -> bool {
     let Some(template) = index.template(workload) else { return false };
     let pods = index.pods_of(workload);
-    let ready = pods.iter().filter(|pod| {
-        let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-        conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
-    });
+    let ready = pods.iter().filter(|pod| is_ready(pod));
     let waiting = pods.iter().any(|pod| pod_waits(index, pod));
     waiting
         || (workload.kind != "DaemonSet"

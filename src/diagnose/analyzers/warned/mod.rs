@@ -14,10 +14,10 @@ use k8s_openapi::api::core::v1::Event;
 
 use super::cron_job;
 use super::refusal;
-use super::repeated::{Repeated, seen};
+use super::repeated::Repeated;
 use crate::diagnose::codes;
 use crate::diagnose::finding::Finding;
-use crate::diagnose::index::Index;
+use crate::diagnose::index::{Index, last_seen};
 use crate::incident::{EvidenceSource, ObjectRef};
 
 /// What has been said for less time may be a matter of starting.
@@ -39,9 +39,12 @@ struct Warning<'a> {
 
 /// What goes on and is not explained by what the other analyzers have found.
 pub(super) fn findings(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
+    let warnings = warnings(index);
+    if warnings.is_empty() {
+        return Vec::new();
+    }
     let used: BTreeSet<_> =
         found.iter().filter(|finding| explains(finding)).flat_map(|finding| about(index, finding)).collect();
-    let warnings = warnings(index);
     let everywhere = everywhere(index, &warnings);
     let unused = warnings.into_iter().filter(|warning| {
         !everywhere.contains(warning.reason) && !used.contains(&owner(index, &warning.object))
@@ -57,12 +60,8 @@ fn explains(finding: &Finding) -> bool {
 
 /// The objects that a finding speaks of: its own, and the workload that it names.
 fn about(index: &Index<'_>, finding: &Finding) -> Vec<ObjectRef> {
-    let field = |name: &str| finding.fields.get(name);
-    let namespace = field("workload_namespace").unwrap_or(&finding.object.namespace);
-    let workload = field("workload_kind").zip(field("workload"));
-    let workload = workload.map(|(kind, name)| ObjectRef::new(kind, namespace, name));
-    let own = [Some(owner(index, &finding.object)), Some(finding.object.clone())];
-    own.into_iter().chain([workload]).flatten().collect()
+    let own = [owner(index, &finding.object), finding.object.clone()];
+    own.into_iter().chain(finding.hindered()).collect()
 }
 
 fn warnings<'a>(index: &Index<'a>) -> Vec<Warning<'a>> {
@@ -95,7 +94,7 @@ fn goes_on(index: &Index<'_>, warning: &Warning<'_>) -> bool {
         let begins = event.reason.as_deref().is_some_and(|reason| reason.contains("ing"));
         object.kind != "Node" && event.type_.as_deref() == Some("Normal") && !begins
     });
-    long && whole.goes_on(index) && !well.any(|event| seen(event).is_some_and(|at| at > whole.last))
+    long && whole.goes_on(index) && !well.any(|event| last_seen(event).is_some_and(|at| at > whole.last))
 }
 
 /// Reasons that are said of most nodes: how a cluster is set up, not what is wrong with one of them.
