@@ -409,6 +409,7 @@ fn keyed(value: &Value) -> KeyedObject {
         changed_at: None,
         addresses: Vec::new(),
         changed_keys: Vec::new(),
+        version: None,
     }
 }
 

@@ -201,6 +201,9 @@ codes! {
     HPA_AT_MAXIMUM = "autoscaler.at_maximum", Object, 0.5, "An autoscaler wants more replicas than its maximum.";
     HPA_TARGET_MISSING = "autoscaler.target_missing", Object, 0.85, "An autoscaler points at a workload that does not exist.";
     HPA_NO_REQUESTS = "autoscaler.no_requests", Object, 0.8, "An autoscaler compares use with requests, and the pods that it scales have none.";
+    HPA_CONTESTED = "autoscaler.contested", Object, 0.85, "Two autoscalers find the same pods, so neither scales them.";
+    INGRESS_LIMIT = "ingress.limit_too_low", Log, 0.82, "An Ingress controller turns requests away for a limit of an Ingress.";
+    INGRESS_REWRITE = "ingress.rewrite_without_group", Object, 0.75, "An Ingress rewrites paths by a group that its paths do not have.";
     HPA_NO_METRICS_SERVER = "autoscaler.no_metrics_server", Object, 0.8, "An autoscaler finds no metrics API.";
     CRON_JOB_BLOCKED = "cron_job.blocked", Object, 0.8, "A CronJob starts no more Jobs because one of them does not end.";
     CRON_JOB_HELD_OPEN = "cron_job.held_open", Object, 0.85, "A container beside the one that works keeps the pod of a Job from ending, so its CronJob starts no more.";

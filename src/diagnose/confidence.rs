@@ -62,6 +62,7 @@ causes! {
     SELECTOR_MISMATCH = "service.selector_mismatch", 0.88, Mechanism, "The selector of a Service matches no pod, or pods of other programs as well.";
     PORT_MISMATCH = "service.port_mismatch", 0.88, Mechanism, "A Service forwards to a port or protocol that its pods do not serve.";
     INGRESS_MISROUTED = "ingress.misrouted", 0.85, Mechanism, "An Ingress leads nowhere, or to the wrong place.";
+    INGRESS_LIMIT = "ingress.limit_too_low", 0.85, Mechanism, "A limit of an Ingress turns requests away.";
     ROUTE_REFUSED = "gateway.route_refused", 0.87, Mechanism, "A Gateway or route leads nowhere, or its controller does not accept it.";
     LOAD_BALANCER = "service.load_balancer_failed", 0.87, Mechanism, "The cloud does not make the load balancer of a Service.";
     WRONG_ENDPOINTS = "service.wrong_endpoints", 0.87, Mechanism, "A Service leads to addresses or a name that people wrote down and that nobody has.";
@@ -81,6 +82,8 @@ causes! {
     ROLLOUT_PAUSED = "deploy.paused", 0.80, Mechanism, "A Deployment is paused, and the version that others wait for was never rolled out.";
     JOB_FAILED = "job.failed", 0.80, Trigger, "A Job gave up.";
     AUTOSCALER_METRICS = "scaling.metrics_unavailable", 0.78, Mechanism, "An autoscaler cannot read the metrics that it scales by.";
+    AUTOSCALER_CONTESTED = "scaling.contested", 0.84, Mechanism, "Two autoscalers find the same pods, so neither scales them.";
+    DATABASE_LOCKED = "database.locked", 0.85, Mechanism, "A client of a database holds locks that others wait for.";
     CONFIG_INVALID = "config.invalid_value", 0.86, Mechanism, "A program cannot use the value of a setting, or has none.";
     SANDBOX_FAILED = "network.sandbox_failed", 0.86, Mechanism, "The network plugin of a node cannot connect pods.";
     PREEMPTED = "scheduling.preempted", 0.9, Mechanism, "Pods of higher priority have taken the place of others.";

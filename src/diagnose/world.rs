@@ -225,6 +225,7 @@ impl World {
             changed_at: None,
             addresses: Vec::new(),
             changed_keys: Vec::new(),
+            version: None,
         });
         self
     }

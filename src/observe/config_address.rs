@@ -32,7 +32,7 @@ const HOST: &str = r"[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*";
 
 static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&format!(
-        r#"(?:[a-z][a-z0-9+.-]*://(?:[^\s@/"']*@)?(?P<url>{HOST})(?::(?P<url_port>[0-9]{{2,5}}))?|(?:^|[\s"'=,(\[])(?P<host>{HOST}):(?P<port>[0-9]{{2,5}})\b)"#
+        r#"(?:[a-z][a-z0-9+.-]*://(?:[^\s@/"']*@)?(?P<url>{HOST})(?::(?P<url_port>[0-9]{{2,5}}))?|(?:^|[\s"'=,(\[])(?P<host>{HOST}):(?P<port>[0-9]{{2,5}})\b|\bhost=(?P<word>{HOST})(?:\s+port=(?P<word_port>[0-9]{{2,5}}))?)"#
     ))
     .ok()
 });
@@ -102,8 +102,8 @@ fn of_line(key: &str, line: &str) -> Vec<ConfigAddress> {
         return vec![ConfigAddress { key: key.to_owned(), setting: name.as_str().to_owned(), host, port }];
     }
     let found = address.captures_iter(line).filter_map(|found| {
-        let host = found.name("url").or_else(|| found.name("host"))?.as_str();
-        let port = found.name("url_port").or_else(|| found.name("port"));
+        let host = found.name("url").or_else(|| found.name("host")).or_else(|| found.name("word"))?.as_str();
+        let port = found.name("url_port").or_else(|| found.name("port")).or_else(|| found.name("word_port"));
         let port = port.and_then(|port| port.as_str().parse().ok()).filter(|port| *port > 0);
         let (key, setting, host) = (key.to_owned(), key.to_owned(), Some(host.to_owned()));
         Some(ConfigAddress { key, setting, host, port })
@@ -226,6 +226,13 @@ mod tests {
         ] {
             assert_eq!(told(key, value), [], "{key}");
         }
+    }
+
+    #[test]
+    fn a_connection_string_of_libpq_names_its_host() {
+        let told = addresses("pgbouncer.ini", "[databases]\n* = host=catalog port=5432 auth_user=pooler\n");
+        let found: Vec<_> = told.iter().map(|own| (own.host.as_deref(), own.port)).collect();
+        assert_eq!(found, [(Some("catalog"), Some(5432))]);
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod series;
 mod snapshot;
 mod template_diff;
 mod text;
+mod versions;
 mod watch;
 
 #[cfg(test)]

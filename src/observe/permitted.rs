@@ -150,6 +150,7 @@ mod tests {
             changed_at: None,
             addresses: Vec::new(),
             changed_keys: Vec::new(),
+            version: None,
         }
     }
 

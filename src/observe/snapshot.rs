@@ -200,11 +200,15 @@ pub struct KeyedObject {
     pub namespace: String,
     /// Name.
     pub name: String,
+    /// `metadata.resourceVersion`, where it is a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
     /// Keys of `data` and `binaryData`, sorted.
     pub keys: Vec<String>,
     /// `metadata.creationTimestamp`.
     pub created_at: Option<Timestamp>,
-    /// The newest time in `managedFields`: when somebody last wrote it.
+    /// When somebody last wrote it: the newest time in `managedFields`, or the earliest time that its resource version allows
+    /// where these are not known.
     pub changed_at: Option<Timestamp>,
     /// Hosts and ports in the values of a ConfigMap. Always empty for a Secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -1,4 +1,6 @@
-//! HorizontalPodAutoscalers: held back by their maximum, without a target, without metrics.
+//! HorizontalPodAutoscalers: held back by their maximum, without a target, without metrics, or two for the same pods.
+
+use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerCondition};
@@ -6,9 +8,37 @@ use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAu
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::finding::Finding;
 use crate::diagnose::index::{Index, object_ref};
+use crate::incident::ObjectRef;
 
 pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
-    index.snapshot.objects.autoscalers.iter().flat_map(|autoscaler| check(index, autoscaler)).collect()
+    let autoscalers = &index.snapshot.objects.autoscalers;
+    let contested: BTreeMap<_, _> = autoscalers.iter().filter_map(|own| contested(index, own)).collect();
+    autoscalers.iter().flat_map(|own| check(index, own)).chain(contested.into_values()).collect()
+}
+
+/// Two autoscalers that find the same pods: neither scales them. The newer one came in between.
+fn contested(index: &Index<'_>, autoscaler: &HorizontalPodAutoscaler) -> Option<(ObjectRef, Finding)> {
+    let inactive = condition(autoscaler, "ScalingActive").filter(|active| active.status == "False")?;
+    let message = inactive.message.as_deref().unwrap_or_default();
+    let (_, named) =
+        message.split_once('[').filter(|_| inactive.reason.as_deref() == Some("AmbiguousSelector"))?;
+    let mut named = named.trim_end().trim_end_matches(']').split_whitespace();
+    let is_named = |own: &&HorizontalPodAutoscaler| {
+        let object = object_ref(*own);
+        named.clone().any(|name| name.split_once('/') == Some((&object.namespace, &object.name)))
+    };
+    let made = |own: &&HorizontalPodAutoscaler| own.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let newest = index.snapshot.objects.autoscalers.iter().filter(is_named).max_by_key(made);
+    let object = object_ref(newest.unwrap_or(autoscaler));
+    let target = index.scale_target(newest.unwrap_or(autoscaler));
+    let all = named.by_ref().collect::<Vec<_>>().join(" and ");
+    let statement = format!("{all} find the same pods, so none of them scales any: {message}");
+    let since = inactive.last_transition_time.as_ref().map(|time| time.0);
+    let finding = Finding::new(codes::HPA_CONTESTED, object.clone(), statement).at(since);
+    let finding = target
+        .iter()
+        .fold(finding.field("reason", "AmbiguousSelector"), |finding, target| finding.hinders(target));
+    Some((object, finding))
 }
 
 fn check(index: &Index<'_>, autoscaler: &HorizontalPodAutoscaler) -> Vec<Finding> {
@@ -164,6 +194,25 @@ mod tests {
         assert_eq!(
             cause(unknown).as_deref(),
             Some("scaling.metrics_unavailable HorizontalPodAutoscaler shop/web")
+        );
+    }
+
+    #[test]
+    fn of_two_autoscalers_for_the_same_pods_the_newer_one_is_at_fault() {
+        let message = "pods by selector app=web are controlled by multiple HPAs: [shop/web shop/web-by-rps]";
+        let mut world = World::new().deployment("web", 1);
+        for (name, minutes) in [("web", 9_000), ("web-by-rps", 12), ("other", 5)] {
+            world.snapshot.objects.autoscalers.push(object(json!({
+                "metadata": {"namespace": "shop", "name": name, "creationTimestamp": ago(minutes)},
+                "spec": {"maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "web"}},
+                "status": {"desiredReplicas": 0, "conditions": [{"type": "ScalingActive", "status": "False",
+                    "reason": "AmbiguousSelector", "message": message, "lastTransitionTime": ago(11)}]}})));
+        }
+        let causes = world.causes();
+        let [(code, object, _)] = causes.as_slice() else { panic!("{causes:?}") };
+        assert_eq!(
+            (code.as_str(), object.as_str()),
+            ("scaling.contested", "HorizontalPodAutoscaler shop/web-by-rps")
         );
     }
 

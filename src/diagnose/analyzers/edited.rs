@@ -163,11 +163,8 @@ fn identities(index: &Index<'_>, suffering: &Suffering<'_>) -> Vec<Finding> {
     const FIELDS: [&str; 3] = ["metadata.annotations", "imagePullSecrets", "automountServiceAccountToken"];
     let mut edited = BTreeMap::new();
     for account in &index.snapshot.objects.service_accounts {
-        if let Some(changes) =
-            changes(&account.metadata, |field| FIELDS.iter().any(|own| field.starts_with(own)))
-        {
-            edited.insert(object_ref(account), changes);
-        }
+        let changes = changes(&account.metadata, |field| FIELDS.iter().any(|own| field.starts_with(own)));
+        edited.extend(changes.map(|changes| (object_ref(account), changes)));
     }
     if edited.is_empty() {
         return Vec::new();

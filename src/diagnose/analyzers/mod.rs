@@ -41,11 +41,13 @@ mod not_admitted;
 mod placeholder;
 mod pod;
 mod preempted;
+mod proxy_limit;
 mod quota;
 mod refusal;
 mod repair;
 mod repeated;
 mod replica_set;
+mod rewrite;
 mod route;
 mod runtime_class;
 mod scheduling;
@@ -104,6 +106,8 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
         token::findings,
         webhook::findings,
         ingress::findings,
+        rewrite::findings,
+        proxy_limit::findings,
         gateway::findings,
         disruption::findings,
         double_budget::findings,
@@ -118,6 +122,12 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
     found.extend(repair::findings(failed));
     // What the second look finds must not depend on the order in which objects were read.
     found.sort_by(|left, right| key(left).cmp(&key(right)));
+    look_again(index, &mut found);
+    found
+}
+
+/// Adds what shows only beside what others have found.
+fn look_again(index: &Index<'_>, found: &mut Vec<Finding>) {
     let seconds: &[Second] = &[
         network_policy::findings,
         injected::findings,
@@ -129,14 +139,13 @@ pub fn findings(index: &Index<'_>, failed: &[Execution]) -> Vec<Finding> {
         runtime_class::findings,
         traffic_policy::findings,
     ];
-    let more: Vec<_> = seconds.iter().flat_map(|analyzer| analyzer(index, &found)).collect();
+    let more: Vec<_> = seconds.iter().flat_map(|analyzer| analyzer(index, found)).collect();
     found.extend(more);
     // Each of these also asks what the one before it has found.
     let thirds: [Second; 3] = [edited::findings, warned::findings, change::findings];
     for analyzer in thirds {
-        found.extend(analyzer(index, &found));
+        found.extend(analyzer(index, found));
     }
-    found
 }
 
 fn key(finding: &Finding) -> (&str, &ObjectRef, &str) {

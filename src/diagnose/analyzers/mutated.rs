@@ -4,7 +4,7 @@
 //! fill in is left out: only what the template has and the pod has otherwise counts, and of what was added only what the
 //! trouble is about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
@@ -16,6 +16,7 @@ use crate::diagnose::codes::{self, Code};
 use crate::diagnose::finding::Finding;
 use crate::diagnose::index::{Index, namespace_of, object_ref};
 use crate::incident::ObjectRef;
+use crate::observe::{Change, ChangeKind};
 
 /// A webhook of this age has only just begun to change pods.
 const YOUNG: SignedDuration = SignedDuration::from_hours(24);
@@ -95,10 +96,12 @@ fn changed(
     let (spec, template) = (pod.spec.as_ref()?, template(index, pod)?);
     let what = difference(index, pod, (template, spec), part, trouble)?;
     let made = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
-    let webhook = at_work(index, webhooks, made, || has_unchanged_sibling(index, pod, part, trouble))?;
-    let (object, workload) = (object_ref(webhook), index.workload(pod));
+    let spared = || part == Part::Image || has_unchanged_sibling(index, pod, part, trouble);
+    let webhook = at_work(index, webhooks, made, spared)?;
+    let (object, workload) = (at_fault(index, webhook, made), index.workload(pod));
     let statement = format!(
-        "{object} gives the pods of {workload} {what}, which their template has otherwise: {}",
+        "{} gives the pods of {workload} {what}, which their template has otherwise: {}",
+        object_ref(webhook),
         trouble.statement
     );
     Some(
@@ -132,6 +135,26 @@ fn at_work<'w>(
     let newest = there.max_by_key(|webhook| (written(webhook), object_ref(**webhook)))?;
     let young = written(newest).is_some_and(|at| index.snapshot.taken_at.duration_since(at) <= YOUNG);
     (young || spared()).then_some(*newest)
+}
+
+/// The webhook; or the program that answers for it, where that was rolled out between its making and that of the pod, and lately.
+fn at_fault(
+    index: &Index<'_>,
+    webhook: &MutatingWebhookConfiguration,
+    pod_made: Option<Timestamp>,
+) -> ObjectRef {
+    let services = webhook.webhooks.iter().flatten().filter_map(|own| own.client_config.service.as_ref());
+    let services = services.map(|own| ObjectRef::new("Service", own.namespace.as_str(), own.name.as_str()));
+    let programs: BTreeSet<_> = services.flat_map(|service| index.behind(&service)).collect();
+    let taken_at = index.snapshot.taken_at;
+    let changed_then = |change: &&Change| {
+        change.kind == ChangeKind::Rollout
+            && programs.contains(&change.object)
+            && pod_made.is_none_or(|made| change.at <= made)
+            && taken_at.duration_since(change.at) <= YOUNG
+    };
+    let rollout = index.snapshot.changes.iter().find(changed_then);
+    rollout.map_or_else(|| object_ref(webhook), |change| change.object.clone())
 }
 
 /// Whether another pod of the same owner has that part as the template says.

@@ -48,8 +48,10 @@ fn called(index: &Index<'_>, workload: &ObjectRef, spec: &PodSpec) -> BTreeSet<O
     let mut hosts = BTreeSet::new();
     for container in containers {
         hosts.extend(container.env.iter().flatten().flat_map(hosts_in_variable));
-        let arguments = container.args.iter().flatten().chain(container.command.iter().flatten());
-        hosts.extend(arguments.filter(|text| looks_like_address(text)).flat_map(|text| host_names(text)));
+        let arguments = container.command.iter().flatten().chain(container.args.iter().flatten());
+        let addresses = arguments.clone().filter(|text| looks_like_address(text));
+        hosts.extend(addresses.flat_map(|text| host_names(text)));
+        hosts.extend(hosts_after_flags(arguments.map(String::as_str)));
     }
     let references = config_references(spec);
     let maps = references.iter().filter(|found| found.kind == ConfigKind::ConfigMap);
@@ -71,6 +73,23 @@ fn hosts_in_variable(variable: &EnvVar) -> Vec<&str> {
     if address { host_names(value) } else { Vec::new() }
 }
 
+/// Options by which clients are told a host: of databases, brokers and the like.
+const FLAGS: [&str; 8] =
+    ["-h", "-H", "--host", "--hostname", "--server", "--endpoint", "--bootstrap-server", "--broker"];
+
+/// The words that follow such an option, also within the one argument of a shell.
+fn hosts_after_flags<'t>(arguments: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
+    let mut hosts = Vec::new();
+    let mut expected = false;
+    for word in arguments.flat_map(str::split_whitespace) {
+        let value = FLAGS.iter().find_map(|flag| word.strip_prefix(flag)?.strip_prefix('='));
+        let host = value.or_else(|| expected.then_some(word));
+        hosts.extend(host.into_iter().flat_map(host_names));
+        expected = FLAGS.contains(&word);
+    }
+    hosts
+}
+
 /// A plain word may happen to be a Service's name; with a scheme, a port or a cluster domain it is meant as one.
 fn looks_like_address(text: &str) -> bool {
     let port = |(_, rest): (&str, &str)| rest.starts_with(|letter: char| letter.is_ascii_digit());
@@ -80,4 +99,18 @@ fn looks_like_address(text: &str) -> bool {
 fn host_names(text: &str) -> Vec<&str> {
     let part = |letter: char| !(letter.is_ascii_alphanumeric() || letter == '-' || letter == '.');
     text.split(part).filter(|word| !word.is_empty() && word.len() <= 253).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hosts_after_flags;
+
+    #[test]
+    fn the_word_after_an_option_for_hosts_is_one() {
+        let hosts = |line: &'static [&str]| hosts_after_flags(line.iter().copied());
+        assert_eq!(hosts(&["psql", "-h", "db", "-d", "shop"]), ["db"]);
+        assert_eq!(hosts(&["sh", "-c", "pg_dump --host=db.data shop | gzip"]), ["db.data"]);
+        assert_eq!(hosts(&["kafka-topics", "--bootstrap-server", "queue:9092"]), ["queue", "9092"]);
+        assert!(hosts(&["serve", "db", "--verbose", "-h"]).is_empty());
+    }
 }

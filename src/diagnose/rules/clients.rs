@@ -58,7 +58,11 @@ fn multiplied(facts: &Facts<'_>, server: &ObjectRef) -> Option<(ObjectRef, usize
 }
 
 /// The one client that was made shortly before clients that were there already were turned away first.
-fn newcomer(facts: &Facts<'_>, server: &ObjectRef, told: &[&Evidence]) -> Option<(ObjectRef, Timestamp)> {
+pub(super) fn newcomer(
+    facts: &Facts<'_>,
+    server: &ObjectRef,
+    told: &[&Evidence],
+) -> Option<(ObjectRef, Timestamp)> {
     let now = facts.index.snapshot.taken_at;
     let is_new = |at: &Timestamp| now.duration_since(*at) <= LATELY;
     let clients = callers(facts, server);

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidate::Candidate;
-use super::{address, certificate, database, names, trust};
+use super::{address, certificate, database, names, rewritten, trust};
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
@@ -192,7 +192,11 @@ fn nearest_cause(facts: &Facts<'_>, complaints: &Complaints<'_>) -> Candidate {
         refused_login.then(client).flatten()
     };
     let listed = || database::not_listed(facts, &complaints.dependency, &complaints.evidence);
-    let nearest = scaled.or_else(listed).or_else(changed).or_else(login);
+    let rewritten = || {
+        let Complaints { dependency, evidence, callers, behind } = complaints;
+        rewritten::before_complaints(facts, dependency, callers, behind, evidence)
+    };
+    let nearest = scaled.or_else(listed).or_else(changed).or_else(login).or_else(rewritten);
     nearest.unwrap_or_else(|| the_dependency(facts, complaints, refused_login))
 }
 

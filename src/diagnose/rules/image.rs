@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::candidate::Candidate;
+use super::pull_node;
 use super::pulls;
 use super::rollout::Rollout;
 use super::stated;
@@ -34,8 +35,13 @@ pub(super) const PULLS: &[Code] = &[
 pub(super) fn pull_failed(facts: &Facts<'_>) -> Vec<Candidate> {
     // What a webhook added is its fault and has a rule of its own.
     let injected: Vec<_> = facts.with(&[codes::INJECTED_CONTAINER]).filter_map(stated::workload).collect();
-    let failing = facts.by_workload(PULLS).into_iter().filter(|(workload, _)| !injected.contains(workload));
-    failing.map(|(workload, evidence)| candidate(facts, &workload, &evidence)).collect()
+    let cuts = pull_node::cut_off(facts);
+    let explained = |workload: &ObjectRef| {
+        injected.contains(workload) || cuts.iter().any(|cut| cut.workloads.contains(workload))
+    };
+    let failing = facts.by_workload(PULLS).into_iter().filter(|(workload, _)| !explained(workload));
+    let own: Vec<_> = failing.map(|(workload, evidence)| candidate(facts, &workload, &evidence)).collect();
+    own.into_iter().chain(cuts.into_iter().map(pull_node::Cut::candidate)).collect()
 }
 
 fn candidate(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) -> Candidate {

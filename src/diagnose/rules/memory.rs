@@ -2,11 +2,25 @@
 
 use super::candidate::Candidate;
 use super::rollout::Rollout;
+use super::settings;
 use super::stated;
 use crate::diagnose::codes;
 use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
 use crate::incident::{Evidence, ObjectRef};
+
+/// Names of settings by which runtimes are told how much memory they may use.
+const HEAPS: [&str; 9] = [
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "JAVA_OPTS",
+    "JVM_OPTS",
+    "CATALINA_OPTS",
+    "HEAP",
+    "XMX",
+    "NODE_OPTIONS",
+    "MEMLIMIT",
+];
 
 /// `memory.exhausted`, which says whether a rollout lowered the limit.
 pub(super) fn exhausted(facts: &Facts<'_>) -> Vec<Candidate> {
@@ -16,10 +30,20 @@ pub(super) fn exhausted(facts: &Facts<'_>) -> Vec<Candidate> {
     let said = facts.by_workload(&[codes::LOG_OUT_OF_MEMORY]).into_iter();
     let runtime = said.filter(|(workload, _)| !killed.contains_key(workload));
     found.extend(runtime.map(|(workload, said)| {
-        let statement = format!("The language runtime of {workload} has no memory left");
-        Candidate::new(confidence::MEMORY_EXHAUSTED, workload, statement).times(0.85).because(said)
+        let holder = heap_of(facts, &workload);
+        let statement = format!("The language runtime of {workload} has no memory left{}", holder.describe());
+        let candidate = Candidate::new(confidence::MEMORY_EXHAUSTED, holder.object, statement).times(0.85);
+        candidate.because(said).explaining([workload])
     }));
     found
+}
+
+/// What holds the size of the heap: the workload itself where a rollout came shortly before.
+fn heap_of(facts: &Facts<'_>, workload: &ObjectRef) -> settings::Holder {
+    match facts.recent_rollout(workload) {
+        Some(_) => settings::Holder { object: workload.clone(), path: String::new() },
+        None => settings::holder(facts, workload, &HEAPS),
+    }
 }
 
 fn killed_by_kernel(facts: &Facts<'_>, workload: &ObjectRef, killed: &[&Evidence]) -> Candidate {
@@ -52,5 +76,55 @@ fn changed(rollout: &Rollout<'_>) -> String {
         }
         Some((None, Some(after))) => format!(" {} introduced the limit of {after}.", rollout.name()),
         _ => format!(" It began after {} was rolled out ({}).", rollout.name(), rollout.what(|_| true)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::diagnose::world::{World, crash, object};
+    use crate::observe::KeyedObject;
+
+    /// A Java program that ends by itself and reads its options from a ConfigMap.
+    fn world() -> World {
+        let mut world = World::new()
+            .deployment("web", 1)
+            .pod("web", 1, "web-1-x", crash(3, "Error", 5))
+            .log("web-1-x", "Terminating due to java.lang.OutOfMemoryError: Java heap space\n");
+        let objects = &mut world.snapshot.objects;
+        let spec = objects.deployments[0].spec.as_mut().unwrap().template.spec.as_mut().unwrap();
+        spec.containers[0].env_from = Some(object(json!([{"configMapRef": {"name": "jvm"}}])));
+        objects.config_maps.push(KeyedObject {
+            namespace: "shop".to_owned(),
+            name: "jvm".to_owned(),
+            version: None,
+            keys: vec!["JAVA_TOOL_OPTIONS".to_owned()],
+            created_at: None,
+            changed_at: None,
+            addresses: Vec::new(),
+            changed_keys: Vec::new(),
+        });
+        world
+    }
+
+    fn first(world: &World) -> String {
+        world
+            .causes()
+            .into_iter()
+            .next()
+            .map(|(code, object, _)| format!("{code} {object}"))
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn a_heap_that_is_too_small_is_the_fault_of_what_sets_it() {
+        assert_eq!(first(&world()), "memory.exhausted ConfigMap shop/jvm");
+    }
+
+    #[test]
+    fn after_a_rollout_it_is_the_workload() {
+        let rolled_out = world().rollout("web", &[("containers[app].image", "web:1", "web:2")]);
+        assert!(first(&rolled_out).ends_with("Deployment shop/web"));
     }
 }

@@ -6,6 +6,7 @@
 mod access;
 mod address;
 mod admission;
+mod advertised;
 mod agent;
 mod answers;
 mod awaited;
@@ -16,12 +17,14 @@ mod component;
 mod config;
 mod configured;
 mod crash;
+mod credentials;
 mod database;
 mod dependency;
 mod image;
 mod job;
 mod knock_on;
 mod load;
+mod locks;
 mod login;
 mod memory;
 mod names;
@@ -30,7 +33,10 @@ mod node;
 mod not_admitted;
 mod preempted;
 mod probe;
+mod provisioner;
+mod pull_node;
 mod pulls;
+mod rewritten;
 mod rollout;
 mod scaling;
 mod scheduling;
@@ -38,6 +44,7 @@ mod service;
 mod settings;
 mod stated;
 mod surroundings;
+mod takers;
 mod trust;
 mod unsteady;
 mod volume;
@@ -57,12 +64,15 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         configured::unusable,
         crash::crash_loop,
         database::refuses,
+        credentials::refused,
+        locks::held,
         names::unresolved,
         names::switched_off,
         names::not_forwarded,
         certificate::expired,
         trust::withdrawn,
         address::wrongly_told,
+        advertised::to_themselves,
         dependency::fails,
         surroundings::keep_from_running,
         scaling::limited,
@@ -70,6 +80,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         component::down,
         load::slow,
         scheduling::unschedulable,
+        provisioner::refused,
         preempted::by_others,
         probe::failing,
         job::failed,

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use k8s_openapi::api::core::v1::PodSpec;
+
 use super::candidate::Candidate;
 use super::{database, dependency};
 use crate::diagnose::codes;
 use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
 use crate::diagnose::index::{ConfigKind, DNS_SERVICES, SYSTEM, config_references};
-use crate::incident::{Evidence, ObjectRef};
+use crate::incident::{Evidence, EvidenceId, ObjectRef};
+use crate::observe::ChangeKind;
 
 /// `dns.resolution_failed`: about the cluster's DNS where it has no endpoint or several programs cannot resolve names that
 /// exist; about the program where it is the only one.
@@ -170,7 +173,8 @@ fn dns_service(facts: &Facts<'_>) -> ObjectRef {
     known.unwrap_or_else(|| ObjectRef::new("Service", SYSTEM, DNS_SERVICES[0]))
 }
 
-/// The cluster's DNS: its Service where that leads to the wrong port, else the workload behind its Service where that is known.
+/// The cluster's DNS: its Service where that leads to the wrong port, what its servers read where that was written shortly before,
+/// the agent of the nodes where it is that which was asked, else the workload behind its Service where that is known.
 fn of_cluster(facts: &Facts<'_>, told: &[(&ObjectRef, &Vec<&Evidence>)]) -> Candidate {
     let service = dns_service(facts);
     let workloads: BTreeSet<_> = told.iter().map(|(workload, _)| (*workload).clone()).collect();
@@ -181,6 +185,19 @@ fn of_cluster(facts: &Facts<'_>, told: &[(&ObjectRef, &Vec<&Evidence>)]) -> Cand
             format!("{} programs cannot resolve names that exist: {}.", workloads.len(), first.statement);
         let candidate = Candidate::new(confidence::DNS_FAILING, service, statement).times(1.1);
         candidate.explaining([server])
+    } else if let Some((agent, address)) = of_node(facts, told) {
+        let statement = format!(
+            "{} programs cannot resolve names that exist: nothing answers at {address}, where {agent} should.",
+            workloads.len()
+        );
+        Candidate::new(confidence::DNS_FAILING, agent, statement).explaining([server])
+    } else if let Some((map, shown)) = rewritten(facts, &server, &workloads) {
+        let statement = format!(
+            "{} programs cannot resolve names that exist since {map}, by which {server} answers, was written.",
+            workloads.len()
+        );
+        let candidate = Candidate::new(confidence::DNS_FAILING, map, statement).times(1.05);
+        candidate.because_of(shown).explaining([server])
     } else {
         let statement = format!(
             "{} programs cannot resolve names that exist: {server} does not answer them.",
@@ -190,6 +207,43 @@ fn of_cluster(facts: &Facts<'_>, told: &[(&ObjectRef, &Vec<&Evidence>)]) -> Cand
     };
     let candidate = candidate.because(misled);
     candidate.because(told.iter().flat_map(|(_, told)| told.iter().copied())).explaining(workloads)
+}
+
+/// The agent that answers at an address which every node has for itself (NodeLocal DNSCache), where that address was asked, with
+/// the address. What it is told by `-localip` are its addresses.
+fn of_node(facts: &Facts<'_>, told: &[(&ObjectRef, &Vec<&Evidence>)]) -> Option<(ObjectRef, String)> {
+    let said = told.iter().flat_map(|(_, told)| told.iter()).map(|piece| piece.statement.as_str());
+    let address = said.filter_map(|said| {
+        let (_, rest) = said.split_once("on 169.254.")?;
+        let (rest, _) = rest.split_once(":53")?;
+        Some(format!("169.254.{rest}")).filter(|address| address.parse::<std::net::Ipv4Addr>().is_ok())
+    });
+    let address = address.into_iter().next()?;
+    let is_agent = |spec: &PodSpec| {
+        let arguments = spec.containers.iter().flat_map(|own| own.args.iter().chain(&own.command).flatten());
+        arguments.into_iter().any(|argument| argument.trim_start_matches('-').starts_with("localip"))
+    };
+    let mut agents = facts
+        .index
+        .templates()
+        .filter(|(workload, template)| workload.kind == "DaemonSet" && template.spec.is_some_and(is_agent));
+    Some((agents.next()?.0.clone(), address))
+}
+
+/// The ConfigMap that the servers read, where it was written shortly before and they are well.
+fn rewritten(
+    facts: &Facts<'_>,
+    server: &ObjectRef,
+    workloads: &BTreeSet<ObjectRef>,
+) -> Option<(ObjectRef, Option<EvidenceId>)> {
+    let read = facts.index.spec_of(server).map(config_references).unwrap_or_default();
+    let maps = read.iter().filter(|found| found.kind == ConfigKind::ConfigMap);
+    let mut written = maps.filter_map(|found| {
+        let map = found.object(&server.namespace);
+        let (_, shown) = facts.recent_change_of(&map, ChangeKind::Configuration, workloads)?;
+        Some((map, shown))
+    });
+    written.next().filter(|_| !facts.in_trouble(server))
 }
 
 /// What shows that the cluster's DNS Service leads questions to where its servers do not listen.

@@ -6,6 +6,7 @@ use super::agent::{self, Agent};
 use super::awaited;
 use super::candidate::Candidate;
 use super::rollout::Rollout;
+use super::takers;
 use crate::diagnose::analyzers::SCHEDULING;
 use crate::diagnose::codes;
 use crate::diagnose::confidence;
@@ -89,6 +90,13 @@ fn no_node(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) -> O
         return Some(candidate.because(shown).explaining([workload.clone()]));
     }
     let rollout = Rollout::behind(facts, workload, evidence);
+    let asks_otherwise = |rollout: &Rollout<'_>| PLACEMENT.iter().any(|part| rollout.touches(part));
+    if !rollout.as_ref().is_some_and(asks_otherwise)
+        && let Some(other) = takers::took_the_room(facts, workload, evidence, &predicates)
+            .or_else(|| takers::keeps_the_bound(facts, workload, evidence))
+    {
+        return Some(other);
+    }
     let brought = rollout.as_ref().map(|rollout| {
         let what = rollout.what(|field| PLACEMENT.iter().any(|part| field.path.contains(part)));
         format!(" {} brought it: {what}.", rollout.name())

@@ -137,7 +137,9 @@ fn candidate(facts: &Facts<'_>, workload: &ObjectRef, cause: Cause, told: &[&Evi
         if let Some(candidate) = without_driver(facts, workload, told) {
             return Some(candidate);
         }
-        if let Some(candidate) = volume::out_of_reach(facts, workload, told) {
+        if let Some(candidate) = volume::out_of_reach(facts, workload, told)
+            .or_else(|| volume::wrong_options(facts, workload, told))
+        {
             return Some(candidate);
         }
     }

@@ -1,4 +1,5 @@
-//! PersistentVolumes that lead nowhere: their server does not answer or does not have the path, or their disk is gone.
+//! PersistentVolumes that lead nowhere: their server does not answer or does not have the path, or their disk is gone; and those
+//! that are to be mounted with options that nobody knows.
 
 use k8s_openapi::api::core::v1::PersistentVolume;
 
@@ -6,6 +7,7 @@ use super::candidate::Candidate;
 use super::dependency;
 use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
+use crate::diagnose::index::object_ref;
 use crate::incident::{Evidence, ObjectRef};
 
 /// What `mount.nfs` and `mount.cifs` say of a server that they cannot reach or that does not have what is asked for
@@ -53,6 +55,51 @@ pub(super) fn out_of_reach(facts: &Facts<'_>, workload: &ObjectRef, told: &[&Evi
     Some(candidate.because(told.iter().copied()).explaining([workload.clone(), name]).explaining(claim))
 }
 
+/// What `mount` says of options that it does not know, and of kinds of file systems (mount(8), mount.nfs(8)).
+const OPTIONS: [&str; 5] = [
+    "bad option",
+    "incorrect mount option",
+    "unknown mount option",
+    "Unrecognized mount option",
+    "invalid mount option",
+];
+const KIND: &str = "unknown filesystem type";
+
+/// `storage.mount_failed` about the StorageClass that gave the volume its mount options or kind of file system, about the
+/// volume where that has them by itself.
+pub(super) fn wrong_options(
+    facts: &Facts<'_>,
+    workload: &ObjectRef,
+    told: &[&Evidence],
+) -> Option<Candidate> {
+    let named = told.iter().find_map(|piece| Some((piece, named(facts, &piece.statement)?)));
+    let (piece, (volume, said)) = named?;
+    let spec = volume.spec.as_ref()?;
+    let options = spec.mount_options.as_ref().filter(|options| !options.is_empty());
+    let of_options = options.is_some() && OPTIONS.iter().any(|words| said.contains(words));
+    let kind = spec.csi.as_ref().and_then(|csi| csi.fs_type.as_ref());
+    let of_kind = kind.is_some_and(|kind| said.contains(KIND) && said.contains(kind.as_str()));
+    let what = match (of_options, of_kind) {
+        (true, _) => options.map(|options| format!("the mount options {}", options.join(", "))),
+        (_, true) => kind.map(|kind| format!("the file system {kind}")),
+        _ => None,
+    }?;
+    let name = ObjectRef::cluster_wide("PersistentVolume", volume.metadata.name.as_deref()?);
+    let mut classes = facts.index.snapshot.objects.storage_classes.iter();
+    let class = classes.find(|class| class.metadata.name == spec.storage_class_name).filter(|class| {
+        let kinds = class.parameters.iter().flat_map(|parameters| parameters.values());
+        of_options && class.mount_options == spec.mount_options
+            || of_kind && kinds.into_iter().any(|own| Some(own) == kind)
+    });
+    let object = class.map_or_else(|| name.clone(), object_ref);
+    let statement = format!(
+        "{object} gives {name} {what}, with which it cannot be mounted for {workload}: {}",
+        piece.statement
+    );
+    let candidate = Candidate::new(confidence::STORAGE_MOUNT, object, statement).times(1.05);
+    Some(candidate.because(told.iter().copied()).explaining([workload.clone(), name]))
+}
+
 /// The server that a volume names.
 fn server(volume: &PersistentVolume) -> Option<&str> {
     let spec = volume.spec.as_ref()?;
@@ -61,14 +108,19 @@ fn server(volume: &PersistentVolume) -> Option<&str> {
     nfs.or_else(|| attributes.and_then(|attributes| attributes.get("server")).map(String::as_str))
 }
 
-/// The PersistentVolume that the message names, where it says that its server or disk is at fault.
-fn at_fault<'a>(facts: &Facts<'a>, message: &str) -> Option<&'a PersistentVolume> {
+/// The PersistentVolume that the message names, and what it says of it.
+fn named<'a, 'm>(facts: &Facts<'a>, message: &'m str) -> Option<(&'a PersistentVolume, &'m str)> {
     let (_, rest) = message.split_once("for volume \"")?;
     let (name, said) = rest.split_once('"')?;
+    let mut volumes = facts.index.snapshot.objects.volumes.iter();
+    Some((volumes.find(|volume| volume.metadata.name.as_deref() == Some(name))?, said))
+}
+
+/// The PersistentVolume that the message names, where it says that its server or disk is at fault.
+fn at_fault<'a>(facts: &Facts<'a>, message: &str) -> Option<&'a PersistentVolume> {
+    let (volume, said) = named(facts, message)?;
     let of_server = OF_SERVER.iter().any(|words| said.contains(words));
     let gone = said.split_once(NOT_FOUND).is_some_and(|(_, what)| is_of_disk(what));
-    let mut volumes = facts.index.snapshot.objects.volumes.iter();
-    let volume = volumes.find(|volume| volume.metadata.name.as_deref() == Some(name))?;
     (gone || (of_server && (said.contains("mount.") || server(volume).is_some()))).then_some(volume)
 }
 
@@ -123,6 +175,33 @@ mod tests {
         assert_eq!(first(&world(options, true)), workload);
         let machine = "AttachVolume.Attach failed for volume \"films\" : rpc error: code = NotFound desc = instance of volume not found";
         assert_eq!(first(&world(machine, true)), workload);
+    }
+
+    /// Mounted with options that its class has, too, where `by_class`.
+    fn with_options(message: &str, by_class: bool) -> World {
+        let mut world = world(message, false);
+        let objects = &mut world.snapshot.objects;
+        objects.volumes.push(object(json!({"metadata": {"name": "films"}, "spec": {"storageClassName": "fast",
+            "mountOptions": ["noatime", "dsicard"], "csi": {"driver": "csi.test", "volumeHandle": "v", "fsType": "xsf"}}})));
+        let options = if by_class { json!(["noatime", "dsicard"]) } else { json!([]) };
+        let parameters = json!({"csi.storage.k8s.io/fstype": if by_class { "xsf" } else { "xfs" }});
+        objects.storage_classes.push(object(json!({"metadata": {"name": "fast"}, "provisioner": "csi.test",
+            "mountOptions": options, "parameters": parameters})));
+        world
+    }
+
+    #[test]
+    fn options_that_nobody_knows_are_those_of_the_class_or_of_the_volume_itself() {
+        let class = Some("StorageClass fast".to_owned());
+        let volume = Some("PersistentVolume films".to_owned());
+        let option = "MountVolume.MountDevice failed for volume \"films\" : mount failed: exit status 32 Output: mount: /mnt: wrong fs type, bad option, bad superblock on /dev/vdf.";
+        assert_eq!(first(&with_options(option, true)), class);
+        assert_eq!(first(&with_options(option, false)), volume);
+        let kind = "MountVolume.MountDevice failed for volume \"films\" : mount failed: exit status 32 Output: mount: /mnt: unknown filesystem type 'xsf'.";
+        assert_eq!(first(&with_options(kind, true)), class);
+        assert_eq!(first(&with_options(kind, false)), volume);
+        let other = "MountVolume.MountDevice failed for volume \"films\" : rpc error: code = Internal desc = device is busy";
+        assert_eq!(first(&with_options(other, true)), Some("Deployment shop/web".to_owned()));
     }
 
     #[test]

@@ -7,11 +7,11 @@ use k8s_openapi::api::core::v1::{Container, PodSpec};
 use crate::incident::Quantity;
 
 /// Amounts by resource.
-pub(super) type Amounts = BTreeMap<String, Quantity>;
+pub(in crate::diagnose) type Amounts = BTreeMap<String, Quantity>;
 
 /// What a pod requests: the sum of its containers and sidecars, or more where an init container needs more, and its
 /// overhead (<https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers>).
-pub(super) fn of_pod(spec: &PodSpec) -> Amounts {
+pub(in crate::diagnose) fn of_pod(spec: &PodSpec) -> Amounts {
     let mut running = Amounts::new();
     for container in &spec.containers {
         add(&mut running, &of_container(container));
@@ -64,7 +64,7 @@ fn raise(amounts: &mut Amounts, least: &Amounts) {
 }
 
 /// An amount for people: cores, or bytes in the largest unit that leaves no more than one digit behind the point.
-pub(super) fn shown(resource: &str, amount: Quantity) -> String {
+pub(in crate::diagnose) fn shown(resource: &str, amount: Quantity) -> String {
     if resource == "cpu" {
         return amount.in_units(1, "");
     }

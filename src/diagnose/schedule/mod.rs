@@ -18,5 +18,6 @@ mod peers;
 
 pub(super) use blocker::{Blocker, Kind};
 pub(super) use closed::Closed;
+pub(super) use demand::{of_pod as asked_by, shown as amount_for_people};
 pub(super) use explain::{Compared, Explanation, taints_against};
 pub(super) use nodes::Nodes;

@@ -35,6 +35,7 @@ fn config_map(keys: &[&str]) -> KeyedObject {
         changed_at: None,
         addresses: Vec::new(),
         changed_keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+        version: None,
     }
 }
 

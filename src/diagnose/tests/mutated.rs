@@ -84,6 +84,20 @@ fn a_webhook_that_was_always_there_is_to_blame_only_where_it_spared_an_older_pod
 }
 
 #[test]
+fn a_program_that_was_rolled_out_and_writes_other_images_since_is_at_fault_itself() {
+    let pulls = waiting("ImagePullBackOff", "manifest unknown: not found");
+    let made = json!({"containers": [{"name": "app", "image": "mirror.test/web:1"}]});
+    let old = with_webhook(world(&json!({}), &made, &pulls), 90 * 24 * 60);
+    assert!(blames_the_webhook(&old), "nobody else writes images into pods");
+    let mut behind = old.deployment("stamp", 1).rollout("stamp", &[("containers[app].args", "(1)", "(2)")]);
+    behind.snapshot.changes[0].at = ago(12);
+    behind.snapshot.objects.mutating_webhooks[0].webhooks.as_mut().unwrap()[0].client_config =
+        object(json!({"service": {"namespace": "shop", "name": "stamp"}}));
+    let first = behind.causes().into_iter().next().map(|(code, object, _)| format!("{code} {object}"));
+    assert_eq!(first.as_deref(), Some("admission.injected Deployment shop/stamp"));
+}
+
+#[test]
 fn what_the_api_server_fills_in_and_what_other_trouble_is_about_are_left_alone() {
     let token = json!({"volumes": [{"name": "kube-api-access-x", "projected": {"sources": []}}],
         "tolerations": [{"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}],

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::diagnose::world::{World, object};
+use crate::diagnose::world::{World, ago, object};
+use crate::incident::ObjectRef;
+use crate::observe::{Change, ChangeKind};
 
 /// Programs that cannot look anything up, and the cluster's DNS, whose Service leads questions to the port.
 fn world(callers: &[&str], port: &Value) -> World {
@@ -53,4 +55,45 @@ fn servers_that_are_asked_on_their_port_are_at_fault_themselves() {
 #[test]
 fn a_dns_service_of_which_nobody_complains_is_no_cause() {
     assert_eq!(first(&world(&[], &json!(5353))), "");
+}
+
+/// The servers read a ConfigMap that was written so many minutes ago.
+fn rewritten(minutes: i64) -> World {
+    let mut world = world(&["web", "cart"], &json!(53));
+    let deployments = world.snapshot.objects.deployments.iter_mut();
+    for deployment in deployments.filter(|own| own.metadata.name.as_deref() == Some("coredns")) {
+        let spec = deployment.spec.as_mut().unwrap().template.spec.as_mut().unwrap();
+        spec.volumes = Some(object(json!([{"name": "config", "configMap": {"name": "coredns"}}])));
+    }
+    world.change(Change {
+        kind: ChangeKind::Configuration,
+        object: ObjectRef::new("ConfigMap", "kube-system", "coredns"),
+        at: ago(minutes),
+        revision: None,
+        previous_revision: None,
+        fields: Vec::new(),
+    })
+}
+
+#[test]
+fn what_the_servers_answer_by_is_at_fault_where_it_was_written_shortly_before() {
+    assert_eq!(first(&rewritten(20)), "dns.resolution_failed ConfigMap kube-system/coredns");
+    assert_eq!(first(&rewritten(200)), "dns.resolution_failed Deployment kube-system/coredns");
+}
+
+#[test]
+fn an_agent_of_the_nodes_is_at_fault_where_its_address_was_asked() {
+    let of_node = |asked: &str| {
+        let mut world = world(&["web", "cart"], &json!(53));
+        for log in &mut world.snapshot.logs {
+            log.text = log.text.replace("10.96.0.10:53", asked);
+        }
+        world.snapshot.objects.daemon_sets.push(object(json!({
+            "metadata": {"namespace": "kube-system", "name": "node-local-dns"},
+            "spec": {"selector": {}, "template": {"spec": {"hostNetwork": true, "containers": [
+                {"name": "node-cache", "args": ["-localip", "169.254.20.11", "-conf", "/etc/Corefile"]}]}}}})));
+        first(&world)
+    };
+    assert_eq!(of_node("169.254.20.10:53"), "dns.resolution_failed DaemonSet kube-system/node-local-dns");
+    assert_eq!(of_node("10.96.0.10:53"), "dns.resolution_failed Deployment kube-system/coredns");
 }

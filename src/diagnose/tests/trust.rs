@@ -16,6 +16,7 @@ fn written(name: &str, key: &str, minutes: i64) -> KeyedObject {
         changed_at: None,
         addresses: Vec::new(),
         changed_keys: Vec::new(),
+        version: None,
     }
 }
 

@@ -170,6 +170,7 @@ impl<V: Remains> From<Keyed<V>> for KeyedObject {
         Self {
             changed_at,
             created_at: keyed.metadata.creation_timestamp.map(|time| time.0),
+            version: keyed.metadata.resource_version.and_then(|version| version.parse().ok()),
             namespace: keyed.metadata.namespace.unwrap_or_default(),
             name: keyed.metadata.name.unwrap_or_default(),
             keys,
@@ -253,6 +254,7 @@ mod tests {
             changed_at: Some("2026-01-02T00:00:00Z".parse().unwrap()),
             addresses: Vec::new(),
             changed_keys: Vec::new(),
+            version: None,
         };
         assert_eq!(keyed, expected);
     }

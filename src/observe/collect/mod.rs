@@ -23,6 +23,7 @@ use super::cluster::{Limits, Part, Reader, append};
 use super::gaps::Gaps;
 use super::logs::{Patterns, Target};
 use super::readings::Readings;
+use super::versions;
 use super::{LogExcerpt, Objects, Observer, ReadError, Recorded, Snapshot};
 use crate::incident::{ObjectRef, Scope, Signal, SignalState};
 
@@ -133,6 +134,7 @@ impl<'a> Survey<'a> {
         let window =
             SignedDuration::try_from(self.observer.settings().change_window).unwrap_or(SignedDuration::MAX);
         let since = self.first_alert().checked_sub(window).unwrap_or(Timestamp::MIN);
+        versions::note(&mut self.objects, self.taken_at);
         let changes = changes(&self.objects, &self.controller_revisions, since);
         for (collector, count) in bound(&mut self.objects, self.focus.as_ref()) {
             self.known.remove(collector);

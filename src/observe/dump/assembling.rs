@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::Pod;
 use super::super::changes::changes;
 use super::super::cluster::{resolve, top_owner};
 use super::super::logs::Patterns;
+use super::super::versions;
 use super::super::{LogExcerpt, Objects, Recorded, Snapshot};
 use super::notes::Notes;
 use super::objects::{PLURALS, plural};
@@ -49,7 +50,8 @@ impl Reading<'_> {
         signals: Vec<Signal>,
         taken_at: Timestamp,
     ) -> Snapshot {
-        let objects = self.taken.objects;
+        let mut objects = self.taken.objects;
+        versions::note(&mut objects, taken_at);
         let firing = signals.iter().filter(|signal| signal.state == SignalState::Firing);
         let alerted = firing.map(|signal| signal.starts_at).min().filter(|alerted| *alerted <= taken_at);
         let since = alerted.unwrap_or(taken_at).checked_sub(CHANGES).unwrap_or(Timestamp::MIN);

@@ -91,6 +91,9 @@ fn keyed(
         let mut metadata = Map::new();
         metadata.insert("namespace".to_owned(), Value::from(object.namespace.as_str()));
         metadata.insert("name".to_owned(), Value::from(object.name.as_str()));
+        if let Some(version) = object.version {
+            metadata.insert("resourceVersion".to_owned(), Value::from(version.to_string()));
+        }
         if let Some(created) = object.created_at {
             metadata.insert("creationTimestamp".to_owned(), Value::from(created.to_string()));
         }

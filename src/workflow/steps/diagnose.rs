@@ -1,6 +1,7 @@
 //! Diagnose: the deterministic pass over the Snapshot, then the agents where they can add something.
 
 use anyhow::Context;
+use futures::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
 use super::recall::{appended, kubernetes_version};
@@ -43,7 +44,10 @@ impl Workflow {
         let _ends_with_the_step = cancel.clone().drop_guard();
         let investigated = match self.clusters.named(&incident.cluster) {
             Ok(cluster) => {
-                self.agents.investigate(incident, groundwork.clone(), &cluster.observer, cancel).await
+                // Its type is as deep as all that agents call; boxed, that ends here.
+                let investigation =
+                    self.agents.investigate(incident, groundwork.clone(), &cluster.observer, cancel);
+                investigation.boxed().await
             }
             Err(_) => None,
         };

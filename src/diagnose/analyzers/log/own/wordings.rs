@@ -55,6 +55,8 @@ const KINDS: [(Code, &[&str]); 7] = [
 /// Lines that speak of other programs' rights: databases, APIs, remote hosts; and of harmless trying.
 const ELSEWHERE: &[&str] = &[
     r"permission denied (?:for|to) (?:table|relation|schema|database|sequence|function|user|role|create)|PERMISSION_DENIED|PermissionDenied desc|permission denied \(publickey|rpc error|access denied for user",
+    // What a database says of its own memory, repeated by its clients.
+    r"(?:psycopg|asyncpg|PSQLException|Npgsql|\bpq: |\bpgx|SQLSTATE).{0,120}could not resize shared memory segment",
     r"ignoring|retrying on (?:another|next) port|trying another port|falling back",
 ];
 

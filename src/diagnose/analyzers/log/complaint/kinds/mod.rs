@@ -55,7 +55,8 @@ const AUTHENTICATION: &[&str] = &[
     "ACCESS[_-]REFUSED|command \\w+ requires authentication|not authorized on \\w+ to execute|unable to authenticate user|security_exception",
     r"\b401 unauthorized|\b40[13] client error.{0,60}for url|status(?: code)?:? 40[13]\b.{0,60}https?://|request failed with status code 40[13]|https?://\S+.{0,40}\b(?:401 unauthorized|403 forbidden)",
     "code = (?:Unauthenticated|PermissionDenied)|StatusCode\\.(?:UNAUTHENTICATED|PERMISSION_DENIED)|\\b(?:UNAUTHENTICATED|PERMISSION_DENIED):",
-    "InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidClientTokenId|invalid_client\\b|invalid_grant\\b",
+    "InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidClientTokenId|invalid_client\\b|invalid_grant\\b|unauthorized_client\\b|AuthFailure\\b",
+    r#"invalid header (?:field )?value.{0,30}authorization|invalid character in header content \["authorization"\]"#,
 ];
 
 const TOO_MANY: &[&str] = &[
@@ -70,6 +71,7 @@ const DNS: &[&str] = &[
     "could ?n[o']t resolve (?:host|server|proxy)|failed to resolve '|failed to lookup address|getaddrinfo (?:failed|for )|php_network_getaddresses|dns error",
     "host not found in (?:upstream|resolver)|could not be resolved \\(\\d|unknown mysql server host|no resolvable bootstrap|dns resolution failed|produced zero addresses",
     r"unable to find instance for|no servers available for service|no instances available for|does not contain an instance for the service",
+    "DNS lookup failed: ",
     r"lookup \S+(?: on \S+)?: (?:i/o timeout|read udp)|\b(?:NXDOMAIN|SERVFAIL)\b",
 ];
 
@@ -109,12 +111,13 @@ const UPSTREAM: &[&str] = &[
     "(?:bad gateway|service unavailable).{0,80}https?://|upstream (?:returned|responded|sent).{0,20}50[0234]",
     r"request failed with status code 50[0234]|\b50[0234] server error|unexpected (?:http )?status(?: code)?:? 50[0234]|HttpServerErrorException",
     r"code = (?:Internal|Unknown) desc|StatusCode\.(?:INTERNAL|UNKNOWN)\b",
+    r"\b429 client error.{0,60}for url|request failed with status code 429|https?://\S+.{0,40}\b429 too many requests|\b429 too many requests.{0,40}https?://",
 ];
 
 const UNAVAILABLE: &[&str] = &[
     r"code = Unavailable|StatusCode\.UNAVAILABLE|\bUNAVAILABLE: |failed to connect to all addresses|no healthy upstream|no live upstreams|no (?:servers|endpoints) available",
     "failed to establish a new connection|could ?n[o']t connect to (?:server|mysql|redis|the server)|can't connect to (?:mysql|server|local)|failed to connect to|unable to connect to|cannot connect to",
-    "NoBrokersAvailable|no brokers available|brokers? (?:transport failure|not available|are down)|BrokerUnreachableException|Disconnected from (?:broker|node)|could not be established\\. Broker|LEADER_NOT_AVAILABLE|NOT_LEADER",
+    "NoBrokersAvailable|no brokers available|brokers? (?:transport failure|not available|are down)|BrokerUnreachableException|Disconnected from (?:broker|node)|could not be established\\. (?:Broker|Node)|LEADER_NOT_AVAILABLE|NOT_LEADER",
     "Mongo(?:Network|ServerSelection)Error|ServerSelectionTimeoutError|NoNodeAvailable|NoHostAvailable|None of the configured nodes",
     "communications link failure|unable to obtain (?:jdbc )?connection|RedisConnectionException|AmqpConnectException|connection to the (?:broker|database) (?:failed|lost)",
     "database system is (?:starting up|shutting down|in recovery mode)|MASTERDOWN|CLUSTERDOWN|LOADING Redis|cluster_block_exception",

@@ -1,0 +1,275 @@
+//! Who took the room that waiting pods miss, or keeps it from being made: runs of a CronJob that pile up, pods that came only now,
+//! a cluster autoscaler that may not add nodes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+use k8s_openapi::api::core::v1::{Pod, PodSpec};
+
+use super::candidate::Candidate;
+use crate::diagnose::analyzers::job_origin;
+use crate::diagnose::confidence;
+use crate::diagnose::facts::Facts;
+use crate::diagnose::index::object_ref;
+use crate::diagnose::schedule::{amount_for_people, asked_by};
+use crate::incident::{Evidence, ObjectRef, Quantity};
+
+/// Pods of this age came only now.
+const LATELY: SignedDuration = SignedDuration::from_mins(60);
+
+/// So many Jobs of one CronJob at a time are a pile.
+const PILE: usize = 3;
+
+/// Factor where the taker does nothing wrong by itself: it may be meant to have the room.
+const MAY_HAVE_IT: f64 = 0.97;
+
+/// What scheduled pods ask for.
+struct Room<'a> {
+    workload: ObjectRef,
+    pod: &'a Pod,
+    asks: Quantity,
+    is_young: bool,
+}
+
+/// `scheduling.unschedulable` about who took the CPU or memory that the pods of a workload miss, where these ask for no more than
+/// before and would fit a node that is empty.
+pub(super) fn took_the_room(
+    facts: &Facts<'_>,
+    workload: &ObjectRef,
+    evidence: &[&Evidence],
+    predicates: &[&str],
+) -> Option<Candidate> {
+    let resource = ["cpu", "memory"]
+        .into_iter()
+        .find(|resource| predicates.iter().any(|text| text.contains(&format!("Insufficient {resource}"))))?;
+    let index = facts.index;
+    let taken_at = index.snapshot.taken_at;
+    let is_new = |workload: &ObjectRef| {
+        index.created_at(workload).is_some_and(|made| taken_at.duration_since(made) <= LATELY)
+    };
+    let asks = |pod: &Pod| pod.spec.as_ref().and_then(|spec| asked_by(spec).get(resource).copied());
+    let missed = index.pods_of(workload).iter().filter_map(|pod| asks(pod)).max()?;
+    if is_new(workload) || !fits_an_empty_node(facts, resource, missed) {
+        return None;
+    }
+    let pods = index.snapshot.objects.pods.iter().filter(|pod| holds_room(pod));
+    let rooms: Vec<_> = pods
+        .filter_map(|pod| {
+            let made = pod.metadata.creation_timestamp.as_ref()?.0;
+            let is_young = taken_at.duration_since(made) <= LATELY;
+            Some(Room { workload: index.workload(pod), pod, asks: asks(pod)?, is_young })
+        })
+        .collect();
+    let enough = |took: Quantity| took >= missed;
+    let (taker, what, took, sure) = piled_up(facts, &rooms)
+        .filter(|(.., took)| enough(*took))
+        .map(|(taker, what, took)| (taker, what, took, 1.0))
+        .or_else(|| {
+            let (taker, what, took) = came_now(facts, &rooms, is_new).filter(|(.., took)| enough(*took))?;
+            Some((taker, what, took, MAY_HAVE_IT))
+        })?;
+    let took = amount_for_people(resource, took);
+    let statement = format!(
+        "Pods of {workload} fit no node, as {what} of {taker} hold {took} {resource} since less than {} minutes: {}.",
+        LATELY.as_mins(),
+        predicates.join("; ")
+    );
+    let candidate = Candidate::new(confidence::UNSCHEDULABLE, taker, statement).times(sure);
+    (index.workload_of(&candidate.object) != *workload)
+        .then(|| candidate.because(evidence.iter().copied()).explaining([workload.clone()]))
+}
+
+/// How the cluster autoscaler says that it would add a node if it might.
+const AT_BOUND: [&str; 3] = ["max node group size reached", "max cluster size reached", "max cluster cpu"];
+
+/// `scheduling.unschedulable` about the cluster autoscaler, where it says of the pods of a workload that it has as many nodes as it
+/// may have.
+pub(super) fn keeps_the_bound(
+    facts: &Facts<'_>,
+    workload: &ObjectRef,
+    evidence: &[&Evidence],
+) -> Option<Candidate> {
+    let index = facts.index;
+    let pods = index.pods_of(workload).iter().map(|pod| object_ref(*pod)).collect::<Vec<_>>();
+    let events = pods.iter().flat_map(|pod| index.events(pod));
+    let mut said = events.filter(|event| event.reason.as_deref() == Some("NotTriggerScaleUp"));
+    let message = said.find_map(|event| {
+        let message = event.message.as_deref()?;
+        AT_BOUND.iter().any(|words| message.contains(words)).then_some(message)
+    })?;
+    let is_autoscaler = |spec: &PodSpec| {
+        spec.containers
+            .iter()
+            .any(|own| own.image.as_deref().is_some_and(|image| image.contains("cluster-autoscaler")))
+    };
+    let mut autoscalers = index.templates().filter(|(_, template)| template.spec.is_some_and(is_autoscaler));
+    let (autoscaler, _) = autoscalers.next()?;
+    let statement = format!("Pods of {workload} fit no node, and {autoscaler} may add none: {message}");
+    let candidate = Candidate::new(confidence::UNSCHEDULABLE, autoscaler.clone(), statement);
+    Some(candidate.because(evidence.iter().copied()).explaining([workload.clone()]))
+}
+
+/// Scheduled and not ended.
+fn holds_room(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    let scheduled = pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_some());
+    scheduled && !matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+fn fits_an_empty_node(facts: &Facts<'_>, resource: &str, missed: Quantity) -> bool {
+    facts.index.snapshot.objects.nodes.iter().any(|node| {
+        let offered = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
+        let offered = offered.and_then(|offered| Quantity::parse(&offered.get(resource)?.0));
+        offered.is_some_and(|offered| offered >= missed)
+    })
+}
+
+/// The CronJob with the most room whose runs pile up.
+fn piled_up(facts: &Facts<'_>, rooms: &[Room<'_>]) -> Option<(ObjectRef, String, Quantity)> {
+    let mut piles: BTreeMap<ObjectRef, (BTreeSet<&ObjectRef>, Quantity)> = BTreeMap::new();
+    for room in rooms.iter().filter(|room| room.workload.kind == "Job") {
+        let origin = job_origin(facts.index, &room.workload);
+        let pile = piles.entry(origin).or_insert((BTreeSet::new(), Quantity::whole(0)));
+        pile.0.insert(&room.workload);
+        pile.1 = pile.1.plus(room.asks);
+    }
+    let piles =
+        piles.into_iter().filter(|(origin, (jobs, _))| origin.kind == "CronJob" && jobs.len() >= PILE);
+    let (origin, (jobs, took)) = piles.max_by_key(|(_, (_, took))| *took)?;
+    Some((origin, format!("{} Jobs at a time", jobs.len()), took))
+}
+
+/// The one workload that was made lately, or has twice its pods since, with the room of the young ones.
+fn came_now(
+    facts: &Facts<'_>,
+    rooms: &[Room<'_>],
+    is_new: impl Fn(&ObjectRef) -> bool,
+) -> Option<(ObjectRef, String, Quantity)> {
+    let mut by_workload: BTreeMap<&ObjectRef, Vec<&Room<'_>>> = BTreeMap::new();
+    for room in rooms {
+        by_workload.entry(&room.workload).or_default().push(room);
+    }
+    let came = |(workload, rooms): (&ObjectRef, Vec<&Room<'_>>)| {
+        let owners: BTreeSet<_> = rooms.iter().map(|room| facts.index.owner(&room.pod.metadata)).collect();
+        let (young, old): (Vec<_>, Vec<_>) = rooms.into_iter().partition(|room| room.is_young);
+        let grew = owners.len() == 1 && !old.is_empty() && young.len() >= old.len().max(2);
+        let came = !young.is_empty() && (grew || is_new(workload)) && workload.kind != "DaemonSet";
+        let took = young.iter().fold(Quantity::whole(0), |sum, room| sum.plus(room.asks));
+        came.then(|| (workload.clone(), format!("{} new pods", young.len()), took))
+    };
+    let mut came = by_workload.into_iter().filter_map(came);
+    came.next().filter(|_| came.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::diagnose::world::{World, ago, object};
+
+    const NO_ROOM: &str = "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.";
+
+    fn pod(name: &str, owner: (&str, &str), minutes: i64, cpu: &str, node: Option<&str>) -> Value {
+        let waits = json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": NO_ROOM,
+            "lastTransitionTime": ago(minutes)}]);
+        let (phase, conditions) = if node.is_some() { ("Running", json!([])) } else { ("Pending", waits) };
+        json!({"metadata": {"namespace": "shop", "name": name, "creationTimestamp": ago(minutes),
+                "labels": {"app": owner.1},
+                "ownerReferences": [{"apiVersion": "v1", "kind": owner.0, "name": owner.1, "uid": "u", "controller": true}]},
+            "spec": {"nodeName": node, "containers": [{"name": "app", "resources": {"requests": {"cpu": cpu}}}]},
+            "status": {"phase": phase, "conditions": conditions}})
+    }
+
+    /// A node of four CPUs, and a Deployment of long ago with a pod that waits for one since five minutes.
+    fn world(more: &[Value]) -> World {
+        let mut world = World::new().node("node-1", "True").deployment("web", 0);
+        let objects = &mut world.snapshot.objects;
+        objects.nodes[0].status.as_mut().unwrap().allocatable =
+            Some(object(json!({"cpu": "4", "memory": "8Gi", "pods": "110"})));
+        for deployment in &mut objects.deployments {
+            deployment.metadata.creation_timestamp = Some(object(json!(ago(9_000))));
+        }
+        objects.pods.push(object(pod("web-1", ("ReplicaSet", "web-1"), 5, "1", None)));
+        objects.pods.extend(more.iter().cloned().map(object));
+        world
+    }
+
+    fn cron_job(world: &mut World, runs: i64) {
+        for number in 0..runs {
+            let name = format!("sync-{number}");
+            let owner = json!([{"apiVersion": "batch/v1", "kind": "CronJob", "name": "sync", "uid": "u", "controller": true}]);
+            world.snapshot.objects.jobs.push(object(json!({
+                "metadata": {"namespace": "shop", "name": name, "ownerReferences": owner},
+                "spec": {"template": {"spec": {"containers": [{"name": "app"}]}}}})));
+            let run = pod(&format!("{name}-x"), ("Job", &name), 10 + number, "1", Some("node-1"));
+            world.snapshot.objects.pods.push(object(run));
+        }
+    }
+
+    fn blamed(world: &World) -> Option<String> {
+        let found = world.causes().into_iter().find(|(code, ..)| code == "scheduling.unschedulable");
+        found.map(|(_, object, _)| object)
+    }
+
+    #[test]
+    fn runs_that_pile_up_took_the_room() {
+        let mut world = world(&[]);
+        cron_job(&mut world, 4);
+        assert_eq!(blamed(&world), Some("CronJob shop/sync".to_owned()));
+    }
+
+    #[test]
+    fn an_autoscaler_that_has_as_many_nodes_as_it_may_is_at_fault() {
+        let bounded = |message: &str| {
+            let mut world =
+                world(&[]).deployment("scaler", 1).event("web-1", "NotTriggerScaleUp", message, 4);
+            for deployment in &mut world.snapshot.objects.deployments {
+                if deployment.metadata.name.as_deref() == Some("scaler") {
+                    let spec = deployment.spec.as_mut().unwrap().template.spec.as_mut().unwrap();
+                    spec.containers[0].image =
+                        Some("registry.test/autoscaling/cluster-autoscaler:1".to_owned());
+                }
+            }
+            blamed(&world)
+        };
+        let at_bound = "pod didn't trigger scale-up: 1 max node group size reached";
+        assert_eq!(bounded(at_bound), Some("Deployment shop/scaler".to_owned()));
+        let taint = "pod didn't trigger scale-up: 1 node(s) had untolerated taint {a: b}";
+        assert_eq!(bounded(taint), Some("Deployment shop/web".to_owned()));
+    }
+
+    #[test]
+    fn two_runs_are_no_pile() {
+        let mut world = world(&[]);
+        cron_job(&mut world, 2);
+        assert_eq!(blamed(&world), Some("Deployment shop/web".to_owned()));
+    }
+
+    #[test]
+    fn pods_that_ask_for_more_than_any_node_has_are_at_fault_themselves() {
+        let mut world = world(&[]);
+        cron_job(&mut world, 4);
+        world.snapshot.objects.nodes[0].status.as_mut().unwrap().allocatable =
+            Some(object(json!({"cpu": "500m", "memory": "8Gi", "pods": "110"})));
+        assert_eq!(blamed(&world), Some("Deployment shop/web".to_owned()));
+    }
+
+    #[test]
+    fn a_workload_that_came_only_now_took_the_room_and_an_old_one_did_not() {
+        let bulk = |minutes| {
+            let more: Vec<_> = (0..3)
+                .map(|number| {
+                    pod(&format!("bulk-{number}"), ("ReplicaSet", "bulk-1"), minutes, "1", Some("node-1"))
+                })
+                .collect();
+            let mut world = world(&more).deployment("bulk", 0);
+            let deployments = world.snapshot.objects.deployments.iter_mut();
+            for deployment in deployments.filter(|own| own.metadata.name.as_deref() == Some("bulk")) {
+                deployment.metadata.creation_timestamp = Some(object(json!(ago(minutes))));
+            }
+            world
+        };
+        assert_eq!(blamed(&bulk(20)), Some("Deployment shop/bulk".to_owned()));
+        assert_eq!(blamed(&bulk(8_000)), Some("Deployment shop/web".to_owned()));
+    }
+}
