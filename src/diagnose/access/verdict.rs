@@ -58,10 +58,12 @@ pub(in crate::diagnose) fn judge(
     asked: &Question,
     workload: &ObjectRef,
 ) -> Result<Option<Verdict>, Granted> {
-    if !were_read(index, asked) {
-        return Ok(None);
-    }
     let bindings = all(index);
+    if !were_read(index, asked) {
+        // Whatever was not read does not grant it either, or it would not have been refused.
+        let found = bindings.iter().filter_map(|binding| of_binding(index, asked, binding));
+        return Ok(found.into_iter().find(|verdict| verdict.fault == Fault::OtherNamespace));
+    }
     let mut unsure = false;
     for binding in bindings.iter().filter(|found| found.covers(asked) && found.binds(&asked.account)) {
         match binding.role(index) {

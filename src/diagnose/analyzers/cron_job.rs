@@ -212,12 +212,13 @@ mod tests {
                     "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "sync-1", "uid": "j", "controller": true}]},
                 "spec": {"containers": [{"name": "work"}, {"name": "tunnel"}]},
                 "status": {"phase": "Running", "containerStatuses": [status("work", &work), status("tunnel", state)]}})));
-            world.causes().first().map(|(_, object, _)| object.clone())
+            world.causes().first().map(|(code, object, _)| format!("{code} {object}"))
         };
         let runs = json!({"running": {}});
-        assert_eq!(beside(40, 0, &runs).as_deref(), Some("CronJob shop/sync"));
+        let held_open = Some("cronjob.not_starting CronJob shop/sync");
+        assert_eq!(beside(40, 0, &runs).as_deref(), held_open);
         assert_eq!(beside(2, 0, &runs), None, "it may be about to end");
-        assert_ne!(beside(40, 1, &runs).as_deref(), Some("CronJob shop/sync"));
+        assert_ne!(beside(40, 1, &runs).as_deref(), held_open);
         assert_eq!(beside(40, 0, &json!({"terminated": {"exitCode": 0, "reason": "Completed"}})), None);
     }
 

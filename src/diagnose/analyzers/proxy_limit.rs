@@ -32,9 +32,10 @@ pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     let mut told: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for excerpt in &index.snapshot.logs {
         for line in excerpt.text.lines() {
-            let limit = LIMITS.iter().find(|(words, _)| line.contains(words));
-            let server = SERVER.as_ref().and_then(|server| server.captures(line)?.get(1));
-            if let (Some((_, annotation)), Some(server)) = (limit, server) {
+            let Some((_, annotation)) = LIMITS.iter().find(|(words, _)| line.contains(words)) else {
+                continue;
+            };
+            if let Some(server) = SERVER.as_ref().and_then(|server| server.captures(line)?.get(1)) {
                 told.entry((server.as_str(), *annotation)).or_default().push(line);
             }
         }

@@ -26,10 +26,30 @@ const SKEW: SignedDuration = SignedDuration::from_secs(30);
 
 /// `deploy.bad_rollout` about a program that callers say gives wrong answers since shortly after its rollout.
 pub(super) fn changed(facts: &Facts<'_>) -> Vec<Candidate> {
-    facts.with(&[codes::LOG_WRONG_ANSWER]).filter_map(|piece| candidate(facts, piece)).collect()
+    let found: Vec<_> =
+        facts.with(&[codes::LOG_WRONG_ANSWER]).filter_map(|piece| candidate(facts, piece)).collect();
+    // One may have been told wrong before its log begins; that several began just then is no coincidence.
+    let callers = |callee: &ObjectRef| {
+        let own = found.iter().filter(|found| found.candidate.object == *callee);
+        own.map(|found| &found.caller).collect::<BTreeSet<_>>().len()
+    };
+    let several: BTreeSet<_> = found
+        .iter()
+        .map(|found| found.candidate.object.clone())
+        .filter(|callee| callers(callee) > 1)
+        .collect();
+    let counts = |found: &Found| found.was_well || several.contains(&found.candidate.object);
+    found.into_iter().filter(counts).map(|found| found.candidate).collect()
 }
 
-fn candidate(facts: &Facts<'_>, piece: &Evidence) -> Option<Candidate> {
+struct Found {
+    candidate: Candidate,
+    caller: ObjectRef,
+    /// Whether the caller's log shows that all was well before.
+    was_well: bool,
+}
+
+fn candidate(facts: &Facts<'_>, piece: &Evidence) -> Option<Found> {
     let service = dependency::named(piece)?;
     let lines = named::lines(&piece.fields);
     let began: Timestamp = piece.fields.get("first_seen")?.parse().ok()?;
@@ -38,9 +58,7 @@ fn candidate(facts: &Facts<'_>, piece: &Evidence) -> Option<Candidate> {
     let (change, shown) = facts.recent_rollout(&callee)?;
     let after = began.duration_since(change.at);
     let caller = facts.index.workload_of(&piece.object);
-    if !was_well_before(facts, &caller, piece.fields.get("dependency")?, change.at) {
-        return None;
-    }
+    let was_well = was_well_before(facts, &caller, piece.fields.get("dependency")?, change.at);
     // A caller that was rolled out as well may be the one that asks otherwise.
     let alone = facts.recent_rollout(&caller).is_none();
     if lines.is_none_or(|lines| lines < AGAIN) || !(-SKEW..=SOON).contains(&after) || !alone {
@@ -50,8 +68,8 @@ fn candidate(facts: &Facts<'_>, piece: &Evidence) -> Option<Candidate> {
     let statement =
         format!("{callee} answers otherwise since its rollout ({}): {}", what.join(", "), piece.statement);
     let candidate = Candidate::new(confidence::BAD_ROLLOUT, callee, statement).times(0.85);
-    let explained = BTreeSet::from([caller, service]);
-    Some(candidate.because([piece]).because_of(shown).explaining(explained))
+    let candidate = candidate.because([piece]).because_of(shown).explaining([caller.clone(), service]);
+    Some(Found { candidate, caller, was_well })
 }
 
 /// Whether a log of the caller reaches back to when it did not say so: else the first time that was seen is but the first that

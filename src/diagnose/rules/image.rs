@@ -7,7 +7,6 @@ use super::pull_node;
 use super::pulls;
 use super::rollout::Rollout;
 use super::stated;
-use crate::diagnose::analyzers::job_origin;
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
@@ -54,8 +53,6 @@ fn candidate(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) ->
     });
     let statement =
         format!("Image {image} of {workload} cannot be pulled: {why}.{}", brought.unwrap_or_default());
-    // What a CronJob's Jobs pull is the CronJob's to say.
-    let origin = job_origin(facts.index, workload);
     let secret = new_secret(facts, workload)
         .filter(|_| evidence.iter().all(|piece| piece.code == codes::IMAGE_UNAUTHORIZED.name));
     let statement = match &secret {
@@ -72,7 +69,7 @@ fn candidate(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) ->
         }
         None => statement,
     };
-    let object = account.or(secret).unwrap_or(origin);
+    let object = account.or(secret).unwrap_or_else(|| workload.clone());
     Candidate::new(confidence::IMAGE_PULL_FAILED, object, statement)
         .explaining([workload.clone()])
         .because(evidence.iter().copied())

@@ -2,7 +2,6 @@
 
 use super::candidate::Candidate;
 use super::stated;
-use crate::diagnose::analyzers::job_origin;
 use crate::diagnose::codes;
 use crate::diagnose::confidence;
 use crate::diagnose::facts::{Facts, is_trouble};
@@ -13,10 +12,7 @@ pub(super) fn failed(facts: &Facts<'_>) -> Vec<Candidate> {
     let failed = facts.with(&[codes::JOB_FAILED]);
     let support = [codes::EXITED, codes::LOG_FATAL, codes::LOG_STACK_TRACE, codes::CRASH_LOOP];
     let candidate = |piece: &Evidence| {
-        // What a CronJob's Jobs do is the CronJob's to say: they are made anew from it.
-        let origin = job_origin(facts.index, &piece.object);
-        Candidate::new(confidence::JOB_FAILED, origin, piece.statement.as_str())
-            .explaining([piece.object.clone()])
+        Candidate::new(confidence::JOB_FAILED, piece.object.clone(), piece.statement.as_str())
             .because([piece])
             .because(facts.about(&piece.object, &support))
     };

@@ -31,6 +31,8 @@ mod names;
 mod network;
 mod node;
 mod not_admitted;
+mod one_node;
+mod origin;
 mod preempted;
 mod probe;
 mod provisioner;
@@ -96,6 +98,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         warned::about,
         not_admitted::turned_away,
     ];
-    let found = rules.iter().flat_map(|rule| rule(facts)).collect();
-    knock_on::settle(facts, found)
+    let found = rules.iter().flat_map(|rule| rule(facts));
+    let found = found.map(|candidate| origin::of_template(facts, candidate)).collect();
+    knock_on::settle(facts, one_node::settle(facts, found))
 }

@@ -38,6 +38,7 @@ const REFUSED: [&str; 14] = [
 pub(super) fn refused(facts: &Facts<'_>) -> Vec<Candidate> {
     let is_refused = |piece: &&Evidence| REFUSED.iter().any(|words| piece.statement.contains(words));
     let told: Vec<_> = facts.with(&[codes::PROVISIONING_FAILED]).filter(is_refused).collect();
+    let Some(first) = told.first() else { return Vec::new() };
     let claims: BTreeSet<_> = told.iter().map(|piece| piece.object.clone()).collect();
     let makes_volumes = |workload: &ObjectRef| {
         let template = facts.index.template(workload).and_then(|template| template.spec);
@@ -46,7 +47,7 @@ pub(super) fn refused(facts: &Facts<'_>) -> Vec<Candidate> {
     };
     let mut programs = facts.index.templates().map(|(workload, _)| workload).filter(|own| makes_volumes(own));
     let only = programs.next().filter(|_| programs.next().is_none());
-    let (Some(first), Some(program)) = (told.first(), only) else { return Vec::new() };
+    let Some(program) = only else { return Vec::new() };
     let read = [EdgeKind::ReadsConfig, EdgeKind::Mounts].map(|kind| facts.graph.targets(program, kind));
     let changed = read.iter().flatten().filter(|object| object.kind == "Secret").find_map(|secret| {
         let (_, shown) = facts.recent_change_of(secret, ChangeKind::Configuration, &claims)?;

@@ -1,12 +1,13 @@
 //! Pods that fit no node, and volume claims that keep them from being placed.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::agent::{self, Agent};
 use super::awaited;
 use super::candidate::Candidate;
 use super::rollout::Rollout;
-use super::takers;
+use super::takers::{self, Takers};
 use crate::diagnose::analyzers::SCHEDULING;
 use crate::diagnose::codes;
 use crate::diagnose::confidence;
@@ -29,10 +30,12 @@ const WHY_UNBOUND: [codes::Code; 8] = [
 /// `scheduling.unschedulable` about the workload; `storage.claim_pending` about the claim that its pods wait for.
 pub(super) fn unschedulable(facts: &Facts<'_>) -> Vec<Candidate> {
     let claims = facts.with(&[codes::CLAIM_PENDING, codes::CLAIM_LOST]).map(|piece| claim(facts, piece));
+    let takers = OnceCell::new();
     let waiting = facts.by_workload(&[codes::UNSCHEDULABLE]).into_iter();
     let waiting = waiting.flat_map(|(workload, evidence)| {
         let closed = closed_nodes(facts, &workload, &evidence);
-        if closed.is_empty() { no_node(facts, &workload, &evidence).into_iter().collect() } else { closed }
+        let own = || no_node(facts, &takers, &workload, &evidence).into_iter().collect();
+        if closed.is_empty() { own() } else { closed }
     });
     claims.chain(waiting).collect()
 }
@@ -58,7 +61,12 @@ fn claim(facts: &Facts<'_>, piece: &Evidence) -> Candidate {
 
 /// A pod that waits for its claim is explained by the claim. A node that is down takes its capacity away: then the node is
 /// nearer the cause than what the pods ask for.
-fn no_node(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) -> Option<Candidate> {
+fn no_node(
+    facts: &Facts<'_>,
+    takers: &OnceCell<Takers>,
+    workload: &ObjectRef,
+    evidence: &[&Evidence],
+) -> Option<Candidate> {
     let first = evidence.first()?;
     let predicates =
         first.fields.iter().filter(|(name, _)| name.starts_with("predicate_")).map(|(_, text)| text.as_str());
@@ -92,7 +100,9 @@ fn no_node(facts: &Facts<'_>, workload: &ObjectRef, evidence: &[&Evidence]) -> O
     let rollout = Rollout::behind(facts, workload, evidence);
     let asks_otherwise = |rollout: &Rollout<'_>| PLACEMENT.iter().any(|part| rollout.touches(part));
     if !rollout.as_ref().is_some_and(asks_otherwise)
-        && let Some(other) = takers::took_the_room(facts, workload, evidence, &predicates)
+        && let Some(other) = takers
+            .get_or_init(|| Takers::of(facts))
+            .of_room_for(facts, workload, evidence, &predicates)
             .or_else(|| takers::keeps_the_bound(facts, workload, evidence))
     {
         return Some(other);

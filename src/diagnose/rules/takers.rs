@@ -23,60 +23,83 @@ const PILE: usize = 3;
 /// Factor where the taker does nothing wrong by itself: it may be meant to have the room.
 const MAY_HAVE_IT: f64 = 0.97;
 
-/// What scheduled pods ask for.
-struct Room<'a> {
+/// Who took room lately.
+struct Taker {
+    object: ObjectRef,
+    /// By what, as in `4 new pods`.
+    by: String,
+    took: Quantity,
+    sure: f64,
+}
+
+/// Who took CPU and memory lately, the likelier first.
+pub(super) struct Takers(BTreeMap<&'static str, Vec<Taker>>);
+
+impl Takers {
+    /// Looks at every pod that has a node.
+    pub(super) fn of(facts: &Facts<'_>) -> Self {
+        let pods: Vec<&Pod> =
+            facts.index.snapshot.objects.pods.iter().filter(|pod| holds_room(pod)).collect();
+        let takers = |resource: &'static str| {
+            let rooms = rooms(facts, &pods, resource);
+            (resource, piled_up(facts, &rooms).into_iter().chain(came_now(facts, &rooms)).collect())
+        };
+        Self(["cpu", "memory"].map(takers).into())
+    }
+
+    /// `scheduling.unschedulable` about who took the CPU or memory that the pods of a workload miss, where these would fit a node
+    /// that is empty.
+    pub(super) fn of_room_for(
+        &self,
+        facts: &Facts<'_>,
+        workload: &ObjectRef,
+        evidence: &[&Evidence],
+        predicates: &[&str],
+    ) -> Option<Candidate> {
+        let missing =
+            |resource: &str| predicates.iter().any(|text| text.contains(&format!("Insufficient {resource}")));
+        let (resource, takers) = self.0.iter().find(|(resource, _)| missing(resource))?;
+        let asks = |pod: &&Pod| asked_by(pod.spec.as_ref()?).get(*resource).copied();
+        let missed = facts.index.pods_of(workload).iter().filter_map(asks).max()?;
+        if is_new(facts, workload) || !fits_an_empty_node(facts, resource, missed) {
+            return None;
+        }
+        let Taker { object, by, took, sure } = takers.iter().find(|taker| taker.took >= missed)?;
+        let took = amount_for_people(resource, *took);
+        let statement = format!(
+            "Pods of {workload} fit no node, and {by} of {object} hold {took} {resource} since less than {} minutes: {}.",
+            LATELY.as_mins(),
+            predicates.join("; ")
+        );
+        let candidate = Candidate::new(confidence::UNSCHEDULABLE, object.clone(), statement).times(*sure);
+        (object != workload)
+            .then(|| candidate.because(evidence.iter().copied()).explaining([workload.clone()]))
+    }
+}
+
+/// What a scheduled pod asks for.
+struct Room {
     workload: ObjectRef,
-    pod: &'a Pod,
+    owner: Option<ObjectRef>,
     asks: Quantity,
     is_young: bool,
 }
 
-/// `scheduling.unschedulable` about who took the CPU or memory that the pods of a workload miss, where these ask for no more than
-/// before and would fit a node that is empty.
-pub(super) fn took_the_room(
-    facts: &Facts<'_>,
-    workload: &ObjectRef,
-    evidence: &[&Evidence],
-    predicates: &[&str],
-) -> Option<Candidate> {
-    let resource = ["cpu", "memory"]
-        .into_iter()
-        .find(|resource| predicates.iter().any(|text| text.contains(&format!("Insufficient {resource}"))))?;
-    let index = facts.index;
-    let taken_at = index.snapshot.taken_at;
-    let is_new = |workload: &ObjectRef| {
-        index.created_at(workload).is_some_and(|made| taken_at.duration_since(made) <= LATELY)
+fn rooms(facts: &Facts<'_>, pods: &[&Pod], resource: &str) -> Vec<Room> {
+    let taken_at = facts.index.snapshot.taken_at;
+    let room = |pod: &&Pod| {
+        let made = pod.metadata.creation_timestamp.as_ref()?.0;
+        let asks = asked_by(pod.spec.as_ref()?).get(resource).copied()?;
+        let is_young = taken_at.duration_since(made) <= LATELY;
+        let (workload, owner) = (facts.index.workload(pod), facts.index.owner(&pod.metadata));
+        Some(Room { workload, owner, asks, is_young })
     };
-    let asks = |pod: &Pod| pod.spec.as_ref().and_then(|spec| asked_by(spec).get(resource).copied());
-    let missed = index.pods_of(workload).iter().filter_map(|pod| asks(pod)).max()?;
-    if is_new(workload) || !fits_an_empty_node(facts, resource, missed) {
-        return None;
-    }
-    let pods = index.snapshot.objects.pods.iter().filter(|pod| holds_room(pod));
-    let rooms: Vec<_> = pods
-        .filter_map(|pod| {
-            let made = pod.metadata.creation_timestamp.as_ref()?.0;
-            let is_young = taken_at.duration_since(made) <= LATELY;
-            Some(Room { workload: index.workload(pod), pod, asks: asks(pod)?, is_young })
-        })
-        .collect();
-    let enough = |took: Quantity| took >= missed;
-    let (taker, what, took, sure) = piled_up(facts, &rooms)
-        .filter(|(.., took)| enough(*took))
-        .map(|(taker, what, took)| (taker, what, took, 1.0))
-        .or_else(|| {
-            let (taker, what, took) = came_now(facts, &rooms, is_new).filter(|(.., took)| enough(*took))?;
-            Some((taker, what, took, MAY_HAVE_IT))
-        })?;
-    let took = amount_for_people(resource, took);
-    let statement = format!(
-        "Pods of {workload} fit no node, as {what} of {taker} hold {took} {resource} since less than {} minutes: {}.",
-        LATELY.as_mins(),
-        predicates.join("; ")
-    );
-    let candidate = Candidate::new(confidence::UNSCHEDULABLE, taker, statement).times(sure);
-    (index.workload_of(&candidate.object) != *workload)
-        .then(|| candidate.because(evidence.iter().copied()).explaining([workload.clone()]))
+    pods.iter().filter_map(room).collect()
+}
+
+fn is_new(facts: &Facts<'_>, workload: &ObjectRef) -> bool {
+    let made = facts.index.created_at(workload);
+    made.is_some_and(|made| facts.index.snapshot.taken_at.duration_since(made) <= LATELY)
 }
 
 /// How the cluster autoscaler says that it would add a node if it might.
@@ -125,7 +148,7 @@ fn fits_an_empty_node(facts: &Facts<'_>, resource: &str, missed: Quantity) -> bo
 }
 
 /// The CronJob with the most room whose runs pile up.
-fn piled_up(facts: &Facts<'_>, rooms: &[Room<'_>]) -> Option<(ObjectRef, String, Quantity)> {
+fn piled_up(facts: &Facts<'_>, rooms: &[Room]) -> Option<Taker> {
     let mut piles: BTreeMap<ObjectRef, (BTreeSet<&ObjectRef>, Quantity)> = BTreeMap::new();
     for room in rooms.iter().filter(|room| room.workload.kind == "Job") {
         let origin = job_origin(facts.index, &room.workload);
@@ -135,27 +158,24 @@ fn piled_up(facts: &Facts<'_>, rooms: &[Room<'_>]) -> Option<(ObjectRef, String,
     }
     let piles =
         piles.into_iter().filter(|(origin, (jobs, _))| origin.kind == "CronJob" && jobs.len() >= PILE);
-    let (origin, (jobs, took)) = piles.max_by_key(|(_, (_, took))| *took)?;
-    Some((origin, format!("{} Jobs at a time", jobs.len()), took))
+    let (object, (jobs, took)) = piles.max_by_key(|(_, (_, took))| *took)?;
+    Some(Taker { object, by: format!("{} Jobs at a time", jobs.len()), took, sure: 1.0 })
 }
 
 /// The one workload that was made lately, or has twice its pods since, with the room of the young ones.
-fn came_now(
-    facts: &Facts<'_>,
-    rooms: &[Room<'_>],
-    is_new: impl Fn(&ObjectRef) -> bool,
-) -> Option<(ObjectRef, String, Quantity)> {
-    let mut by_workload: BTreeMap<&ObjectRef, Vec<&Room<'_>>> = BTreeMap::new();
-    for room in rooms {
+fn came_now(facts: &Facts<'_>, rooms: &[Room]) -> Option<Taker> {
+    let mut by_workload: BTreeMap<&ObjectRef, Vec<&Room>> = BTreeMap::new();
+    for room in rooms.iter().filter(|room| room.workload.kind != "DaemonSet") {
         by_workload.entry(&room.workload).or_default().push(room);
     }
-    let came = |(workload, rooms): (&ObjectRef, Vec<&Room<'_>>)| {
-        let owners: BTreeSet<_> = rooms.iter().map(|room| facts.index.owner(&room.pod.metadata)).collect();
-        let (young, old): (Vec<_>, Vec<_>) = rooms.into_iter().partition(|room| room.is_young);
+    let came = |(workload, rooms): (&ObjectRef, Vec<&Room>)| {
+        let owners: BTreeSet<_> = rooms.iter().map(|room| &room.owner).collect();
+        let (young, old): (Vec<&Room>, Vec<&Room>) = rooms.into_iter().partition(|room| room.is_young);
         let grew = owners.len() == 1 && !old.is_empty() && young.len() >= old.len().max(2);
-        let came = !young.is_empty() && (grew || is_new(workload)) && workload.kind != "DaemonSet";
+        let came = !young.is_empty() && (grew || is_new(facts, workload));
         let took = young.iter().fold(Quantity::whole(0), |sum, room| sum.plus(room.asks));
-        came.then(|| (workload.clone(), format!("{} new pods", young.len()), took))
+        let by = format!("{} new pods", young.len());
+        came.then(|| Taker { object: workload.clone(), by, took, sure: MAY_HAVE_IT })
     };
     let mut came = by_workload.into_iter().filter_map(came);
     came.next().filter(|_| came.next().is_none())

@@ -34,9 +34,9 @@ const SPELLINGS: &[&str] = &[
     // Envoy: `outbound|80||shop.ns.svc.cluster.local`.
     r"outbound\|(?P<first>P)\|[^|]*\|(H)",
     r"\b([a-z0-9-]+(?:\.[a-z0-9-]+)+\.svc(?:\.[a-z0-9.-]+)?)\b(?::(P))?",
-    r"\blookup (H)",
     // PgBouncer.
     r"DNS lookup failed: (H)",
+    r"\blookup (H)",
     r"getaddrinfo for (H) failed",
     r"(?:ENOTFOUND|EAI_AGAIN|UnknownHostException:) (H)(?::(P))?",
     // Ruby: `for "shop" port 80`; asyncio: `Connect call failed ('10.0.0.1', 5432)`.

@@ -133,6 +133,7 @@ const QUERY: &[&str] = &[
 const WRONG_ANSWER: &[&str] = &[
     r"request failed with status code (?:40[045]|41[05]|422|501)|\b(?:40[045]|41[05]|422|501) (?:client|server) error.{0,60}for url|unexpected (?:http )?status(?: code)?:? (?:40[045]|41[05]|422|501)",
     r"https?://\S+.{0,40}\b(?:404 not found|405 method not allowed|501 not implemented|status(?: code)?[:=]? ?(?:404|405|501))\b|\b(?:404|405|501)\b.{0,60}(?:request for|from|for url|calling) .{0,10}http",
+    r"\b(?:404|405|410|501) [a-z ]{4,20}\((?:get|post|put|patch|delete) https?://|\b(?:answered|returned|responded with) (?:http )?(?:404|405|410|501)\b",
     r"code = Unimplemented|StatusCode\.UNIMPLEMENTED|\bUNIMPLEMENTED: ",
 ];
 
