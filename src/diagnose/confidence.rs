@@ -73,6 +73,7 @@ causes! {
     COMPONENT_DOWN = "node.component_down", 0.92, Mechanism, "A service that a node or the control plane needs is not running.";
     CPU_SATURATED = "cpu.saturated", 0.80, Mechanism, "A program gets less CPU than it needs.";
     NETWORK_DEGRADED = "network.degraded", 0.62, Symptom, "Traffic of a node or a program is delayed or lost.";
+    NODE_CANNOT_PULL = "node.cannot_pull", 0.93, Mechanism, "One node cannot reach a registry from which others pull.";
     NODE_FAILS_PODS = "node.fails_its_pods", 0.88, Mechanism, "Pods of several workloads keep ending on one node and run on others.";
     NODE_NOT_READY = "node.not_ready", 0.85, Mechanism, "A node does not work, and what runs on it fails.";
     AUTOSCALER_TARGET = "scaling.target_missing", 0.85, Mechanism, "An autoscaler points at a workload that does not exist.";

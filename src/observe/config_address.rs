@@ -32,7 +32,7 @@ const HOST: &str = r"[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*";
 
 static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&format!(
-        r#"(?:[a-z][a-z0-9+.-]*://(?:[^\s@/"']*@)?(?P<url>{HOST})(?::(?P<url_port>[0-9]{{2,5}}))?|(?:^|[\s"'=,(\[])(?P<host>{HOST}):(?P<port>[0-9]{{2,5}})\b|\bhost=(?P<word>{HOST})(?:\s+port=(?P<word_port>[0-9]{{2,5}}))?)"#
+        r#"(?:[a-z][a-z0-9+.-]*://(?:[^\s@/"']*@)?(?P<url>{HOST})(?::(?P<url_port>[0-9]{{2,5}}))?|(?:^|[\s"'=,(\[])(?P<host>{HOST}):(?P<port>[0-9]{{2,5}})\b|\bhost=(?P<word>{HOST})(?:(?:\s+port=|:)(?P<word_port>[0-9]{{2,5}}))?)"#
     ))
     .ok()
 });
@@ -233,6 +233,8 @@ mod tests {
         let told = addresses("pgbouncer.ini", "[databases]\n* = host=catalog port=5432 auth_user=pooler\n");
         let found: Vec<_> = told.iter().map(|own| (own.host.as_deref(), own.port)).collect();
         assert_eq!(found, [(Some("catalog"), Some(5432))]);
+        let told = addresses("app.properties", "redis.host=cache:6379\nretries=3\n");
+        assert_eq!(told[0].port, Some(6379));
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! When objects were written that do not say so, by their resource versions.
 //!
-//! The API server counts its writes, those of all kinds together: what has the higher resource version was written later
-//! (<https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions>). An object that was made, or whose
+//! A resource version is opaque to clients by the letter of the API. As it is kept in etcd, it is the count of all writes to the
+//! store, of whatever kind (<https://etcd.io/docs/v3.6/learning/data_model/>): what has the higher one was written later. An object that was made, or whose
 //! controller noted a time, dates its version; what has a higher one was written no earlier. So a ConfigMap that is older than
 //! the pods around it and has a higher version than they was written again since. Dumps seldom hold `managedFields`, which tell
 //! it exactly.
 //!
 //! Events date versions best. Where they are kept in a store of their own, their versions are counted apart; then nearly all
-//! objects seem to have been written again or none, and the former is not believed.
+//! objects seem to have been written again or none, and the former is not believed. What is found is the earliest time at which it may
+//! have been.
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};

@@ -29,10 +29,15 @@ fn contested(index: &Index<'_>, autoscaler: &HorizontalPodAutoscaler) -> Option<
     };
     let made = |own: &&HorizontalPodAutoscaler| own.metadata.creation_timestamp.as_ref().map(|time| time.0);
     let newest = index.snapshot.objects.autoscalers.iter().filter(is_named).max_by_key(made);
-    let object = object_ref(newest.unwrap_or(autoscaler));
-    let target = index.scale_target(newest.unwrap_or(autoscaler));
+    let newest = newest.unwrap_or(autoscaler);
+    let target = index.scale_target(newest);
+    let others = index.snapshot.objects.autoscalers.iter().filter(is_named);
+    let same = others.into_iter().all(|own| index.scale_target(own) == target);
+    // Where each has its own target, the selectors of these overlap.
+    let object = target.clone().filter(|_| !same).unwrap_or_else(|| object_ref(newest));
     let all = named.by_ref().collect::<Vec<_>>().join(" and ");
-    let statement = format!("{all} find the same pods, so none of them scales any: {message}");
+    let why = if same { "" } else { ", as the selectors of their targets overlap" };
+    let statement = format!("{all} find the same pods{why}, so none of them scales any: {message}");
     let since = inactive.last_transition_time.as_ref().map(|time| time.0);
     let finding = Finding::new(codes::HPA_CONTESTED, object.clone(), statement).at(since);
     let finding = target

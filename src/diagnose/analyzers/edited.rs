@@ -88,10 +88,11 @@ impl<'f> Suffering<'f> {
     fn trouble(&self, index: &Index<'_>, workload: &ObjectRef) -> Option<&'f Finding> {
         let own = self.failing.get(workload).copied();
         let said = || {
-            let concerns = |Complaint { caller, named, .. }: &&Complaint<'_>| {
+            let concerns = |Complaint { caller, named, finding }: &&Complaint<'_>| {
                 let is_called = named.as_ref().is_some_and(|service| index.is_behind(workload, service));
                 let fails = named.as_ref().is_some_and(|service| self.fails_behind(index, service));
-                is_called || caller == workload && !fails
+                // That something is not there may be the right answer.
+                finding.code != codes::LOG_WRONG_ANSWER && (is_called || caller == workload && !fails)
             };
             self.complaining.iter().find(concerns).map(|own| own.finding)
         };

@@ -73,17 +73,12 @@ pub(super) fn findings(index: &Index<'_>, found: &[Finding]) -> Vec<Finding> {
     if webhooks.is_empty() {
         return Vec::new();
     }
-    let mut told: Vec<Finding> = Vec::new();
-    for finding in found {
+    let mut known = BTreeSet::new();
+    let changed = |finding: &Finding| {
         let parts = TROUBLE.iter().filter(|(codes, _)| codes.contains(&finding.code));
-        let changed =
-            parts.flat_map(|(_, parts)| *parts).find_map(|part| changed(index, &webhooks, finding, *part));
-        let same = |known: &Finding| changed.as_ref().is_some_and(|new| known.fields == new.fields);
-        if !told.iter().any(same) {
-            told.extend(changed);
-        }
-    }
-    told
+        parts.flat_map(|(_, parts)| *parts).find_map(|part| changed(index, &webhooks, finding, *part))
+    };
+    found.iter().filter_map(changed).filter(|told| known.insert(told.fields.clone())).collect()
 }
 
 fn changed(
@@ -96,7 +91,9 @@ fn changed(
     let (spec, template) = (pod.spec.as_ref()?, template(index, pod)?);
     let what = difference(index, pod, (template, spec), part, trouble)?;
     let made = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
-    let spared = || part == Part::Image || has_unchanged_sibling(index, pod, part, trouble);
+    let only = webhooks.len() == 1;
+    let written = || only && trouble.code.name.starts_with("pod.image.") && other_repository(template, spec);
+    let spared = || part == Part::Image && written() || has_unchanged_sibling(index, pod, part, trouble);
     let webhook = at_work(index, webhooks, made, spared)?;
     let (object, workload) = (at_fault(index, webhook, made), index.workload(pod));
     let statement = format!(
@@ -137,7 +134,7 @@ fn at_work<'w>(
     (young || spared()).then_some(*newest)
 }
 
-/// The webhook; or the program that answers for it, where that was rolled out between its making and that of the pod, and lately.
+/// The webhook; or the program that answers for it, where that was rolled out lately and before the pod was made.
 fn at_fault(
     index: &Index<'_>,
     webhook: &MutatingWebhookConfiguration,
@@ -153,7 +150,7 @@ fn at_fault(
             && pod_made.is_none_or(|made| change.at <= made)
             && taken_at.duration_since(change.at) <= YOUNG
     };
-    let rollout = index.snapshot.changes.iter().find(changed_then);
+    let rollout = index.snapshot.changes.iter().filter(changed_then).max_by_key(|change| change.at);
     rollout.map_or_else(|| object_ref(webhook), |change| change.object.clone())
 }
 
@@ -204,6 +201,20 @@ fn difference(
             Some(format!("volume {}", volume.name))
         }
     }
+}
+
+/// Whether an image is taken from elsewhere than it was written. Only a webhook does that; others pin digests.
+fn other_repository(template: &PodSpec, spec: &PodSpec) -> bool {
+    let repository = |own: &Container| {
+        let image = own.image.as_deref().unwrap_or_default();
+        let (image, _) = image.split_once('@').unwrap_or((image, ""));
+        let tagged = image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
+        tagged.map_or(image, |(name, _)| name).to_owned()
+    };
+    let moved = |written: &Container, made: &Container| {
+        (repository(written) != repository(made)).then(|| repository(made))
+    };
+    each(template, spec, moved).is_some()
 }
 
 /// The names by which a message may speak of a volume: its own and that of what it holds.

@@ -9,6 +9,7 @@ use regex::Regex;
 use crate::diagnose::codes;
 use crate::diagnose::finding::Finding;
 use crate::diagnose::index::{Index, object_ref};
+use crate::incident::ObjectRef;
 
 /// How the annotation of ingress-nginx ends, whatever prefix the controller was told
 /// (<https://kubernetes.github.io/ingress-nginx/examples/rewrite/>).
@@ -16,9 +17,27 @@ const REWRITE_TARGET: &str = "ingress.kubernetes.io/rewrite-target";
 
 static GROUP: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\$([1-9])").ok());
 
+/// So many answers that there is no such thing are no mistakes of single users.
+const AGAIN: usize = 5;
+
+/// Programs of one page take every path for the first: where nobody is told that there is no such thing, nothing is wrong.
 pub(super) fn findings(index: &Index<'_>) -> Vec<Finding> {
     let ingresses = index.snapshot.objects.ingresses.iter();
-    ingresses.filter(|found| found.metadata.deletion_timestamp.is_none()).filter_map(check).collect()
+    let found: Vec<_> =
+        ingresses.filter(|found| found.metadata.deletion_timestamp.is_none()).filter_map(check).collect();
+    if found.is_empty() || !answers_not_found(index) {
+        return Vec::new();
+    }
+    found
+}
+
+/// Whether the log of a controller holds answers of 404.
+fn answers_not_found(index: &Index<'_>) -> bool {
+    let logs = index.snapshot.logs.iter().filter(|log| {
+        let pod = ObjectRef::new("Pod", log.namespace.as_str(), log.pod.as_str());
+        index.is_gateway(&index.workload_of(&pod))
+    });
+    logs.flat_map(|log| log.text.lines()).filter(|line| line.contains("\" 404 ")).nth(AGAIN - 1).is_some()
 }
 
 fn check(ingress: &Ingress) -> Option<Finding> {
@@ -30,10 +49,11 @@ fn check(ingress: &Ingress) -> Option<Finding> {
     let rules = ingress.spec.iter().flat_map(|spec| spec.rules.iter().flatten());
     let paths = rules.flat_map(|rule| rule.http.iter().flat_map(|http| &http.paths));
     let mut paths = paths.map(|path| path.path.as_deref().unwrap_or("/"));
-    let without = paths.find(|path| groups_of(path).is_some_and(|groups| groups < wanted))?;
+    let lacks = |path: &&str| *path != "/" && groups_of(path).is_some_and(|groups| groups < wanted);
+    let without = paths.find(lacks)?;
     let name = object_ref(ingress);
     let statement = format!(
-        "{name} rewrites {without} to {target}, but that path has no group {wanted}: it stands for nothing"
+        "{name} rewrites {without} to {target}, but that path has no group {wanted} in parentheses: all that is asked under it arrives as one and the same path"
     );
     let finding = Finding::new(codes::INGRESS_REWRITE, name, statement);
     Some(finding.field(&format!("metadata.annotations[{key}]"), target).field("path", without))
@@ -51,6 +71,12 @@ mod tests {
     use crate::diagnose::world::{World, object};
 
     fn rewrites(target: &str, paths: &[&str]) -> Option<String> {
+        let line =
+            "10.1.0.9 - - [05/Jan/2026:11:58:00 +0000] \"GET /api/cart HTTP/1.1\" 404 19 \"-\" \"curl\"\n";
+        told(target, paths, &line.repeat(20))
+    }
+
+    fn told(target: &str, paths: &[&str], log: &str) -> Option<String> {
         let paths: Vec<_> = paths
             .iter()
             .map(|path| {
@@ -58,7 +84,8 @@ mod tests {
                     "backend": {"service": {"name": "web", "port": {"number": 80}}}})
             })
             .collect();
-        let mut world = World::new().deployment("web", 1);
+        let mut world =
+            World::new().deployment("web", 1).deployment("nginx-ingress", 1).log("nginx-ingress-1-0", log);
         world.snapshot.objects.ingresses.push(object(json!({
             "metadata": {"namespace": "shop", "name": "edge",
                 "annotations": {"nginx.ingress.kubernetes.io/rewrite-target": target}},
@@ -80,6 +107,9 @@ mod tests {
         assert_eq!(rewrites("/$2", &["/api(/|$)(.*)"]), None);
         assert_eq!(rewrites("/$1", &["/(?:v1|v2)/(.+)"]), None);
         assert_eq!(rewrites("/", &["/api"]), None);
+        assert_eq!(rewrites("/$1", &["/"]), None, "a program of one page");
+        let ok = "10.1.0.9 - - [05/Jan/2026:11:58:00 +0000] \"GET /api HTTP/1.1\" 200 19\n";
+        assert_eq!(told("/$1", &["/api"], &ok.repeat(20)), None, "nobody misses anything");
         assert_eq!(rewrites("/$1", &["/api(?!/internal)(.*)"]), None, "what is not understood is not judged");
     }
 }

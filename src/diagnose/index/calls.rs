@@ -74,18 +74,31 @@ fn hosts_in_variable(variable: &EnvVar) -> Vec<&str> {
 }
 
 /// Options by which clients are told a host: of databases, brokers and the like.
-const FLAGS: [&str; 8] =
-    ["-h", "-H", "--host", "--hostname", "--server", "--endpoint", "--bootstrap-server", "--broker"];
+const FLAGS: [&str; 6] = ["--host", "--hostname", "--server", "--endpoint", "--bootstrap-server", "--broker"];
+
+/// Clients of databases for which `-h` is the host; for most programs it is help, or sizes for people.
+const CLIENTS: [&str; 9] = [
+    "psql",
+    "pg_dump",
+    "pg_dumpall",
+    "pg_restore",
+    "pg_isready",
+    "mysql",
+    "mysqldump",
+    "mariadb",
+    "redis-cli",
+];
 
 /// The words that follow such an option, also within the one argument of a shell.
 fn hosts_after_flags<'t>(arguments: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
     let mut hosts = Vec::new();
-    let mut expected = false;
+    let (mut expected, mut client) = (false, false);
     for word in arguments.flat_map(str::split_whitespace) {
         let value = FLAGS.iter().find_map(|flag| word.strip_prefix(flag)?.strip_prefix('='));
         let host = value.or_else(|| expected.then_some(word));
         hosts.extend(host.into_iter().flat_map(host_names));
-        expected = FLAGS.contains(&word);
+        client |= CLIENTS.iter().any(|name| word.rsplit('/').next() == Some(name));
+        expected = FLAGS.contains(&word) || client && word == "-h";
     }
     hosts
 }
@@ -112,5 +125,6 @@ mod tests {
         assert_eq!(hosts(&["sh", "-c", "pg_dump --host=db.data shop | gzip"]), ["db.data"]);
         assert_eq!(hosts(&["kafka-topics", "--bootstrap-server", "queue:9092"]), ["queue", "9092"]);
         assert!(hosts(&["serve", "db", "--verbose", "-h"]).is_empty());
+        assert!(hosts(&["sh", "-c", "du -h cache"]).is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! Brokers that send their clients to an address at which only they themselves find them.
 
 use super::candidate::Candidate;
+use super::database;
 use crate::diagnose::codes::{self, Code};
 use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
@@ -12,14 +13,14 @@ const NOBODY: [Code; 3] = [codes::LOG_REFUSED, codes::LOG_UNAVAILABLE, codes::LO
 /// Addresses that mean the same machine.
 const OWN: [&str; 3] = ["localhost", "127.0.0.1", "0.0.0.0"];
 
-/// Words in the names of settings by which servers tell clients where they are (Kafka's `advertised.listeners`, Redis'
-/// `cluster-announce-ip`, etcd's `advertise-client-urls`).
-const TOLD: [&str; 2] = ["ADVERTIS", "ANNOUNCE"];
+/// A word in the names of settings by which servers tell clients where they are (Kafka's `advertised.listeners`, etcd's
+/// `advertise-client-urls`).
+const TOLD: &str = "ADVERTISE";
 
 /// `dependency.wrong_address` about the server that tells its clients to call themselves.
 pub(super) fn to_themselves(facts: &Facts<'_>) -> Vec<Candidate> {
     let mut found: Vec<Candidate> = Vec::new();
-    for piece in facts.with(&NOBODY) {
+    for piece in facts.with(&NOBODY).filter(|piece| database::insists(piece)) {
         let Some((server, setting)) = sent_by(facts, piece) else { continue };
         let client = facts.index.workload_of(&piece.object);
         let known = found.iter().position(|candidate| candidate.object == server);
@@ -54,8 +55,11 @@ fn sent_by(facts: &Facts<'_>, piece: &Evidence) -> Option<(ObjectRef, String)> {
         let mut told = variables.filter(|variable| {
             let name = variable.name.to_ascii_uppercase();
             let value = variable.value.as_deref().unwrap_or_default();
-            TOLD.iter().any(|word| name.contains(word))
-                && OWN.iter().any(|own| value.contains(&format!("{own}:{port}")))
+            let mut addresses = value.split([',', ' ']).filter_map(|own| Some(own.split_once("://")?.1));
+            let own = |address: &str| {
+                address.split_once(':').is_some_and(|(host, to)| OWN.contains(&host) && to == port)
+            };
+            name.contains(TOLD) && addresses.clone().next().is_some() && addresses.all(own)
         });
         let setting = told.next()?.name.clone();
         Some((server, setting))
@@ -96,5 +100,7 @@ mod tests {
     fn a_broker_that_sends_its_clients_to_themselves_is_at_fault() {
         assert!(blamed(&world("PLAINTEXT://localhost:9092")));
         assert!(!blamed(&world("PLAINTEXT://queue:9092")));
+        assert!(!blamed(&world("PLAINTEXT://queue:9092,HOST://localhost:9092")), "there is another one");
+        assert!(!blamed(&world("PLAINTEXT://localhost:90921")));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Pod;
 
 use crate::diagnose::facts::Facts;
 use crate::incident::{Evidence, ObjectRef};
@@ -76,7 +77,11 @@ pub(super) fn newcomer(
     let began = others.filter_map(|piece| piece.fields.get("first_seen")?.parse::<Timestamp>().ok()).min()?;
     let soon = (-SKEW..=SOON).contains(&began.duration_since(at));
     let server_is_older = facts.index.created_at(server).is_none_or(|made| made < at);
-    let runs = !facts.index.pods_of(client).is_empty();
+    let ended = |pod: &Pod| {
+        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        matches!(phase, Some("Succeeded" | "Failed"))
+    };
+    let runs = facts.index.pods_of(client).iter().any(|pod| !ended(pod));
     (soon && server_is_older && runs).then(|| (client.clone(), at))
 }
 

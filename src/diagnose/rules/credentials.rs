@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::candidate::Candidate;
 use super::{database, dependency};
 use crate::diagnose::codes;
@@ -12,10 +14,9 @@ use crate::incident::{Evidence, ObjectRef};
 use crate::observe::ChangeKind;
 
 /// What programs say of credentials of their own; other refusals may be those of their users.
-const OWN: [&str; 9] = [
+const OWN: [&str; 8] = [
     "invalid_client",
     "unauthorized_client",
-    "invalid_grant",
     "invalid header",
     "Invalid character in header",
     "InvalidAccessKeyId",
@@ -46,9 +47,16 @@ fn candidate(facts: &Facts<'_>, program: &ObjectRef, told: &[&Evidence]) -> Opti
         .collect();
     let mut written = written.into_iter();
     let (secret, (change, shown)) = written.next().filter(|_| written.next().is_none())?;
+    let first =
+        told.iter().filter_map(|piece| piece.fields.get("first_seen")?.parse::<Timestamp>().ok()).min();
+    if first.is_some_and(|first| first < change.at) {
+        return None;
+    }
     let said = told.first().map(|piece| piece.statement.as_str()).unwrap_or_default();
-    let statement =
-        format!("{program} is refused since {secret}, which it reads, was written at {}: {said}", change.at);
+    let statement = format!(
+        "{program} is refused, and {secret}, which it reads, was written at {} or later: {said}",
+        change.at
+    );
     let candidate = Candidate::new(confidence::DEPENDENCY_AUTHENTICATION, secret.clone(), statement);
     Some(candidate.because(told.iter().copied()).because_of(shown).explaining([program.clone()]))
 }

@@ -9,17 +9,15 @@ use crate::diagnose::confidence;
 use crate::diagnose::facts::Facts;
 use crate::incident::{Evidence, ObjectRef};
 
-/// Names of settings by which runtimes are told how much memory they may use.
-const HEAPS: [&str; 9] = [
+/// Settings by which runtimes are told how much memory they may use.
+const HEAPS: [&str; 7] = [
     "JAVA_TOOL_OPTIONS",
     "JDK_JAVA_OPTIONS",
     "JAVA_OPTS",
     "JVM_OPTS",
     "CATALINA_OPTS",
-    "HEAP",
-    "XMX",
     "NODE_OPTIONS",
-    "MEMLIMIT",
+    "GOMEMLIMIT",
 ];
 
 /// `memory.exhausted`, which says whether a rollout lowered the limit.
@@ -31,7 +29,9 @@ pub(super) fn exhausted(facts: &Facts<'_>) -> Vec<Candidate> {
     let runtime = said.filter(|(workload, _)| !killed.contains_key(workload));
     found.extend(runtime.map(|(workload, said)| {
         let holder = heap_of(facts, &workload);
-        let statement = format!("The language runtime of {workload} has no memory left{}", holder.describe());
+        let bounds = if holder.path.is_empty() { "" } else { "; what may bound its heap is set there" };
+        let statement =
+            format!("The language runtime of {workload} has no memory left{}{bounds}", holder.describe());
         let candidate = Candidate::new(confidence::MEMORY_EXHAUSTED, holder.object, statement).times(0.85);
         candidate.because(said).explaining([workload])
     }));
@@ -40,10 +40,12 @@ pub(super) fn exhausted(facts: &Facts<'_>) -> Vec<Candidate> {
 
 /// What holds the size of the heap: the workload itself where a rollout came shortly before.
 fn heap_of(facts: &Facts<'_>, workload: &ObjectRef) -> settings::Holder {
-    match facts.recent_rollout(workload) {
-        Some(_) => settings::Holder { object: workload.clone(), path: String::new() },
-        None => settings::holder(facts, workload, &HEAPS),
+    let own = || settings::Holder { object: workload.clone(), path: String::new() };
+    if facts.recent_rollout(workload).is_some() {
+        return own();
     }
+    let mut held = HEAPS.iter().map(|name| settings::holder_of_variable(facts, workload, name));
+    held.find(|holder| !holder.path.is_empty()).unwrap_or_else(own)
 }
 
 fn killed_by_kernel(facts: &Facts<'_>, workload: &ObjectRef, killed: &[&Evidence]) -> Candidate {
@@ -120,6 +122,13 @@ mod tests {
     #[test]
     fn a_heap_that_is_too_small_is_the_fault_of_what_sets_it() {
         assert_eq!(first(&world()), "memory.exhausted ConfigMap shop/jvm");
+    }
+
+    #[test]
+    fn settings_that_only_speak_of_a_heap_do_not_bound_it() {
+        let mut world = world();
+        world.snapshot.objects.config_maps[0].keys = vec!["HEAP_DUMP_BUCKET".to_owned()];
+        assert!(first(&world).ends_with("Deployment shop/web"));
     }
 
     #[test]

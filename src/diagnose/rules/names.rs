@@ -209,25 +209,32 @@ fn of_cluster(facts: &Facts<'_>, told: &[(&ObjectRef, &Vec<&Evidence>)]) -> Cand
     candidate.because(told.iter().flat_map(|(_, told)| told.iter().copied())).explaining(workloads)
 }
 
-/// The agent that answers at an address which every node has for itself (NodeLocal DNSCache), where that address was asked, with
-/// the address. What it is told by `-localip` are its addresses.
+/// The agent that should answer at an address which every node has for itself (NodeLocal DNSCache), where that was asked, nobody
+/// answered, and the agent was told other addresses by `-localip` or is in trouble; with the address.
 fn of_node(facts: &Facts<'_>, told: &[(&ObjectRef, &Vec<&Evidence>)]) -> Option<(ObjectRef, String)> {
     let said = told.iter().flat_map(|(_, told)| told.iter()).map(|piece| piece.statement.as_str());
-    let address = said.filter_map(|said| {
+    let unanswered = |said: &&str| said.contains("i/o timeout") || said.contains("connection refused");
+    let address = said.filter(unanswered).filter_map(|said| {
         let (_, rest) = said.split_once("on 169.254.")?;
         let (rest, _) = rest.split_once(":53")?;
         Some(format!("169.254.{rest}")).filter(|address| address.parse::<std::net::Ipv4Addr>().is_ok())
     });
     let address = address.into_iter().next()?;
-    let is_agent = |spec: &PodSpec| {
-        let arguments = spec.containers.iter().flat_map(|own| own.args.iter().chain(&own.command).flatten());
-        arguments.into_iter().any(|argument| argument.trim_start_matches('-').starts_with("localip"))
-    };
-    let mut agents = facts
-        .index
-        .templates()
-        .filter(|(workload, template)| workload.kind == "DaemonSet" && template.spec.is_some_and(is_agent));
-    Some((agents.next()?.0.clone(), address))
+    let mut agents = facts.index.templates().filter(|(workload, _)| workload.kind == "DaemonSet");
+    let agent = agents.find_map(|(workload, template)| {
+        let told = arguments(template.spec?);
+        let (_, addresses) = told.split_once("-localip")?;
+        let other = !addresses.split([' ', '=', ',']).any(|own| own == address);
+        (other || facts.in_trouble(workload)).then(|| workload.clone())
+    });
+    Some((agent?, address))
+}
+
+/// The command lines of all containers.
+fn arguments(spec: &PodSpec) -> String {
+    let arguments =
+        spec.containers.iter().flat_map(|own| own.command.iter().flatten().chain(own.args.iter().flatten()));
+    arguments.map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// The ConfigMap that the servers read, where it was written shortly before and they are well.

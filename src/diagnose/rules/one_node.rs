@@ -44,17 +44,16 @@ fn candidate(node: &str, found: Lonely<'_>) -> Candidate {
     candidate.because(found.told).explaining(found.workloads)
 }
 
-/// The nodes on which all failing pods of several workloads are, one of which runs elsewhere in the same revision.
+/// The nodes on which all failing pods of several workloads are that run elsewhere in the same revision.
 fn lonely<'a>(facts: &Facts<'a>) -> BTreeMap<&'a str, Lonely<'a>> {
     let mut by_node: BTreeMap<&str, Lonely<'a>> = BTreeMap::new();
-    let mut elsewhere = BTreeSet::new();
     for (workload, told) in facts.by_workload(CRASHES) {
         let told: Vec<_> = told.into_iter().filter(|piece| is_trouble(piece)).collect();
         let pods: BTreeSet<_> = told.iter().map(|piece| &piece.object).collect();
         let nodes: BTreeSet<_> = pods.iter().filter_map(|pod| node_of(facts, pod)).collect();
         let (Some(node), 1) = (nodes.first(), nodes.len()) else { continue };
-        if runs_elsewhere(facts, &workload, &pods, node) {
-            elsewhere.insert(*node);
+        if !runs_elsewhere(facts, &workload, &pods, node) {
+            continue;
         }
         let new = || Lonely { workloads: BTreeSet::new(), told: Vec::new() };
         let found = by_node.entry(*node).or_insert_with(new);
@@ -62,7 +61,7 @@ fn lonely<'a>(facts: &Facts<'a>) -> BTreeMap<&'a str, Lonely<'a>> {
         found.told.extend(told);
     }
     let several = facts.index.snapshot.objects.nodes.len() > 1;
-    by_node.retain(|node, found| several && found.workloads.len() >= ALIKE && elsewhere.contains(node));
+    by_node.retain(|_, found| several && found.workloads.len() >= ALIKE);
     by_node
 }
 
@@ -93,7 +92,7 @@ mod tests {
 
     use crate::diagnose::world::{World, crash};
 
-    /// Two Deployments, each with a pod that keeps ending on the first node; the first has one more, on the node.
+    /// Two Deployments, each with a pod that keeps ending on the first node and one more on the node.
     fn world(node: &str, runs: bool) -> World {
         let other = if runs { json!({}) } else { crash(1, "Error", 5) };
         let mut world = World::new()
@@ -103,9 +102,12 @@ mod tests {
             .deployment("cart", 0)
             .pod("web", 2, "web-2-x", crash(1, "Error", 5))
             .pod("cart", 2, "cart-2-x", crash(1, "Error", 5))
-            .pod("web", 2, "web-2-y", other)
+            .pod("web", 2, "web-2-y", other.clone())
+            .pod("cart", 2, "cart-2-y", other)
             .rollout("web", &[("containers[app].image", "web:1", "web:2")]);
-        world.snapshot.objects.pods[2].spec.as_mut().unwrap().node_name = Some(node.to_owned());
+        for pod in &mut world.snapshot.objects.pods[2..] {
+            pod.spec.as_mut().unwrap().node_name = Some(node.to_owned());
+        }
         world
     }
 
@@ -116,6 +118,20 @@ mod tests {
     #[test]
     fn a_node_on_which_alone_several_programs_end_is_at_fault() {
         assert_eq!(first(&world("node-2", true)), "Node node-1");
+    }
+
+    #[test]
+    fn a_program_that_runs_nowhere_keeps_its_own_cause() {
+        let world = world("node-2", true)
+            .deployment("bulk", 0)
+            .pod("bulk", 2, "bulk-2-x", crash(1, "Error", 5))
+            .rollout("bulk", &[("containers[app].image", "bulk:1", "bulk:2")]);
+        let causes = world.causes();
+        assert!(
+            causes
+                .iter()
+                .any(|(code, object, _)| code == "deploy.bad_rollout" && object == "Deployment shop/bulk")
+        );
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use k8s_openapi::api::core::v1::Event;
+
 use super::candidate::Candidate;
 use crate::diagnose::codes;
 use crate::diagnose::confidence;
@@ -9,10 +11,6 @@ use crate::diagnose::facts::Facts;
 use crate::diagnose::graph::EdgeKind;
 use crate::incident::{Evidence, ObjectRef};
 use crate::observe::ChangeKind;
-
-/// The sidecar by which a CSI driver makes volumes
-/// (<https://kubernetes-csi.github.io/docs/external-provisioner.html>).
-const PROVISIONER: &str = "provisioner";
 
 /// How clouds and storage systems say that they do not accept who asks (the error codes of AWS, Azure, Google Cloud, OpenStack,
 /// and gRPC's).
@@ -36,18 +34,14 @@ const REFUSED: [&str; 14] = [
 /// `storage.claim_pending` about the Secret by which the provisioner asks, where that was written shortly before, else about the
 /// provisioner itself, where several claims fail for it.
 pub(super) fn refused(facts: &Facts<'_>) -> Vec<Candidate> {
-    let is_refused = |piece: &&Evidence| REFUSED.iter().any(|words| piece.statement.contains(words));
+    let is_refused = |piece: &&Evidence| {
+        let said = &piece.statement;
+        REFUSED.iter().any(|words| said.contains(words)) && !said.to_ascii_lowercase().contains("quota")
+    };
     let told: Vec<_> = facts.with(&[codes::PROVISIONING_FAILED]).filter(is_refused).collect();
     let Some(first) = told.first() else { return Vec::new() };
     let claims: BTreeSet<_> = told.iter().map(|piece| piece.object.clone()).collect();
-    let makes_volumes = |workload: &ObjectRef| {
-        let template = facts.index.template(workload).and_then(|template| template.spec);
-        let containers = template.into_iter().flat_map(|spec| &spec.containers);
-        containers.into_iter().any(|own| own.name.contains(PROVISIONER))
-    };
-    let mut programs = facts.index.templates().map(|(workload, _)| workload).filter(|own| makes_volumes(own));
-    let only = programs.next().filter(|_| programs.next().is_none());
-    let Some(program) = only else { return Vec::new() };
+    let Some(program) = &claims.iter().find_map(|claim| program(facts, claim)) else { return Vec::new() };
     let read = [EdgeKind::ReadsConfig, EdgeKind::Mounts].map(|kind| facts.graph.targets(program, kind));
     let changed = read.iter().flatten().filter(|object| object.kind == "Secret").find_map(|secret| {
         let (_, shown) = facts.recent_change_of(secret, ChangeKind::Configuration, &claims)?;
@@ -58,15 +52,31 @@ pub(super) fn refused(facts: &Facts<'_>) -> Vec<Candidate> {
         None if claims.len() > 1 => (program.clone(), None),
         None => return Vec::new(),
     };
+    let by = if object == *program { String::new() } else { format!(" with the credentials of {object}") };
     let users: Vec<_> =
         claims.iter().flat_map(|claim| facts.graph.sources(claim, EdgeKind::Mounts)).collect();
     let statement = format!(
-        "{program} may not make volumes for {} claims: it is refused with what {object} gives it. {}",
+        "The storage refuses {program}, which makes the volumes of {} claims{by}: {}",
         claims.len(),
         first.statement
     );
     let candidate = Candidate::new(confidence::CLAIM_PENDING, object, statement).times(1.1);
     vec![candidate.because(told).because_of(shown).explaining(claims).explaining(users)]
+}
+
+/// The workload whose pod said so: a provisioner names itself by its driver, its pod and a number of its own
+/// (<https://github.com/kubernetes-csi/external-provisioner>).
+fn program(facts: &Facts<'_>, claim: &ObjectRef) -> Option<ObjectRef> {
+    let mut events =
+        facts.index.events(claim).filter(|event| event.reason.as_deref() == Some("ProvisioningFailed"));
+    let component = |event: &Event| {
+        let source = event.source.as_ref().and_then(|source| source.component.clone());
+        source.or_else(|| event.reporting_component.clone())
+    };
+    let pod = events.find_map(|event| Some(component(event)?.rsplit('_').nth(1)?.to_owned()))?;
+    let mut pods = facts.index.snapshot.objects.pods.iter();
+    let found = pods.find(|own| own.metadata.name.as_deref() == Some(&pod))?;
+    Some(facts.index.workload(found))
 }
 
 #[cfg(test)]
@@ -82,7 +92,6 @@ mod tests {
         let mut world = World::new().deployment("driver", 1);
         let objects = &mut world.snapshot.objects;
         let spec = objects.deployments[0].spec.as_mut().unwrap().template.spec.as_mut().unwrap();
-        spec.containers[0].name = "csi-provisioner".to_owned();
         spec.containers[0].env_from = Some(object(json!([{"secretRef": {"name": "cloud"}}])));
         objects
             .storage_classes
@@ -94,7 +103,7 @@ mod tests {
             objects.events.push(object(json!({
                 "metadata": {"namespace": "shop", "name": format!("{name}.1")}, "reason": "ProvisioningFailed", "type": "Warning",
                 "involvedObject": {"kind": "PersistentVolumeClaim", "namespace": "shop", "name": name},
-                "message": format!("failed to provision volume with StorageClass \"block\": {said}"),
+                "source": {"component": "csi.test_driver-1-0_7d6c"}, "message": format!("failed to provision volume with StorageClass \"block\": {said}"),
                 "count": 9, "firstTimestamp": ago(14), "lastTimestamp": ago(1)})));
             objects.pods.push(object(json!({"metadata": {"namespace": "shop", "name": format!("{name}-0")},
                 "spec": {"containers": [], "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": name}}]},
@@ -124,6 +133,8 @@ mod tests {
 
     #[test]
     fn one_that_fails_otherwise_is_told_by_its_claims() {
+        let quota = "googleapi: Error 403: Quota 'SSD_TOTAL_GB' exceeded, quotaExceeded";
+        assert!(first(&world(quota, 25)).starts_with("PersistentVolumeClaim shop/"));
         let full = "rpc error: code = ResourceExhausted desc = no space in the pool";
         assert!(first(&world(full, 25)).starts_with("PersistentVolumeClaim shop/"));
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::candidate::Candidate;
@@ -22,7 +23,7 @@ pub(super) struct Cut<'a> {
     told: Vec<&'a Evidence>,
 }
 
-/// Nodes on which pulls fail on the way to the registry, of images that run elsewhere.
+/// The one node on which pulls fail on the way to the registry, of images that others have pulled meanwhile.
 pub(super) fn cut_off<'a>(facts: &Facts<'a>) -> Vec<Cut<'a>> {
     let mut nodes: BTreeMap<ObjectRef, BTreeSet<&str>> = BTreeMap::new();
     let mut cuts: BTreeMap<&str, Cut<'a>> = BTreeMap::new();
@@ -37,19 +38,21 @@ pub(super) fn cut_off<'a>(facts: &Facts<'a>) -> Vec<Cut<'a>> {
     }
     let only_here = |workload: &ObjectRef| nodes.get(workload).is_some_and(|nodes| nodes.len() == 1);
     let cuts = cuts.into_values().filter(|cut| cut.workloads.iter().all(only_here));
-    cuts.filter(|cut| cut.told.iter().any(|piece| runs_elsewhere(facts, cut, piece))).collect()
+    let mut cuts = cuts.filter(|cut| cut.told.iter().any(|piece| pulled_elsewhere(facts, cut, piece)));
+    // Several nodes that cannot pull have a registry or network in common.
+    cuts.next().filter(|_| cuts.next().is_none()).into_iter().collect()
 }
 
 impl Cut<'_> {
-    /// `image.pull_failed` about the node.
+    /// `node.cannot_pull` about the node.
     pub(super) fn candidate(self) -> Candidate {
         let said = self.told.first().map(|piece| piece.statement.as_str()).unwrap_or_default();
         let statement = format!(
-            "Node {} cannot reach registries from which other nodes pull the same images: {said}",
+            "Node {} alone cannot reach a registry from which another node has pulled the same image: {said}",
             self.node
         );
         let node = ObjectRef::cluster_wide("Node", &self.node);
-        let candidate = Candidate::new(confidence::IMAGE_PULL_FAILED, node, statement);
+        let candidate = Candidate::new(confidence::NODE_CANNOT_PULL, node, statement);
         candidate.because(self.told.iter().copied()).explaining(self.workloads)
     }
 }
@@ -58,14 +61,23 @@ fn node_of(pod: &Pod) -> Option<&str> {
     pod.spec.as_ref()?.node_name.as_deref()
 }
 
-/// Whether a Ready pod of the workload has the image on another node.
-fn runs_elsewhere(facts: &Facts<'_>, cut: &Cut<'_>, piece: &Evidence) -> bool {
-    let Some(image) = piece.fields.get("image") else { return false };
+/// Pods of one rollout are not made in the same second.
+const TOGETHER: SignedDuration = SignedDuration::from_mins(5);
+
+/// Whether a Ready pod of the workload that is as young has the image on another node.
+fn pulled_elsewhere(facts: &Facts<'_>, cut: &Cut<'_>, piece: &Evidence) -> bool {
+    let made = |pod: &Pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let (Some(image), Some(failing)) =
+        (piece.fields.get("image"), facts.index.pod(&piece.object).and_then(made))
+    else {
+        return false;
+    };
     let pods = facts.index.pods_of(&facts.index.workload_of(&piece.object));
     pods.iter().any(|pod| {
         let mut containers = pod.spec.iter().flat_map(|spec| &spec.containers);
         is_ready(pod)
             && node_of(pod).is_some_and(|node| node != cut.node)
+            && made(pod).is_some_and(|made| failing.duration_since(made) <= TOGETHER)
             && containers.any(|own| own.image.as_ref() == Some(image))
     })
 }
@@ -74,7 +86,7 @@ fn runs_elsewhere(facts: &Facts<'_>, cut: &Cut<'_>, piece: &Evidence) -> bool {
 mod tests {
     use serde_json::json;
 
-    use crate::diagnose::world::{World, object, waiting};
+    use crate::diagnose::world::{World, ago, object, waiting};
 
     const PROXY: &str = "failed to pull image \"registry.test/web:1\": failed to do request: Head \"https://registry.test/v2/web\": proxyconnect tcp: dial tcp 10.0.0.9:3128: connect: connection refused";
 
@@ -107,6 +119,13 @@ mod tests {
     #[test]
     fn a_node_that_cannot_pull_what_runs_elsewhere_is_at_fault() {
         assert_eq!(first(&world(PROXY, true)), "Node node-1");
+    }
+
+    #[test]
+    fn what_was_pulled_long_ago_shows_nothing_of_now() {
+        let mut world = world(PROXY, true);
+        world.snapshot.objects.pods[1].metadata.creation_timestamp = Some(object(json!(ago(9_000))));
+        assert_eq!(first(&world), "Deployment shop/web");
     }
 
     #[test]

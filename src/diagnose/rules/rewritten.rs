@@ -21,7 +21,9 @@ pub(super) fn before_complaints(
     told: &[&Evidence],
 ) -> Option<Candidate> {
     let changed_itself = behind.iter().any(|server| facts.recent_rollout(server).is_some());
-    if dependency::is_broken(facts, dependency) || changed_itself {
+    let outside = dependency.kind == "ExternalHost";
+    let caller_changed = callers.iter().any(|caller| facts.recent_rollout(caller).is_some());
+    if outside || dependency::is_broken(facts, dependency) || changed_itself || caller_changed {
         return None;
     }
     let of_servers: BTreeSet<_> = behind.iter().flat_map(|server| read_by(facts, server)).collect();
@@ -44,7 +46,7 @@ pub(super) fn before_complaints(
     let ((object, at, shown), reader) = found?;
     let said = told.first().map(|piece| piece.statement.as_str()).unwrap_or_default();
     let statement = format!(
-        "{object}, which {reader} reads, was written at {at} or later, and nothing else says that {dependency} fails: {said}"
+        "{object}, which {reader} reads, was written at {at} or later, before the complaints, and {dependency} itself looks well: {said}"
     );
     let candidate = Candidate::new(confidence::CONFIG_CHANGED, object, statement).times(0.95);
     Some(candidate.because_of(shown).explaining(behind.iter().cloned()))
@@ -55,11 +57,17 @@ fn began(told: &[&Evidence]) -> Option<jiff::Timestamp> {
     told.iter().filter_map(|piece| piece.fields.get("first_seen")?.parse().ok()).min()
 }
 
+/// Certificates are renewed all the time; rules about TLS look at them.
+fn is_certificate(facts: &Facts<'_>, object: &ObjectRef) -> bool {
+    facts.index.keys(object).is_some_and(|keys| keys.iter().any(|key| key == "tls.crt"))
+}
+
 fn read_by(facts: &Facts<'_>, workload: &ObjectRef) -> BTreeSet<ObjectRef> {
     [EdgeKind::ReadsConfig, EdgeKind::Mounts]
         .into_iter()
         .flat_map(|kind| facts.graph.targets(workload, kind))
         .filter(|object| matches!(object.kind.as_str(), "ConfigMap" | "Secret"))
+        .filter(|object| !is_certificate(facts, object))
         .collect()
 }
 

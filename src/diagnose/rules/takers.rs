@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 
 use super::candidate::Candidate;
@@ -29,6 +29,8 @@ struct Taker {
     /// By what, as in `4 new pods`.
     by: String,
     took: Quantity,
+    /// When the first of them came.
+    since: Timestamp,
     sure: f64,
 }
 
@@ -64,11 +66,14 @@ impl Takers {
         if is_new(facts, workload) || !fits_an_empty_node(facts, resource, missed) {
             return None;
         }
-        let Taker { object, by, took, sure } = takers.iter().find(|taker| taker.took >= missed)?;
+        let waits =
+            facts.index.pods_of(workload).iter().filter(|pod| !holds_room(pod)).filter_map(|pod| made(pod));
+        let since = waits.min()?;
+        let came_before = |taker: &&Taker| taker.took >= missed && taker.since <= since;
+        let Taker { object, by, took, sure, .. } = takers.iter().find(came_before)?;
         let took = amount_for_people(resource, *took);
         let statement = format!(
-            "Pods of {workload} fit no node, and {by} of {object} hold {took} {resource} since less than {} minutes: {}.",
-            LATELY.as_mins(),
+            "Pods of {workload} fit no node ({}); {by} of {object} hold {took} {resource}.",
             predicates.join("; ")
         );
         let candidate = Candidate::new(confidence::UNSCHEDULABLE, object.clone(), statement).times(*sure);
@@ -80,19 +85,14 @@ impl Takers {
 /// What a scheduled pod asks for.
 struct Room {
     workload: ObjectRef,
-    owner: Option<ObjectRef>,
     asks: Quantity,
-    is_young: bool,
+    made: Timestamp,
 }
 
 fn rooms(facts: &Facts<'_>, pods: &[&Pod], resource: &str) -> Vec<Room> {
-    let taken_at = facts.index.snapshot.taken_at;
     let room = |pod: &&Pod| {
-        let made = pod.metadata.creation_timestamp.as_ref()?.0;
         let asks = asked_by(pod.spec.as_ref()?).get(resource).copied()?;
-        let is_young = taken_at.duration_since(made) <= LATELY;
-        let (workload, owner) = (facts.index.workload(pod), facts.index.owner(&pod.metadata));
-        Some(Room { workload, owner, asks, is_young })
+        Some(Room { workload: facts.index.workload(pod), asks, made: made(pod)? })
     };
     pods.iter().filter_map(room).collect()
 }
@@ -103,7 +103,8 @@ fn is_new(facts: &Facts<'_>, workload: &ObjectRef) -> bool {
 }
 
 /// How the cluster autoscaler says that it would add a node if it might.
-const AT_BOUND: [&str; 3] = ["max node group size reached", "max cluster size reached", "max cluster cpu"];
+const AT_BOUND: [&str; 3] =
+    ["max node group size reached", "max cluster cpu limit reached", "max cluster memory limit reached"];
 
 /// `scheduling.unschedulable` about the cluster autoscaler, where it says of the pods of a workload that it has as many nodes as it
 /// may have.
@@ -132,6 +133,10 @@ pub(super) fn keeps_the_bound(
     Some(candidate.because(evidence.iter().copied()).explaining([workload.clone()]))
 }
 
+fn made(pod: &Pod) -> Option<Timestamp> {
+    pod.metadata.creation_timestamp.as_ref().map(|time| time.0)
+}
+
 /// Scheduled and not ended.
 fn holds_room(pod: &Pod) -> bool {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
@@ -149,36 +154,38 @@ fn fits_an_empty_node(facts: &Facts<'_>, resource: &str, missed: Quantity) -> bo
 
 /// The CronJob with the most room whose runs pile up.
 fn piled_up(facts: &Facts<'_>, rooms: &[Room]) -> Option<Taker> {
-    let mut piles: BTreeMap<ObjectRef, (BTreeSet<&ObjectRef>, Quantity)> = BTreeMap::new();
+    let mut piles: BTreeMap<ObjectRef, Vec<&Room>> = BTreeMap::new();
     for room in rooms.iter().filter(|room| room.workload.kind == "Job") {
-        let origin = job_origin(facts.index, &room.workload);
-        let pile = piles.entry(origin).or_insert((BTreeSet::new(), Quantity::whole(0)));
-        pile.0.insert(&room.workload);
-        pile.1 = pile.1.plus(room.asks);
+        piles.entry(job_origin(facts.index, &room.workload)).or_default().push(room);
     }
-    let piles =
-        piles.into_iter().filter(|(origin, (jobs, _))| origin.kind == "CronJob" && jobs.len() >= PILE);
-    let (object, (jobs, took)) = piles.max_by_key(|(_, (_, took))| *took)?;
-    Some(Taker { object, by: format!("{} Jobs at a time", jobs.len()), took, sure: 1.0 })
+    let piles = piles.into_iter().filter(|(origin, _)| origin.kind == "CronJob");
+    let piles = piles.filter_map(|(object, rooms)| {
+        let jobs: BTreeSet<_> = rooms.iter().map(|room| &room.workload).collect();
+        let by = format!("{} Jobs at a time", jobs.len());
+        let (took, since) = (sum(&rooms), rooms.iter().map(|room| room.made).min()?);
+        (jobs.len() >= PILE).then_some(Taker { object, by, took, since, sure: 1.0 })
+    });
+    piles.max_by_key(|taker| taker.took)
 }
 
-/// The one workload that was made lately, or has twice its pods since, with the room of the young ones.
+/// The one workload that was made lately, with the room of its pods. A run of a CronJob has the room that it always has.
 fn came_now(facts: &Facts<'_>, rooms: &[Room]) -> Option<Taker> {
     let mut by_workload: BTreeMap<&ObjectRef, Vec<&Room>> = BTreeMap::new();
-    for room in rooms.iter().filter(|room| room.workload.kind != "DaemonSet") {
+    let runs = |room: &Room| job_origin(facts.index, &room.workload).kind == "CronJob";
+    for room in rooms.iter().filter(|room| room.workload.kind != "DaemonSet" && !runs(room)) {
         by_workload.entry(&room.workload).or_default().push(room);
     }
-    let came = |(workload, rooms): (&ObjectRef, Vec<&Room>)| {
-        let owners: BTreeSet<_> = rooms.iter().map(|room| &room.owner).collect();
-        let (young, old): (Vec<&Room>, Vec<&Room>) = rooms.into_iter().partition(|room| room.is_young);
-        let grew = owners.len() == 1 && !old.is_empty() && young.len() >= old.len().max(2);
-        let came = !young.is_empty() && (grew || is_new(facts, workload));
-        let took = young.iter().fold(Quantity::whole(0), |sum, room| sum.plus(room.asks));
-        let by = format!("{} new pods", young.len());
-        came.then(|| Taker { object: workload.clone(), by, took, sure: MAY_HAVE_IT })
-    };
-    let mut came = by_workload.into_iter().filter_map(came);
+    let came = by_workload.into_iter().filter(|(workload, _)| is_new(facts, workload));
+    let mut came = came.filter_map(|(workload, rooms)| {
+        let by = format!("pods ({}), which came in the last {} minutes,", rooms.len(), LATELY.as_mins());
+        let (took, since) = (sum(&rooms), rooms.iter().map(|room| room.made).min()?);
+        Some(Taker { object: workload.clone(), by, took, since, sure: MAY_HAVE_IT })
+    });
     came.next().filter(|_| came.next().is_none())
+}
+
+fn sum(rooms: &[&Room]) -> Quantity {
+    rooms.iter().fold(Quantity::whole(0), |sum, room| sum.plus(room.asks))
 }
 
 #[cfg(test)]
@@ -290,6 +297,7 @@ mod tests {
             world
         };
         assert_eq!(blamed(&bulk(20)), Some("Deployment shop/bulk".to_owned()));
+        assert_eq!(blamed(&bulk(3)), Some("Deployment shop/web".to_owned()), "it came after the wait began");
         assert_eq!(blamed(&bulk(8_000)), Some("Deployment shop/web".to_owned()));
     }
 }

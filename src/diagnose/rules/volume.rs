@@ -1,7 +1,8 @@
 //! PersistentVolumes that lead nowhere: their server does not answer or does not have the path, or their disk is gone; and those
 //! that are to be mounted with options that nobody knows.
 
-use k8s_openapi::api::core::v1::PersistentVolume;
+use jiff::SignedDuration;
+use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeSpec};
 
 use super::candidate::Candidate;
 use super::dependency;
@@ -55,6 +56,9 @@ pub(super) fn out_of_reach(facts: &Facts<'_>, workload: &ObjectRef, told: &[&Evi
     Some(candidate.because(told.iter().copied()).explaining([workload.clone(), name]).explaining(claim))
 }
 
+/// A volume of this age was hardly mounted before.
+const YOUNG: SignedDuration = SignedDuration::from_hours(24);
+
 /// What `mount` says of options that it does not know, and of kinds of file systems (mount(8), mount.nfs(8)).
 const OPTIONS: [&str; 5] = [
     "bad option",
@@ -75,8 +79,23 @@ pub(super) fn wrong_options(
     let named = told.iter().find_map(|piece| Some((piece, named(facts, &piece.statement)?)));
     let (piece, (volume, said)) = named?;
     let spec = volume.spec.as_ref()?;
+    let spec_class = spec.storage_class_name.clone();
     let options = spec.mount_options.as_ref().filter(|options| !options.is_empty());
-    let of_options = options.is_some() && OPTIONS.iter().any(|words| said.contains(words));
+    // What `mount` says of everything that it cannot make out tells of the options only where no volume with them was mounted.
+    let unclear = said.contains("bad superblock") || said.contains("helper program");
+    let made = volume.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let is_young = made.is_some_and(|made| facts.index.snapshot.taken_at.duration_since(made) <= YOUNG);
+    let others = || {
+        let mut volumes = facts.index.snapshot.objects.volumes.iter();
+        volumes.any(|other| {
+            let same = |spec: &&PersistentVolumeSpec| spec.storage_class_name == spec_class;
+            other.metadata.name != volume.metadata.name && other.spec.as_ref().filter(same).is_some()
+        })
+    };
+    let of_options = options.is_some()
+        && OPTIONS.iter().any(|words| said.contains(words))
+        && !said.contains("/sbin/mount.")
+        && (!unclear || is_young && !others());
     let kind = spec.csi.as_ref().and_then(|csi| csi.fs_type.as_ref());
     let of_kind = kind.is_some_and(|kind| said.contains(KIND) && said.contains(kind.as_str()));
     let what = match (of_options, of_kind) {
@@ -135,7 +154,7 @@ fn is_of_disk(what: &str) -> bool {
 mod tests {
     use serde_json::json;
 
-    use crate::diagnose::world::{World, object};
+    use crate::diagnose::world::{World, ago, object};
 
     const NO_ANSWER: &str = "MountVolume.SetUp failed for volume \"films\" : mount failed: exit status 32 Mounting arguments: -t nfs 10.0.0.9:/films /mnt Output: mount.nfs: Connection timed out for 10.0.0.9:/films on /mnt";
 
@@ -181,7 +200,7 @@ mod tests {
     fn with_options(message: &str, by_class: bool) -> World {
         let mut world = world(message, false);
         let objects = &mut world.snapshot.objects;
-        objects.volumes.push(object(json!({"metadata": {"name": "films"}, "spec": {"storageClassName": "fast",
+        objects.volumes.push(object(json!({"metadata": {"name": "films", "creationTimestamp": ago(20)}, "spec": {"storageClassName": "fast",
             "mountOptions": ["noatime", "dsicard"], "csi": {"driver": "csi.test", "volumeHandle": "v", "fsType": "xsf"}}})));
         let options = if by_class { json!(["noatime", "dsicard"]) } else { json!([]) };
         let parameters = json!({"csi.storage.k8s.io/fstype": if by_class { "xsf" } else { "xfs" }});
@@ -200,6 +219,10 @@ mod tests {
         let kind = "MountVolume.MountDevice failed for volume \"films\" : mount failed: exit status 32 Output: mount: /mnt: unknown filesystem type 'xsf'.";
         assert_eq!(first(&with_options(kind, true)), class);
         assert_eq!(first(&with_options(kind, false)), volume);
+        let mut mounted = with_options(option, true);
+        mounted.snapshot.objects.volumes.push(object(json!({"metadata": {"name": "songs"},
+            "spec": {"storageClassName": "fast", "mountOptions": ["noatime", "dsicard"]}})));
+        assert_eq!(first(&mounted), Some("Deployment shop/web".to_owned()), "the disk may be broken");
         let other = "MountVolume.MountDevice failed for volume \"films\" : rpc error: code = Internal desc = device is busy";
         assert_eq!(first(&with_options(other, true)), Some("Deployment shop/web".to_owned()));
     }

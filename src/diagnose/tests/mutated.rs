@@ -88,7 +88,12 @@ fn a_program_that_was_rolled_out_and_writes_other_images_since_is_at_fault_itsel
     let pulls = waiting("ImagePullBackOff", "manifest unknown: not found");
     let made = json!({"containers": [{"name": "app", "image": "mirror.test/web:1"}]});
     let old = with_webhook(world(&json!({}), &made, &pulls), 90 * 24 * 60);
-    assert!(blames_the_webhook(&old), "nobody else writes images into pods");
+    assert!(blames_the_webhook(&old), "nobody else takes images from elsewhere");
+    let pinned = json!({"containers": [{"name": "app", "image": "registry.test/web:1@sha256:0123"}]});
+    let pinned = with_webhook(world(&json!({}), &pinned, &pulls), 90 * 24 * 60);
+    assert!(!blames_the_webhook(&pinned), "a digest is the same image");
+    let crashing = with_webhook(world(&json!({}), &made, &crash(1, "Error", 4)), 90 * 24 * 60);
+    assert!(!blames_the_webhook(&crashing), "the image was found");
     let mut behind = old.deployment("stamp", 1).rollout("stamp", &[("containers[app].args", "(1)", "(2)")]);
     behind.snapshot.changes[0].at = ago(12);
     behind.snapshot.objects.mutating_webhooks[0].webhooks.as_mut().unwrap()[0].client_config =

@@ -82,8 +82,8 @@ fn what_the_servers_answer_by_is_at_fault_where_it_was_written_shortly_before() 
 }
 
 #[test]
-fn an_agent_of_the_nodes_is_at_fault_where_its_address_was_asked() {
-    let of_node = |asked: &str| {
+fn an_agent_of_the_nodes_that_does_not_listen_where_it_was_asked_is_at_fault() {
+    let of_node = |asked: &str, told: &str| {
         let mut world = world(&["web", "cart"], &json!(53));
         for log in &mut world.snapshot.logs {
             log.text = log.text.replace("10.96.0.10:53", asked);
@@ -91,9 +91,12 @@ fn an_agent_of_the_nodes_is_at_fault_where_its_address_was_asked() {
         world.snapshot.objects.daemon_sets.push(object(json!({
             "metadata": {"namespace": "kube-system", "name": "node-local-dns"},
             "spec": {"selector": {}, "template": {"spec": {"hostNetwork": true, "containers": [
-                {"name": "node-cache", "args": ["-localip", "169.254.20.11", "-conf", "/etc/Corefile"]}]}}}})));
+                {"name": "node-cache", "args": ["-localip", told, "-conf", "/etc/Corefile"]}]}}}})));
         first(&world)
     };
-    assert_eq!(of_node("169.254.20.10:53"), "dns.resolution_failed DaemonSet kube-system/node-local-dns");
-    assert_eq!(of_node("10.96.0.10:53"), "dns.resolution_failed Deployment kube-system/coredns");
+    let (agent, servers) = ("DaemonSet kube-system/node-local-dns", "Deployment kube-system/coredns");
+    let address = "169.254.20.10:53";
+    assert_eq!(of_node(address, "169.254.20.11"), format!("dns.resolution_failed {agent}"));
+    assert_eq!(of_node(address, "169.254.20.10,10.96.0.10"), format!("dns.resolution_failed {servers}"));
+    assert_eq!(of_node("10.96.0.10:53", "169.254.20.11"), format!("dns.resolution_failed {servers}"));
 }
