@@ -183,3 +183,13 @@ async fn the_runbooks_in_the_program_are_the_files_of_the_folder() {
         assert_eq!(document.uri, format!("knowledge/{}", document.path));
     }
 }
+
+#[tokio::test]
+async fn what_the_runbooks_in_the_program_say_of_themselves_is_understood() {
+    let brought = read(&SourceSpec::new("builtin", Location::BuiltIn), &Limits::default()).await;
+    for document in brought.documents() {
+        let parsed = crate::format::parse(document, &Limits::default()).unwrap();
+        assert_eq!(parsed.ignored, [] as [String; 0], "{}", document.path);
+        assert!(parsed.attributes.category.is_some(), "{}", document.path);
+    }
+}
